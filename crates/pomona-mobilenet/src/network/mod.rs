@@ -1,0 +1,1 @@
+//! The network: weights, the Candle reference and the fast CPU path.

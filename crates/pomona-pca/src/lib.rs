@@ -1,0 +1,1 @@
+//! Principal component analysis from mergeable moments: accumulate, merge, solve, project.
