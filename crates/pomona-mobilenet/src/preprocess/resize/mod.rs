@@ -4,6 +4,8 @@
 //! source (w x h) ── horizontal ──> middle (n x h) ── vertical ──> out (n x n)
 //! ```
 //!
+//! A tall picture goes the other way round, as in Pillow.
+//!
 //! The sums are of 8-bit pixels times 22-bit coefficients, which do not fit the 16-bit multiply and
 //! add that makes such filters fast. Each coefficient is therefore cut into digits that do fit, the
 //! sums are taken a digit at a time and put together again: integers throughout, so exact.
@@ -72,33 +74,38 @@ impl Resizer {
         assert_eq!(source.pixels.len(), width * height * 3, "source size");
         assert!(width > 0 && height > 0, "a picture has at least one pixel");
 
-        let (same_width, same_height) = (width == self.width, height == self.height);
         self.horizontal.prepare(width, self.width, self.kernel);
         self.vertical.prepare(height, self.height, self.kernel);
-        let row = self.width * 3;
-        match (same_width, same_height) {
+        let (from, to) = (width * 3, self.width * 3);
+        let Self {
+            kernel,
+            horizontal,
+            vertical,
+            middle,
+            row,
+            ..
+        } = self;
+        match (width == self.width, height == self.height) {
             (true, true) => out.copy_from_slice(&source.pixels),
-            (true, false) => self
-                .kernel
-                .vertical(&source.pixels, row, &self.vertical, out),
-            (false, true) => self.kernel.horizontal(
-                &source.pixels,
-                width * 3,
-                &self.horizontal,
-                &mut self.row,
-                out,
-            ),
+            (true, false) => kernel.vertical(&source.pixels, to, vertical, out),
+            (false, true) => kernel.horizontal(&source.pixels, from, horizontal, row, out),
+            (false, false) if vertical_first((width, height), (self.width, self.height)) => {
+                middle.resize(from * self.height, 0);
+                kernel.vertical(&source.pixels, from, vertical, middle);
+                kernel.horizontal(middle, from, horizontal, row, out);
+            }
             (false, false) => {
-                self.middle.resize(row * height, 0);
-                self.kernel.horizontal(
-                    &source.pixels,
-                    width * 3,
-                    &self.horizontal,
-                    &mut self.row,
-                    &mut self.middle,
-                );
-                self.kernel.vertical(&self.middle, row, &self.vertical, out);
+                middle.resize(to * height, 0);
+                kernel.horizontal(&source.pixels, from, horizontal, row, middle);
+                kernel.vertical(middle, to, vertical, out);
             }
         }
     }
+}
+
+/// Whether Pillow 13 takes the vertical pass first, which shows in the rounding between the passes:
+/// when the height shrinks, and by more than twice as much as the width. Observed, on some 700 pairs
+/// of sizes; before version 13 the horizontal pass always came first.
+fn vertical_first((width, height): (usize, usize), target: (usize, usize)) -> bool {
+    height > target.1 && height - target.1 > 2 * width.saturating_sub(target.0)
 }

@@ -3,19 +3,32 @@
 //! What it cannot read as Pillow does is refused by name: a picture that comes out slightly different
 //! would move the features and nobody would notice.
 
+mod palette;
+
 use super::image::{RgbImage, Shape};
 use super::{Color, DecodeLimits, ImageFormat, ImageInfo, pixels, raster};
 use crate::ImageError;
 use ::tiff::decoder::{Decoder, DecodingResult, Limits};
 use ::tiff::tags::{CompressionMethod, PhotometricInterpretation, Tag};
 use ::tiff::{ColorType, TiffError};
+use palette::{IndexedColors, indices_as_grey};
 use std::io::Cursor;
 
 type Source<'a> = Decoder<Cursor<&'a [u8]>>;
 
 /// Width, height and color from the first directory.
 pub(super) fn info(bytes: &[u8]) -> Result<ImageInfo, ImageError> {
-    Ok(describe(&mut open(bytes)?)?.0)
+    let mut decoder = open(bytes)?;
+    if IndexedColors::read(&mut decoder)?.is_some() {
+        let (width, height) = decoder.dimensions().map_err(failed)?;
+        return Ok(ImageInfo {
+            format: ImageFormat::Tiff,
+            width,
+            height,
+            color: Color::P,
+        });
+    }
+    Ok(describe(&mut decoder)?.0)
 }
 
 /// Decodes the first page to RGB.
@@ -25,6 +38,21 @@ pub(super) fn decode(
     into: &mut RgbImage,
 ) -> Result<(), ImageError> {
     let mut decoder = open(bytes)?;
+    match IndexedColors::read(&mut decoder)? {
+        Some(colors) => {
+            read_samples(open(&indices_as_grey(bytes)?)?, limits, into)?;
+            colors.apply(&mut into.pixels);
+            Ok(())
+        }
+        None => read_samples(decoder, limits, into),
+    }
+}
+
+fn read_samples(
+    mut decoder: Source<'_>,
+    limits: &DecodeLimits,
+    into: &mut RgbImage,
+) -> Result<(), ImageError> {
     let (info, kind) = describe(&mut decoder)?;
     let shape = Shape::of(&info, limits)?;
     check_varieties(&mut decoder, kind)?;
