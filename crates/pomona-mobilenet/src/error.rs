@@ -26,7 +26,7 @@ pub enum ImageError {
     },
 
     /// The format is supported; this variety of it is not.
-    #[error("this {format} file cannot be read: {feature} is not supported")]
+    #[error("unsupported {format}: {feature}")]
     UnsupportedFeature {
         /// The format of the file.
         format: ImageFormat,

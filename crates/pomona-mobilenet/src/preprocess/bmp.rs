@@ -1,20 +1,23 @@
 //! Windows bitmaps through the `image` crate, with Pillow's rounding of 16-bit colors.
 
+use super::image::Shape;
 use super::raster;
 use super::{Color, DecodeLimits, ImageFormat, ImageInfo, RgbImage};
 use crate::ImageError;
-use ::image::ImageDecoder;
 use ::image::codecs::bmp::BmpDecoder;
 use std::io::Cursor;
 
 /// Width, height and color from the header.
 pub(super) fn info(bytes: &[u8]) -> Result<ImageInfo, ImageError> {
-    let (width, height) = open(bytes)?.dimensions();
+    let header = Header::read(bytes)?;
+    if header.width > 0 && header.height > 0 {
+        open(bytes)?;
+    }
     Ok(ImageInfo {
         format: ImageFormat::Bmp,
-        width,
-        height,
-        color: Header::read(bytes)?.color(bytes),
+        width: header.width,
+        height: header.height,
+        color: header.color(bytes),
     })
 }
 
@@ -24,9 +27,10 @@ pub(super) fn decode(
     limits: &DecodeLimits,
     into: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let decoder = open(bytes)?;
-    raster::read(ImageFormat::Bmp, decoder, limits, into)?;
     let header = Header::read(bytes)?;
+    // The decoder refuses what it finds too large in words of its own.
+    Shape::new(ImageFormat::Bmp, header.width, header.height, limits)?;
+    raster::read(ImageFormat::Bmp, open(bytes)?, limits, into)?;
     if header.bits == 16 {
         // A channel of n bits comes rounded to the nearest byte; Pillow rounds it down.
         let green = if header.compression == BITFIELDS && header.masks[1] == 0x7e0 {
@@ -58,8 +62,10 @@ fn floored(most: u32) -> [u8; 256] {
 
 const BITFIELDS: u32 = 3;
 
-/// What decides the color, of any version of the header.
+/// What decides size and color, of any version of the header.
 struct Header {
+    width: u32,
+    height: u32,
     bits: u16,
     compression: u32,
     /// Red, green, blue and alpha, of a header with bit fields.
@@ -81,6 +87,8 @@ impl Header {
             if size == 12 {
                 let bits = short(24)?;
                 return Some(Self {
+                    width: short(18)?.into(),
+                    height: short(20)?.into(),
                     bits,
                     compression: 0,
                     masks: [0; 4],
@@ -100,6 +108,9 @@ impl Header {
                 colors => colors as usize,
             };
             Some(Self {
+                // Rows from the top down are told by a negative height.
+                width: long(18)?,
+                height: (long(22)? as i32).unsigned_abs(),
                 bits,
                 compression,
                 masks,

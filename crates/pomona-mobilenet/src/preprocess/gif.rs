@@ -6,6 +6,9 @@ use super::pixels::Palette;
 use super::{Color, DecodeLimits, ImageFormat, ImageInfo, raster};
 use crate::ImageError;
 use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, Frame, MemoryLimit};
+use std::io::{Chain, Read};
+
+type Source<'a> = Decoder<Chain<&'a [u8], &'a [u8]>>;
 
 /// Width, height and color from the screen and the first frame's descriptor.
 pub(super) fn info(bytes: &[u8]) -> Result<ImageInfo, ImageError> {
@@ -64,15 +67,17 @@ pub(super) fn decode(
     Ok(())
 }
 
-fn open(bytes: &[u8]) -> Result<Decoder<&[u8]>, ImageError> {
+fn open(bytes: &[u8]) -> Result<Source<'_>, ImageError> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     // The one buffer of a frame's size is ours, and its size is checked.
     options.set_memory_limit(MemoryLimit::Unlimited);
-    options.read_info(bytes).map_err(failed)
+    // The decoder takes in a trailer only when there is a byte behind it.
+    let behind: &[u8] = if bytes.ends_with(b";") { b";" } else { b"" };
+    options.read_info(bytes.chain(behind)).map_err(failed)
 }
 
-fn first_frame(decoder: &mut Decoder<&[u8]>) -> Result<Frame<'static>, ImageError> {
+fn first_frame(decoder: &mut Source<'_>) -> Result<Frame<'static>, ImageError> {
     match decoder.next_frame_info().map_err(failed)? {
         Some(frame) => Ok(frame.clone()),
         None => Err(ImageError::corrupt(
@@ -83,7 +88,7 @@ fn first_frame(decoder: &mut Decoder<&[u8]>) -> Result<Frame<'static>, ImageErro
 }
 
 /// The screen, widened where the first frame reaches past it.
-fn screen(decoder: &Decoder<&[u8]>, frame: &Frame<'_>) -> (u32, u32) {
+fn screen(decoder: &Source<'_>, frame: &Frame<'_>) -> (u32, u32) {
     let reach = |start: u16, length: u16| u32::from(start) + u32::from(length);
     (
         u32::from(decoder.width()).max(reach(frame.left, frame.width)),

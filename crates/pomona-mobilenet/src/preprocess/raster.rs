@@ -73,6 +73,10 @@ pub(super) fn failed(format: ImageFormat, error: Foreign) -> ImageError {
         return ImageError::Truncated { format };
     }
     match error {
+        // Its `source` is the source of the I/O error, which `ends_early` therefore does not see.
+        Foreign::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            ImageError::Truncated { format }
+        }
         Foreign::Limits(e) if matches!(e.kind(), LimitErrorKind::InsufficientMemory) => {
             ImageError::OutOfMemory { format }
         }

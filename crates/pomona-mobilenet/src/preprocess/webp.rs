@@ -32,5 +32,12 @@ pub(super) fn decode(
 }
 
 fn open(bytes: &[u8]) -> Result<WebPDecoder<Cursor<&[u8]>>, ImageError> {
+    // The decoder calls a bitstream that ends early corrupt, so the length is asked first.
+    let length = bytes.get(4..).and_then(|rest| rest.first_chunk());
+    if length.is_none_or(|length| bytes.len() as u64 - 8 < u32::from_le_bytes(*length).into()) {
+        return Err(ImageError::Truncated {
+            format: ImageFormat::WebP,
+        });
+    }
     WebPDecoder::new(Cursor::new(bytes)).map_err(|e| raster::failed(ImageFormat::WebP, e))
 }
