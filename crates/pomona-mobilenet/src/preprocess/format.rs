@@ -6,7 +6,7 @@ use std::fmt;
 /// The formats that are decoded. Displayed as Pillow names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ImageFormat {
-    /// Baseline, progressive and arithmetic-coded JPEG, 8 bits a sample.
+    /// Baseline and progressive JPEG, Huffman-coded, 8 bits a sample.
     Jpeg,
     /// Portable Network Graphics; of an animation, the default image.
     Png,

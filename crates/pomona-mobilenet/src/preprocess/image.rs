@@ -17,9 +17,13 @@ pub struct RgbImage {
 }
 
 impl RgbImage {
-    /// Takes the size and makes room for its pixels, keeping what memory there is. The pixels'
-    /// values are whatever they were: the caller writes all of them.
+    /// Takes the size and makes room for its pixels, keeping what memory there is unless a much
+    /// larger picture left it. The pixels' values are whatever they were: the caller writes all.
     pub(super) fn reshape(&mut self, shape: Shape) -> Result<(), ImageError> {
+        const KEPT: usize = 64 << 20;
+        if self.pixels.capacity() > KEPT && self.pixels.capacity() / 4 > shape.pixels() * 3 {
+            self.pixels = Vec::new();
+        }
         self.width = shape.width;
         self.height = shape.height;
         resize_buffer(&mut self.pixels, shape.pixels() * 3, shape.format)

@@ -158,6 +158,10 @@ fn guarded<T>(
                 .unwrap_or(message),
             None => "the decoder failed",
         };
+        // Arithmetic coding, 12-bit samples, lossless JPEG: libjpeg says so in its message alone.
+        if reason.starts_with("Unsupported") || reason.contains("not implemented") {
+            return Err(ImageError::feature(ImageFormat::Jpeg, reason));
+        }
         Err(ImageError::corrupt(ImageFormat::Jpeg, reason))
     })
 }

@@ -39,13 +39,14 @@ pub(super) unsafe fn row(pixels: &[u8], taps: &Taps, out: &mut [u8]) {
     };
     // SAFETY: the table is one vector long.
     let order = unsafe { _mm512_loadu_si512(ORDER.as_ptr().cast()) };
-    for (block, out) in out.chunks_mut(48).enumerate() {
-        let first = block * 16;
+    let (blocks, _) = taps.starts.as_chunks::<16>();
+    for (block, (out, starts)) in out.chunks_mut(48).zip(blocks).enumerate() {
         // Pixels i, i + 4, i + 8, i + 12 share a vector, so that packing leaves them in order.
-        let sums: [__m512i; 4] = std::array::from_fn(|i| {
+        let mut sums = [_mm512_setzero_si512(); 4];
+        for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: outputs are filled to a multiple of 16, and the caller vouches for `pixels`.
-            unsafe { four_pixels(pixels, taps, first + i) }
-        });
+            *sums = unsafe { four_pixels(pixels, taps, starts, block * 16, i) };
+        }
         let packed = _mm512_permutexvar_epi8(order, pack(sums));
         let wanted = u64::MAX >> (64 - out.len());
         // SAFETY: as many bytes are stored as `out` has, at most 48.
@@ -53,43 +54,65 @@ pub(super) unsafe fn row(pixels: &[u8], taps: &Taps, out: &mut [u8]) {
     }
 }
 
-/// The sums of outputs `i`, `i + 4`, `i + 8` and `i + 12`: red, green, blue and nothing each.
+/// The sums of outputs `i`, `i + 4`, `i + 8` and `i + 12` of a block: red, green, blue and nothing
+/// each.
 ///
 /// # Safety
-/// As for [`row`], and `i + 12` is below `taps.filled()`.
+/// As for [`row`]; `starts` are those of the outputs from `first` on, and `i` is below 4.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vnni")]
 #[inline]
-unsafe fn four_pixels(pixels: &[u8], taps: &Taps, i: usize) -> __m512i {
+unsafe fn four_pixels(
+    pixels: &[u8],
+    taps: &Taps,
+    starts: &[usize; 16],
+    first: usize,
+    i: usize,
+) -> __m512i {
     // Four RGB pixels to the four reds, the four greens, the four blues.
     let planes = _mm512_broadcast_i32x4(_mm_setr_epi8(
         0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1,
     ));
     let mut sums = Sums::zero();
     for group in 0..taps.groups {
-        let load = |output: usize| {
-            let at = (taps.starts[output] + group * GROUP) * 3;
-            debug_assert!(at + 16 <= pixels.len());
-            // SAFETY: the caller vouches for 16 bytes behind the last tap.
-            unsafe { _mm_loadu_si128(pixels.as_ptr().add(at).cast()) }
+        let skipped = group * GROUP;
+        let digits = group * taps.filled() + first + i;
+        debug_assert!(digits + 12 < taps.digits.len());
+        // SAFETY: the caller vouches for 16 bytes behind the last tap, and every output has its
+        // four digits.
+        let (values, digits) = unsafe {
+            (
+                join(
+                    load(pixels, (starts[i] + skipped) * 3),
+                    load(pixels, (starts[i + 4] + skipped) * 3),
+                    load(pixels, (starts[i + 8] + skipped) * 3),
+                    load(pixels, (starts[i + 12] + skipped) * 3),
+                ),
+                join(
+                    _mm_loadu_si128(taps.digits.as_ptr().add(digits).cast()),
+                    _mm_loadu_si128(taps.digits.as_ptr().add(digits + 4).cast()),
+                    _mm_loadu_si128(taps.digits.as_ptr().add(digits + 8).cast()),
+                    _mm_loadu_si128(taps.digits.as_ptr().add(digits + 12).cast()),
+                ),
+            )
         };
-        let digit = |output: usize| {
-            let at = group * taps.filled() + output;
-            debug_assert!(at < taps.digits.len());
-            // SAFETY: every output has its four digits.
-            unsafe { _mm_loadu_si128(taps.digits.as_ptr().add(at).cast()) }
-        };
-        let values = join([load(i), load(i + 4), load(i + 8), load(i + 12)]);
-        let digits = join([digit(i), digit(i + 4), digit(i + 8), digit(i + 12)]);
         sums.add(
             _mm512_shuffle_epi8(values, planes),
-            [
-                _mm512_shuffle_epi32::<0x00>(digits),
-                _mm512_shuffle_epi32::<0x55>(digits),
-                _mm512_shuffle_epi32::<0xaa>(digits),
-            ],
+            _mm512_shuffle_epi32::<0x00>(digits),
+            _mm512_shuffle_epi32::<0x55>(digits),
+            _mm512_shuffle_epi32::<0xaa>(digits),
         );
     }
     sums.total()
+}
+
+/// # Safety
+/// Sixteen bytes from `at` are inside `pixels`.
+#[target_feature(enable = "avx512f")]
+#[inline]
+unsafe fn load(pixels: &[u8], at: usize) -> __m128i {
+    debug_assert!(at + 16 <= pixels.len());
+    // SAFETY: the caller's.
+    unsafe { _mm_loadu_si128(pixels.as_ptr().add(at).cast()) }
 }
 
 /// Row `y` of the vertical pass, 64 bytes at a time.
@@ -105,33 +128,34 @@ pub(super) unsafe fn column(source: &[u8], row: usize, taps: &Taps, y: usize, ou
         let wanted = u64::MAX >> (64 - out.len());
         let mut sums = [Sums::zero(); 4];
         for group in 0..taps.groups {
-            let rows: [__m512i; 4] = std::array::from_fn(|tap| {
+            let mut rows = [_mm512_setzero_si512(); GROUP];
+            for (tap, pixels) in rows.iter_mut().enumerate() {
                 // A tap behind the last row has the coefficient 0, so any row will do.
                 let at = (taps.starts[y] + group * GROUP + tap).min(last) * row + x;
                 debug_assert!(at + out.len() <= source.len());
                 // SAFETY: only the bytes of this row are loaded, and the row exists.
-                unsafe { _mm512_maskz_loadu_epi8(wanted, source.as_ptr().add(at).cast()) }
-            });
+                *pixels =
+                    unsafe { _mm512_maskz_loadu_epi8(wanted, source.as_ptr().add(at).cast()) };
+            }
             let [high, middle, low, _] = taps.digits[group * taps.filled() + y];
-            let digits = [high, middle, low].map(|four| _mm512_set1_epi32(four as i32));
-            let above = [
+            let high = _mm512_set1_epi32(high as i32);
+            let middle = _mm512_set1_epi32(middle as i32);
+            let low = _mm512_set1_epi32(low as i32);
+            let [left, right] = [
                 _mm512_unpacklo_epi8(rows[0], rows[1]),
                 _mm512_unpackhi_epi8(rows[0], rows[1]),
             ];
-            let below = [
+            let [left_below, right_below] = [
                 _mm512_unpacklo_epi8(rows[2], rows[3]),
                 _mm512_unpackhi_epi8(rows[2], rows[3]),
             ];
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let columns = if i % 2 == 0 {
-                    _mm512_unpacklo_epi16(above[i / 2], below[i / 2])
-                } else {
-                    _mm512_unpackhi_epi16(above[i / 2], below[i / 2])
-                };
-                sums.add(columns, digits);
-            }
+            sums[0].add(_mm512_unpacklo_epi16(left, left_below), high, middle, low);
+            sums[1].add(_mm512_unpackhi_epi16(left, left_below), high, middle, low);
+            sums[2].add(_mm512_unpacklo_epi16(right, right_below), high, middle, low);
+            sums[3].add(_mm512_unpackhi_epi16(right, right_below), high, middle, low);
         }
-        let packed = pack(sums.map(|sums| sums.total()));
+        let [a, b, c, d] = sums;
+        let packed = pack([a.total(), b.total(), c.total(), d.total()]);
         // SAFETY: as many bytes are stored as `out` has.
         unsafe { _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), wanted, packed) };
     }
@@ -139,36 +163,45 @@ pub(super) unsafe fn column(source: &[u8], row: usize, taps: &Taps, y: usize, ou
 
 /// The sums of a digit each.
 #[derive(Clone, Copy)]
-struct Sums([__m512i; 3]);
+struct Sums {
+    high: __m512i,
+    middle: __m512i,
+    low: __m512i,
+}
 
 impl Sums {
     #[target_feature(enable = "avx512f")]
     #[inline]
     fn zero() -> Self {
-        Self([_mm512_setzero_si512(); 3])
-    }
-
-    #[target_feature(enable = "avx512f,avx512vnni")]
-    #[inline]
-    fn add(&mut self, bytes: __m512i, digits: [__m512i; 3]) {
-        for (sum, digit) in self.0.iter_mut().zip(digits) {
-            *sum = _mm512_dpbusd_epi32(*sum, bytes, digit);
+        let zero = _mm512_setzero_si512();
+        Self {
+            high: zero,
+            middle: zero,
+            low: _mm512_set1_epi32(HALF),
         }
     }
 
+    /// Four products and their sum in each lane, for each digit.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    #[inline]
+    fn add(&mut self, bytes: __m512i, high: __m512i, middle: __m512i, low: __m512i) {
+        self.high = _mm512_dpbusd_epi32(self.high, bytes, high);
+        self.middle = _mm512_dpbusd_epi32(self.middle, bytes, middle);
+        self.low = _mm512_dpbusd_epi32(self.low, bytes, low);
+    }
+
+    /// The digits put together.
     #[target_feature(enable = "avx512f")]
     #[inline]
     fn total(self) -> __m512i {
-        let [high, middle, low] = self.0;
-        let upper = _mm512_add_epi32(_mm512_slli_epi32::<8>(high), middle);
-        let all = _mm512_add_epi32(_mm512_slli_epi32::<8>(upper), low);
-        _mm512_add_epi32(all, _mm512_set1_epi32(HALF))
+        let upper = _mm512_add_epi32(_mm512_slli_epi32::<8>(self.high), self.middle);
+        _mm512_add_epi32(_mm512_slli_epi32::<8>(upper), self.low)
     }
 }
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn join([a, b, c, d]: [__m128i; 4]) -> __m512i {
+fn join(a: __m128i, b: __m128i, c: __m128i, d: __m128i) -> __m512i {
     let all = _mm512_castsi128_si512(a);
     let all = _mm512_inserti32x4::<1>(all, b);
     let all = _mm512_inserti32x4::<2>(all, c);
@@ -178,7 +211,9 @@ fn join([a, b, c, d]: [__m128i; 4]) -> __m512i {
 /// Four vectors of sums to one of bytes, in order within each quarter.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn pack(sums: [__m512i; 4]) -> __m512i {
-    let [a, b, c, d] = sums.map(|sum| _mm512_srai_epi32::<{ PRECISION }>(sum));
-    _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d))
+fn pack([a, b, c, d]: [__m512i; 4]) -> __m512i {
+    const SHIFT: u32 = PRECISION;
+    let front = _mm512_packs_epi32(_mm512_srai_epi32::<SHIFT>(a), _mm512_srai_epi32::<SHIFT>(b));
+    let back = _mm512_packs_epi32(_mm512_srai_epi32::<SHIFT>(c), _mm512_srai_epi32::<SHIFT>(d));
+    _mm512_packus_epi16(front, back)
 }

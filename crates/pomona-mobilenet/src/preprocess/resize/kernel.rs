@@ -1,8 +1,9 @@
 //! Which instructions run the passes, chosen once for a [`Resizer`](super::Resizer).
 
+use super::taps::{GROUP, Taps};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
-use super::{portable, taps::GROUP, taps::Taps};
+use super::{long, portable};
 
 /// The instructions that a [`Resizer`](super::Resizer) uses. All give the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,9 @@ impl Kernel {
     ) {
         /// Bytes that a kernel may read behind the last tap.
         const SLACK: usize = 16;
+        if taps.is_long() {
+            return long::horizontal(source, taps.source(), taps.target(), out);
+        }
         let reach =
             taps.starts.iter().max().map_or(0, |start| start * 3) + taps.groups * GROUP * 3 + SLACK;
         let out_rows = out.chunks_exact_mut(taps.target() * 3);
@@ -100,6 +104,9 @@ impl Kernel {
     /// Resizes along columns; source and output have rows of `row` bytes.
     pub(super) fn vertical(self, source: &[u8], row: usize, taps: &Taps, out: &mut [u8]) {
         assert_eq!(source.len(), taps.source() * row);
+        if taps.is_long() {
+            return long::vertical(source, row, taps.source(), taps.target(), out);
+        }
         for (y, out_row) in out.chunks_exact_mut(row).enumerate() {
             match self {
                 Self::Portable => portable::column(source, row, taps, y, out_row),

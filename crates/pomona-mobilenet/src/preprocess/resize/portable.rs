@@ -64,6 +64,6 @@ fn strip_sums<const N: usize>(
 }
 
 /// From fixed point to a byte.
-fn clip(sum: i32) -> u8 {
+pub(super) fn clip(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }

@@ -4,6 +4,7 @@
 //! `Resample.c`, operation by operation: doubles, in the same order, rounded the same way.
 
 use super::Kernel;
+use super::long::LONGEST_TABLE;
 
 /// Fraction bits of a coefficient: 32 less 8 for the pixel and 2 for the sum.
 pub(super) const PRECISION: u32 = 22;
@@ -49,6 +50,13 @@ impl Taps {
             return;
         }
         self.lengths = (source, target);
+        if self.is_long() {
+            *self = Self {
+                lengths: self.lengths,
+                ..Self::none()
+            };
+            return;
+        }
         let windows: Vec<Window> = (0..target)
             .map(|i| Window::new(i, source, target))
             .collect();
@@ -79,6 +87,11 @@ impl Taps {
         }
     }
 
+    /// Whether the source is too long for a table, and each window is computed when it is used.
+    pub(super) fn is_long(&self) -> bool {
+        self.lengths.0 > LONGEST_TABLE
+    }
+
     /// Outputs, those that fill the last block included.
     pub(super) fn filled(&self) -> usize {
         self.starts.len()
@@ -102,13 +115,13 @@ impl Taps {
 }
 
 /// The source pixels of one output and their fixed-point weights.
-struct Window {
-    start: usize,
-    weights: Vec<i32>,
+pub(super) struct Window {
+    pub(super) start: usize,
+    pub(super) weights: Vec<i32>,
 }
 
 impl Window {
-    fn new(output: usize, source: usize, target: usize) -> Self {
+    pub(super) fn new(output: usize, source: usize, target: usize) -> Self {
         // Pillow takes the length through a `float`.
         let scale = f64::from(source as f32) / target as f64;
         let filter_scale = scale.max(1.0);

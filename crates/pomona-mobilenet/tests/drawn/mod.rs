@@ -1,0 +1,61 @@
+//! Pictures drawn by code and encoded, for tests that damage them.
+
+use image::{DynamicImage, ImageFormat as Encoded};
+use mozjpeg::{ColorSpace, Compress};
+use std::io::Cursor;
+
+/// A whole file of every kind, 61 x 47.
+pub fn wholes() -> Vec<Vec<u8>> {
+    let mut files = vec![jpeg(61, 47, false), jpeg(61, 47, true)];
+    let formats = [
+        Encoded::Png,
+        Encoded::Gif,
+        Encoded::WebP,
+        Encoded::Bmp,
+        Encoded::Tiff,
+    ];
+    files.extend(formats.map(encode));
+    files.push(grey_png());
+    files
+}
+
+fn drawing(width: u32, height: u32) -> image::RgbImage {
+    image::RgbImage::from_fn(width, height, |x, y| {
+        image::Rgb([(x * 5) as u8, (y * 7) as u8, (x * y) as u8])
+    })
+}
+
+/// The drawing, 61 x 47, in a format.
+pub fn encode(format: Encoded) -> Vec<u8> {
+    written(DynamicImage::ImageRgb8(drawing(61, 47)), format)
+}
+
+fn grey_png() -> Vec<u8> {
+    written(
+        DynamicImage::ImageRgb8(drawing(61, 47))
+            .to_luma_alpha16()
+            .into(),
+        Encoded::Png,
+    )
+}
+
+fn written(image: DynamicImage, format: Encoded) -> Vec<u8> {
+    let mut out = Cursor::new(Vec::new());
+    image.write_to(&mut out, format).unwrap();
+    out.into_inner()
+}
+
+/// The drawing as JPEG.
+pub fn jpeg(width: u32, height: u32, progressive: bool) -> Vec<u8> {
+    let mut encoder = Compress::new(ColorSpace::JCS_RGB);
+    encoder.set_size(width as usize, height as usize);
+    encoder.set_fastest_defaults();
+    if progressive {
+        encoder.set_progressive_mode();
+    }
+    let mut started = encoder.start_compress(Vec::new()).unwrap();
+    started
+        .write_scanlines(drawing(width, height).as_raw())
+        .unwrap();
+    started.finish().unwrap()
+}
