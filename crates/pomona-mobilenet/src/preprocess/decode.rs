@@ -4,6 +4,7 @@ use super::format::recognise;
 use super::{DecodeLimits, ImageFormat, ImageInfo, RgbImage};
 use super::{bmp, gif, jpeg, png, tiff, webp};
 use crate::ImageError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Decodes a picture file to 8-bit RGB, as `PIL.Image.open(...).convert('RGB')` does, reusing the
 /// buffer of `into`. EXIF orientation and color profiles are not applied, as Pillow does not apply
@@ -13,27 +14,29 @@ pub fn decode_rgb(
     limits: &DecodeLimits,
     into: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    match recognise(bytes)? {
+    let format = recognise(bytes)?;
+    contained(format, || match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, limits, into),
         ImageFormat::Png => png::decode(bytes, limits, into),
         ImageFormat::WebP => webp::decode(bytes, limits, into),
         ImageFormat::Bmp => bmp::decode(bytes, limits, into),
         ImageFormat::Gif => gif::decode(bytes, limits, into),
         ImageFormat::Tiff => tiff::decode(bytes, limits, into),
-    }
+    })
 }
 
 /// Reads format, size and color from the header alone. No limit applies, since nothing is decoded;
 /// that the pixels behind the header are whole is not implied.
 pub fn image_info(bytes: &[u8]) -> Result<ImageInfo, ImageError> {
-    let info = match recognise(bytes)? {
+    let format = recognise(bytes)?;
+    let info = contained(format, || match format {
         ImageFormat::Jpeg => jpeg::info(bytes),
         ImageFormat::Png => png::info(bytes),
         ImageFormat::WebP => webp::info(bytes),
         ImageFormat::Bmp => bmp::info(bytes),
         ImageFormat::Gif => gif::info(bytes),
         ImageFormat::Tiff => tiff::info(bytes),
-    }?;
+    })?;
     if info.width == 0 || info.height == 0 {
         return Err(ImageError::ZeroDimension {
             format: info.format,
@@ -42,4 +45,15 @@ pub fn image_info(bytes: &[u8]) -> Result<ImageInfo, ImageError> {
         });
     }
     Ok(info)
+}
+
+/// Turns a panic of a decoder into an error: whatever the file, it is one row among many. No file is
+/// known to cause one.
+fn contained<T>(
+    format: ImageFormat,
+    run: impl FnOnce() -> Result<T, ImageError>,
+) -> Result<T, ImageError> {
+    // What may be left half-done is the pixels, which mean nothing after an error.
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(ImageError::corrupt(format, "the decoder failed on it")))
 }
