@@ -49,10 +49,11 @@ impl Kernel {
         }
     }
 
-    /// Cuts a group of coefficients into the digits that the kernel multiplies with.
+    /// Cuts a group of coefficients into the digits that the kernel multiplies with; plain Rust takes
+    /// them whole.
     pub(super) fn digits(self, coefficients: [i32; GROUP]) -> [u32; 4] {
         match self {
-            Self::Portable => [0; 4],
+            Self::Portable => coefficients.map(|c| c as u32),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => avx2::digits(coefficients),
             #[cfg(target_arch = "x86_64")]
