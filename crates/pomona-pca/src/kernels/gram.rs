@@ -166,3 +166,53 @@ fn add_corner<S: Simd, const MR: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::AlignedBuffer;
+    use super::*;
+
+    /// The same product by every vector width this machine has, and by definition.
+    #[test]
+    fn every_width_gives_the_product() {
+        for (rows, d) in [(1_usize, 1_usize), (3, 7), (9, 24), (5, 25), (33, 100)] {
+            let stride = (rows + 1) * PANEL;
+            let mut block = AlignedBuffer::zeroed(d.div_ceil(PANEL) * stride);
+            let value = |k: usize, j: usize| ((k * 31 + j * 17) % 23) as f64 - 11.0;
+            for k in 0..rows {
+                for j in 0..d {
+                    block[j / PANEL * stride + k * PANEL + j % PANEL] = value(k, j);
+                }
+            }
+            // Small whole numbers: sums are exact in any order. One is what was there before.
+            let mut expected = Vec::new();
+            for i in 0..d {
+                for j in i..d {
+                    expected.push(1.0 + (0..rows).map(|k| value(k, i) * value(k, j)).sum::<f64>());
+                }
+            }
+            let run = |multiply: &dyn Fn(Gram<'_>)| {
+                let mut packed = vec![1.0; expected.len()];
+                multiply(Gram {
+                    block: &block,
+                    rows,
+                    stride,
+                    d,
+                    packed: &mut packed,
+                });
+                assert!(packed == expected, "{rows} rows of {d}");
+            };
+            run(&|gram| Arch::new().dispatch(gram));
+            run(&|gram| Simd::vectorize(pulp::Scalar, gram));
+            #[cfg(target_arch = "x86_64")]
+            {
+                if let Some(simd) = pulp::x86::V2::try_new() {
+                    run(&|gram| Simd::vectorize(simd, gram));
+                }
+                if let Some(simd) = pulp::x86::V3::try_new() {
+                    run(&|gram| Simd::vectorize(simd, gram));
+                }
+            }
+        }
+    }
+}

@@ -186,3 +186,57 @@ fn tile<S: Simd, const MR: usize, const NV: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same products by every vector width this machine has, and by definition: across chunks
+    /// of features, panels of components, and an incomplete last tile.
+    #[test]
+    fn every_width_gives_the_product() {
+        for (n, d, k) in [
+            (1, 1, 1),
+            (11, 600, 50),
+            (8, 256, 24),
+            (5, 257, 9),
+            (0, 3, 2),
+        ] {
+            // Small whole numbers: sums are exact in any order.
+            let value = |at: usize| (at * at % 19) as f64 - 9.0;
+            let components: Vec<f64> = (0..k * d).map(|at| value(at + 5)).collect();
+            let rows: Vec<f32> = (0..n * d).map(|at| value(at) as f32).collect();
+            let offset: Vec<f64> = (0..k).map(value).collect();
+            let mut expected = Vec::new();
+            for row in rows.chunks(d) {
+                for (component, offset) in components.chunks(d).zip(&offset) {
+                    let products = row.iter().zip(component).map(|(&x, c)| f64::from(x) * c);
+                    expected.push((products.sum::<f64>() - offset) as f32);
+                }
+            }
+            let packed = PackedComponents::new(&components, k, d);
+            let run = |multiply: &dyn Fn(Project<'_>)| {
+                let mut out = vec![f32::NAN; n * k];
+                let (components, offset) = (&packed, offset.as_slice());
+                multiply(Project {
+                    components,
+                    offset,
+                    rows: &rows,
+                    out: &mut out,
+                });
+                assert!(out == expected, "{n} rows of {d} to {k}");
+            };
+            run(&|project| Arch::new().dispatch(project));
+            run(&|project| Simd::vectorize(pulp::Scalar, project));
+            #[cfg(target_arch = "x86_64")]
+            {
+                if let Some(simd) = pulp::x86::V2::try_new() {
+                    run(&|project| Simd::vectorize(simd, project));
+                }
+                if let Some(simd) = pulp::x86::V3::try_new() {
+                    run(&|project| Simd::vectorize(simd, project));
+                }
+            }
+        }
+    }
+}
