@@ -1,0 +1,103 @@
+//! What can go wrong between rows and a model, told so that a person can act on it.
+
+use thiserror::Error;
+
+/// An error of this crate.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum PcaError {
+    /// A covariance divides by n - 1, so one row has none.
+    #[error("a principal component analysis needs at least 2 rows, but there are {count}")]
+    TooFewSamples {
+        /// Rows accumulated.
+        count: u64,
+    },
+    /// scikit-learn's rule: at most `min(n_samples, n_features)` components.
+    #[error(
+        "{requested} components were asked for, but {samples} rows of {dimension} features have at \
+         most {largest}: ask for {largest} or fewer, or give more rows"
+    )]
+    TooManyComponents {
+        /// Components asked for.
+        requested: usize,
+        /// Rows accumulated.
+        samples: u64,
+        /// Features in a row.
+        dimension: usize,
+        /// The largest number that would have been accepted.
+        largest: usize,
+    },
+    /// A number of components that is neither a count nor a fraction.
+    #[error(
+        "{value} is not a number of components: give a whole number of at least 1 (how many to \
+         keep), or a fraction between 0 and 1, both excluded (how much of the variance to keep)"
+    )]
+    InvalidComponents {
+        /// What was given, as text.
+        value: String,
+    },
+    /// A fraction of no variance: every row is the same.
+    #[error(
+        "all {count} rows are the same, so there is no variance to keep a fraction of: ask for a \
+         whole number of components, or look at where the features come from"
+    )]
+    NoVariance {
+        /// Rows accumulated.
+        count: u64,
+    },
+    /// Vectors, states or models of different lengths.
+    #[error("expected {expected} features, found {found}")]
+    DimensionMismatch {
+        /// The dimension of the receiver.
+        expected: usize,
+        /// The dimension of the argument.
+        found: usize,
+    },
+    /// A block of rows that does not end with the end of a row.
+    #[error("{length} numbers are not a whole number of rows of {dimension} features")]
+    RaggedRows {
+        /// Numbers given.
+        length: usize,
+        /// Features in a row.
+        dimension: usize,
+    },
+    /// A NaN or an infinity in a row.
+    #[error("row {row}, feature {column} is {value}: features must be finite")]
+    NonFinite {
+        /// The row within the block given, from 0.
+        row: usize,
+        /// The feature within the row, from 0.
+        column: usize,
+        /// The value found.
+        value: f64,
+    },
+    /// A state or a model that no sequence of rows can have produced.
+    #[error("inconsistent {subject}: {reason}")]
+    Inconsistent {
+        /// What was read: the moments or the model.
+        subject: &'static str,
+        /// What does not hold.
+        reason: String,
+    },
+    /// The eigenvalue iteration did not converge.
+    #[error("the eigenvalues of the {dimension} x {dimension} covariance did not converge")]
+    NoConvergence {
+        /// The order of the covariance.
+        dimension: usize,
+    },
+}
+
+impl PcaError {
+    pub(crate) fn moments(reason: impl Into<String>) -> Self {
+        Self::Inconsistent {
+            subject: "moments",
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn model(reason: impl Into<String>) -> Self {
+        Self::Inconsistent {
+            subject: "model",
+            reason: reason.into(),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Count, mean and centred products of rows: all that a principal component analysis needs of them.
+
+use std::borrow::Cow;
+
+use crate::kernels::{add_scaled_outer, all_finite, row_start};
+use crate::pending::Pending;
+use crate::{Components, PcaError, PcaModel, solve};
+
+/// The first two moments of rows of `d` features: their count, their mean and their comoment, the
+/// sum over the rows of `(x - mean) (x - mean)^T`.
+///
+/// Moments of parts are merged into those of the whole with the pairwise update of Chan, Golub and
+/// LeVeque, "Algorithms for Computing the Sample Variance: Analysis and Recommendations", The
+/// American Statistician 37 (1983), 242-247, <https://doi.org/10.1080/00031305.1983.10483115>, in
+/// its form for covariances:
+///
+/// ```text
+/// n = n1 + n2    delta = mean2 - mean1
+/// mean     = mean1 + delta n2 / n
+/// comoment = comoment1 + comoment2 + delta delta^T n1 n2 / n
+/// ```
+///
+/// Rows are folded in by the same formula, a block of 256 at a time, the block centred on its own
+/// mean first. Nothing is ever computed as a difference of large sums, so features far from zero
+/// lose no digits.
+///
+/// Rows wait inside until a block is full, so callers may bring one at a time at the speed of a
+/// block. Accessors that must see every row fold in those that wait, which is why they take
+/// `&mut self`. Given the same rows in the same order, the result is the same bit by bit however the
+/// rows were split over calls of [`update`](Self::update).
+#[derive(Clone, Debug)]
+pub struct Moments {
+    count: u64,
+    mean: Vec<f64>,
+    /// The packed upper triangle, or empty as long as `count` is 0: a group whose rows all wait
+    /// holds no triangle.
+    comoment: Vec<f64>,
+    pending: Pending,
+}
+
+impl Moments {
+    /// The moments of no rows of `dimension` features.
+    pub fn new(dimension: usize) -> Self {
+        Self {
+            count: 0,
+            mean: vec![0.0; dimension],
+            comoment: Vec::new(),
+            pending: Pending::new(dimension),
+        }
+    }
+
+    /// The moments that [`into_parts`](Self::into_parts) gave: the count of rows, the mean (d
+    /// numbers) and the row-major packed upper triangle of the comoment (d (d + 1) / 2 numbers).
+    ///
+    /// # Errors
+    ///
+    /// [`PcaError::Inconsistent`] if no rows have such moments: lengths that do not fit, a number
+    /// that is not finite, a negative sum of squares, or products of fewer than two rows.
+    pub fn from_parts(count: u64, mean: Vec<f64>, comoment: Vec<f64>) -> Result<Self, PcaError> {
+        let d = mean.len();
+        let expected = row_start(d, d);
+        if d == 0 {
+            return Err(PcaError::moments("the mean is empty"));
+        }
+        if comoment.len() != expected {
+            return Err(PcaError::moments(format!(
+                "{d} features have a packed triangle of {expected} numbers, not {}",
+                comoment.len()
+            )));
+        }
+        if !all_finite(&mean) || !all_finite(&comoment) {
+            return Err(PcaError::moments("a number is not finite"));
+        }
+        if let Some(i) = (0..d).find(|&i| comoment[row_start(d, i)] < 0.0) {
+            return Err(PcaError::moments(format!(
+                "feature {i} has a negative sum of squares"
+            )));
+        }
+        if count == 0 && mean.iter().any(|&mean| mean != 0.0) {
+            return Err(PcaError::moments("a mean of no rows"));
+        }
+        if count < 2 && comoment.iter().any(|&product| product != 0.0) {
+            return Err(PcaError::moments("centred products of fewer than 2 rows"));
+        }
+        let comoment = if count == 0 { Vec::new() } else { comoment };
+        Ok(Self {
+            count,
+            mean,
+            comoment,
+            pending: Pending::new(d),
+        })
+    }
+
+    /// The count, the mean and the packed upper triangle of the comoment: what travels between
+    /// partitions.
+    pub fn into_parts(mut self) -> (u64, Vec<f64>, Vec<f64>) {
+        self.flush();
+        self.hold_triangle();
+        (self.count, self.mean, self.comoment)
+    }
+
+    /// Features in a row, d.
+    pub fn dimension(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Rows accumulated, those that wait included.
+    pub fn count(&self) -> u64 {
+        self.count + self.pending.rows() as u64
+    }
+
+    /// The mean of each feature; zeros if there are no rows.
+    pub fn mean(&mut self) -> &[f64] {
+        self.flush();
+        &self.mean
+    }
+
+    /// The packed upper triangle of the comoment, row-major: the products of feature 0 with
+    /// features 0..d, then of feature 1 with features 1..d, and so on.
+    pub fn comoment(&mut self) -> &[f64] {
+        self.flush();
+        self.hold_triangle();
+        &self.comoment
+    }
+
+    /// Bytes held: the struct, the mean, the triangle once there is one, and the waiting rows.
+    pub fn size(&self) -> usize {
+        let numbers = self.mean.capacity() + self.comoment.capacity();
+        size_of::<Self>() + numbers * size_of::<f64>() + self.pending.size()
+    }
+
+    /// Adds `rows`, row-major, a whole number of rows of d features.
+    ///
+    /// # Errors
+    ///
+    /// [`PcaError::RaggedRows`], and [`PcaError::NonFinite`] with the first such number's row and
+    /// column. In either case no row has been added.
+    pub fn update(&mut self, rows: &[f32]) -> Result<(), PcaError> {
+        self.check(rows)?;
+        self.append(rows);
+        Ok(())
+    }
+
+    /// Adds rows of `f64`; as [`update`](Self::update) in all else.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    pub fn update_f64(&mut self, rows: &[f64]) -> Result<(), PcaError> {
+        self.check(rows)?;
+        self.append(rows);
+        Ok(())
+    }
+
+    /// Adds the rows that `other` has accumulated.
+    ///
+    /// # Errors
+    ///
+    /// [`PcaError::DimensionMismatch`].
+    pub fn merge(&mut self, other: &Moments) -> Result<(), PcaError> {
+        self.check_dimension(other)?;
+        self.flush();
+        if other.count > 0 {
+            if self.count == 0 {
+                self.count = other.count;
+                self.mean.copy_from_slice(&other.mean);
+                self.comoment.clone_from(&other.comoment);
+            } else {
+                let (mine, theirs) = (self.count as f64, other.count as f64);
+                let all = mine + theirs;
+                let delta = difference(&other.mean, &self.mean);
+                let weight = mine * (theirs / all);
+                add_scaled_outer(&mut self.comoment, &other.comoment, &delta, weight, 1.0);
+                shift(&mut self.mean, &delta, theirs / all);
+                self.count += other.count;
+            }
+        }
+        self.fold(&mut other.pending.clone());
+        Ok(())
+    }
+
+    /// Takes away rows added before, given as their moments: the inverse of
+    /// [`merge`](Self::merge).
+    ///
+    /// A sum of squares that rounding leaves below zero becomes zero.
+    ///
+    /// # Errors
+    ///
+    /// [`PcaError::DimensionMismatch`], and [`PcaError::Inconsistent`] if `other` has more rows
+    /// than there are.
+    pub fn subtract(&mut self, other: &Moments) -> Result<(), PcaError> {
+        self.check_dimension(other)?;
+        if other.count() > self.count() {
+            return Err(PcaError::moments(format!(
+                "{} rows cannot be taken from {}",
+                other.count(),
+                self.count()
+            )));
+        }
+        if other.count() == 0 {
+            return Ok(());
+        }
+        if other.count() == self.count() {
+            *self = Self::new(self.dimension());
+            return Ok(());
+        }
+        let other = other.flushed();
+        self.flush();
+        let (all, theirs) = (self.count as f64, other.count as f64);
+        let left = all - theirs;
+        // From the mean of the rows that stay to the mean of those that go, by way of the mean of
+        // all: mean_left = mean - (other - mean) theirs / left, so the distance grows by all / left.
+        let delta = difference(&other.mean, &self.mean);
+        shift(&mut self.mean, &delta, -theirs / left);
+        let weight = theirs * (all / left);
+        add_scaled_outer(&mut self.comoment, &other.comoment, &delta, weight, -1.0);
+        self.count -= other.count;
+        let d = self.dimension();
+        if self.count == 1 {
+            self.comoment.fill(0.0);
+        }
+        for i in 0..d {
+            let square = &mut self.comoment[row_start(d, i)];
+            *square = square.max(0.0);
+        }
+        Ok(())
+    }
+
+    /// The principal components of the rows accumulated.
+    ///
+    /// # Errors
+    ///
+    /// [`PcaError::TooFewSamples`] below two rows, [`PcaError::TooManyComponents`] for more
+    /// components than `min(n, d)`, [`PcaError::InvalidComponents`] for a count of zero or a
+    /// fraction outside (0, 1), [`PcaError::NoVariance`] for a fraction of no variance, and
+    /// [`PcaError::Inconsistent`] if products have overflowed.
+    pub fn solve(&self, components: Components) -> Result<PcaModel, PcaError> {
+        let moments = self.flushed();
+        solve::solve(moments.count, &moments.mean, &moments.comoment, components)
+    }
+
+    fn check<T: Copy + Into<f64>>(&self, rows: &[T]) -> Result<(), PcaError> {
+        let (length, dimension) = (rows.len(), self.dimension());
+        if length == 0 {
+            return Ok(());
+        }
+        if dimension == 0 || !length.is_multiple_of(dimension) {
+            return Err(PcaError::RaggedRows { length, dimension });
+        }
+        if all_finite(rows) {
+            return Ok(());
+        }
+        let at = rows
+            .iter()
+            .position(|&value| !value.into().is_finite())
+            .unwrap_or(0);
+        Err(PcaError::NonFinite {
+            row: at / dimension,
+            column: at % dimension,
+            value: rows[at].into(),
+        })
+    }
+
+    fn check_dimension(&self, other: &Moments) -> Result<(), PcaError> {
+        let (expected, found) = (self.dimension(), other.dimension());
+        if expected == found {
+            Ok(())
+        } else {
+            Err(PcaError::DimensionMismatch { expected, found })
+        }
+    }
+
+    fn append<T: Copy + Into<f64>>(&mut self, mut rows: &[T]) {
+        while !rows.is_empty() {
+            let taken = self.pending.append(rows);
+            rows = &rows[taken..];
+            if self.pending.is_full() {
+                self.flush();
+            }
+        }
+    }
+
+    /// Folds in the rows that wait.
+    fn flush(&mut self) {
+        let mut pending = std::mem::replace(&mut self.pending, Pending::new(0));
+        self.fold(&mut pending);
+        self.pending = pending;
+    }
+
+    fn fold(&mut self, pending: &mut Pending) {
+        if pending.rows() > 0 {
+            self.hold_triangle();
+            pending.fold_into(&mut self.count, &mut self.mean, &mut self.comoment);
+        }
+    }
+
+    fn flushed(&self) -> Cow<'_, Self> {
+        let mut moments = Cow::Borrowed(self);
+        if self.pending.rows() > 0 || self.comoment.is_empty() {
+            let moments = moments.to_mut();
+            moments.flush();
+            moments.hold_triangle();
+        }
+        moments
+    }
+
+    fn hold_triangle(&mut self) {
+        let d = self.dimension();
+        self.comoment.resize(row_start(d, d), 0.0);
+    }
+}
+
+fn difference(to: &[f64], from: &[f64]) -> Vec<f64> {
+    to.iter().zip(from).map(|(to, from)| to - from).collect()
+}
+
+fn shift(mean: &mut [f64], delta: &[f64], weight: f64) {
+    for (mean, delta) in mean.iter_mut().zip(delta) {
+        *mean += delta * weight;
+    }
+}
