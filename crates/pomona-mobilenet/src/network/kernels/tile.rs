@@ -1,0 +1,47 @@
+//! The innermost loop of every dense convolution: a tile of pixels x outputs held in registers.
+
+use super::vector::Vector;
+
+/// Sums of `ROWS` pixels by `VECTORS` vectors of outputs.
+pub(super) type Tile<V, const ROWS: usize, const VECTORS: usize> = [[V; VECTORS]; ROWS];
+
+/// Adds `depth` outer products to a tile.
+///
+/// `STEP` is the distance in floats between a pixel and the next, a constant so that all rows are
+/// addressed from one pointer. One vector of weights is loaded a step and output vector; one value
+/// a pixel is broadcast.
+///
+/// # Safety
+/// As [`Vector`]; `pixels` is valid for `(ROWS - 1) * STEP + depth` values and `weights` for
+/// `depth * VECTORS * V::LANES`.
+#[inline(always)]
+pub(super) unsafe fn accumulate<
+    V: Vector,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const STEP: usize,
+>(
+    tile: &mut Tile<V, ROWS, VECTORS>,
+    pixels: *const f32,
+    weights: *const f32,
+    depth: usize,
+) {
+    let (mut pixels, mut weights) = (pixels, weights);
+    for _ in 0..depth {
+        // SAFETY: each step reads inside the ranges that the caller vouches for.
+        unsafe {
+            let mut loaded = [V::splat(0.0); VECTORS];
+            for (index, vector) in loaded.iter_mut().enumerate() {
+                *vector = V::load(weights.add(index * V::LANES));
+            }
+            for (row, sums) in tile.iter_mut().enumerate() {
+                let value = V::splat(*pixels.add(row * STEP));
+                for (sum, vector) in sums.iter_mut().zip(loaded) {
+                    *sum = value.mul_add(vector, *sum);
+                }
+            }
+            pixels = pixels.add(1);
+            weights = weights.add(VECTORS * V::LANES);
+        }
+    }
+}

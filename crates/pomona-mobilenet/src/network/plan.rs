@@ -1,0 +1,248 @@
+//! How each block is computed: its packed weights, its tiling and where its values lie.
+
+use super::aligned::Aligned;
+use super::architecture::{Architecture, Block, output_size};
+use super::folding::FoldedConvolution;
+use super::kernels::packing::{pack, pack_depthwise, pad, padded};
+use super::kernels::{BLOCK, Kernels};
+use super::names::Place;
+use super::weights::Weights;
+use super::weights_error::WeightsError;
+
+/// Pictures that go through the small planes together, sharing each panel of weights.
+pub(super) const GROUP: usize = 8;
+
+/// Largest side of a plane that is expanded as a whole: 22 x 22 pixels of 16 channels are 31 KB,
+/// most of a first-level cache.
+const WHOLE: usize = 20;
+
+/// Expanded channels between two additions to a block's output: enough that loading and storing
+/// the sums costs little, few enough that the planes of several pictures stay in the cache.
+const CHUNK: usize = 192;
+
+/// A 1x1 convolution, or the first 3x3 one, with packed weights.
+#[derive(Debug)]
+pub(super) struct Dense {
+    /// Inputs an output: channels, times nine for the first convolution.
+    pub depth: usize,
+    /// Outputs, padded to whole blocks.
+    pub columns: usize,
+    /// Packed weights.
+    pub weights: Aligned,
+    /// Padded biases.
+    pub bias: Aligned,
+}
+
+impl Dense {
+    fn new(
+        kernels: &Kernels,
+        folded: &FoldedConvolution,
+        depths: std::ops::Range<usize>,
+        order: impl Fn(usize) -> usize,
+    ) -> Self {
+        let columns = folded.bias.len();
+        let weights = pack(columns, depths.len(), kernels.panel(), |column, step| {
+            folded.kernel[column * folded.taps + order(depths.start + step)]
+        });
+        Self {
+            depth: depths.len(),
+            columns: padded(columns),
+            weights: Aligned::copy_of(&weights),
+            bias: Aligned::copy_of(&pad(&folded.bias)),
+        }
+    }
+
+    /// The first convolution: from colour, row, column to row, column, colour.
+    pub fn stem(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
+        let folded = FoldedConvolution::new(weights, Place::Stem)?;
+        let order = |step: usize| step % 3 * 9 + step / 3;
+        Ok(Self::new(kernels, &folded, 0..27, order))
+    }
+
+    /// A 1x1 convolution.
+    pub fn new_1x1(
+        kernels: &Kernels,
+        weights: &Weights,
+        place: Place,
+    ) -> Result<Self, WeightsError> {
+        let folded = FoldedConvolution::new(weights, place)?;
+        Ok(Self::new(kernels, &folded, 0..folded.taps, |step| step))
+    }
+}
+
+/// How a block goes through its rows.
+#[derive(Debug)]
+pub(super) enum Tiling {
+    /// One picture, some rows at a time, all channels: for planes larger than the caches.
+    Strips {
+        /// Output rows a strip.
+        rows: usize,
+    },
+    /// Several pictures, whole planes, two blocks of channels at a time: for small planes, whose
+    /// weights are larger than they are.
+    Planes {
+        /// Pictures at a time.
+        pictures: usize,
+        /// Where in a padded plane each pixel goes, in floats.
+        places: Vec<u32>,
+    },
+}
+
+/// One inverted residual block, ready to run.
+#[derive(Debug)]
+pub(super) struct BlockPlan {
+    /// Channels and stride.
+    pub block: Block,
+    /// Side of the input plane.
+    pub input_size: usize,
+    /// Side of the output plane.
+    pub output_size: usize,
+    /// Zeros before the first row and column.
+    pub before: usize,
+    /// The expansion; absent in the first block.
+    pub expand: Option<Dense>,
+    /// Packed depthwise weights.
+    pub depthwise: Aligned,
+    /// The projection, one a chunk of expanded channels.
+    pub project: Vec<Dense>,
+    /// Rows of a padded plane that are in memory at a time.
+    pub ring: usize,
+    /// How the block goes through its rows.
+    pub tiling: Tiling,
+}
+
+impl BlockPlan {
+    fn new(
+        kernels: &Kernels,
+        weights: &Weights,
+        index: usize,
+        input_size: usize,
+    ) -> Result<Self, WeightsError> {
+        let architecture = weights.architecture();
+        let block = architecture.blocks[index];
+        let output_size = output_size(input_size, block.stride);
+        let expand = block
+            .expands()
+            .then(|| Dense::new_1x1(kernels, weights, Place::Expand(index)))
+            .transpose()?;
+        let depthwise = FoldedConvolution::new(weights, Place::Depthwise(index))?;
+        let project = FoldedConvolution::new(weights, Place::Project(index))?;
+        let whole = expand.is_some() && input_size <= WHOLE;
+        let chunk = if whole { CHUNK } else { block.expanded };
+        let project = (0..block.expanded)
+            .step_by(chunk)
+            .map(|first| {
+                let depths = first..(first + chunk).min(block.expanded);
+                Dense::new(kernels, &project, depths, |step| step)
+            })
+            .collect();
+        let (ring, tiling) = if whole {
+            let width = input_size + 2;
+            let places = (0..input_size * input_size)
+                .map(|pixel| (pixel / input_size * width + pixel % input_size + 1) * BLOCK)
+                .map(|place| place as u32)
+                .collect();
+            // Pictures whose expanded chunk is about 300 KB.
+            let picture = output_size * output_size * CHUNK.min(block.expanded) * 4;
+            let pictures = (300_000 / picture).clamp(1, GROUP);
+            (input_size, Tiling::Planes { pictures, places })
+        } else {
+            let rows = if input_size > 80 { 2 } else { 4 } / block.stride;
+            (rows * block.stride + 2, Tiling::Strips { rows })
+        };
+        Ok(Self {
+            block,
+            input_size,
+            output_size,
+            before: architecture.padding.before(input_size, block.stride),
+            expand,
+            depthwise: Aligned::copy_of(&pack_depthwise(&depthwise.kernel, &depthwise.bias)),
+            project,
+            ring,
+            tiling,
+        })
+    }
+
+    /// Floats a row of a padded plane.
+    pub fn row(&self) -> usize {
+        (self.input_size + 2) * BLOCK
+    }
+
+    /// Floats a padded plane: the ring and one row of zeros.
+    pub fn plane(&self) -> usize {
+        (self.ring + 1) * self.row()
+    }
+
+    /// Where input row `row` starts in a padded plane, at the first pixel of an output row:
+    /// in the ring, or the row of zeros if it is outside the picture.
+    pub fn row_start(&self, row: usize) -> u32 {
+        // `row` counts from the first padding row, so that it is never negative.
+        let inside = row
+            .checked_sub(self.before)
+            .filter(|row| *row < self.input_size);
+        let row = inside.map_or(self.ring, |row| row % self.ring);
+        (row * self.row() + (1 - self.before) * BLOCK) as u32
+    }
+
+    /// Floats of padded planes that are in memory at a time.
+    pub fn expanded_len(&self) -> usize {
+        let blocks = match self.tiling {
+            Tiling::Strips { .. } => padded(self.block.expanded) / BLOCK,
+            Tiling::Planes { .. } => 2,
+        };
+        blocks * self.plane()
+    }
+
+    /// Floats between the depthwise convolution and the projection.
+    pub fn depthwise_len(&self) -> usize {
+        match self.tiling {
+            Tiling::Strips { rows } => rows * self.output_size * padded(self.block.expanded),
+            Tiling::Planes { pictures, .. } => {
+                let channels = padded(CHUNK.min(self.block.expanded));
+                pictures * self.output_size * self.output_size * channels
+            }
+        }
+    }
+
+    /// Floats a picture that leave the block.
+    pub fn output_len(&self) -> usize {
+        self.output_size * self.output_size * padded(self.block.output)
+    }
+}
+
+/// The whole network, ready to run.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The first convolution.
+    pub stem: Dense,
+    /// Zeros before the picture's first row and column.
+    pub stem_before: usize,
+    /// The blocks in order.
+    pub blocks: Vec<BlockPlan>,
+    /// Blocks that take one picture at a time; those after it take a group.
+    pub single: usize,
+    /// The last convolution.
+    pub last: Dense,
+}
+
+impl Plan {
+    /// Packs weights for an instruction set.
+    pub fn new(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
+        let architecture: &Architecture = weights.architecture();
+        let blocks = (0..architecture.blocks.len())
+            .zip(architecture.block_sizes())
+            .map(|(index, size)| BlockPlan::new(kernels, weights, index, size))
+            .collect::<Result<Vec<_>, _>>()?;
+        let single = blocks
+            .iter()
+            .position(|plan| matches!(plan.tiling, Tiling::Planes { .. }))
+            .unwrap_or(blocks.len());
+        Ok(Self {
+            stem: Dense::stem(kernels, weights)?,
+            stem_before: architecture.padding.before(architecture.input_size, 2),
+            blocks,
+            single,
+            last: Dense::new_1x1(kernels, weights, Place::Last)?,
+        })
+    }
+}
