@@ -1,4 +1,7 @@
 //! MobileNetV2 features of encoded pictures: exact preprocessing, the network and its CPU kernels.
 
+mod error;
 pub mod network;
 pub mod preprocess;
+
+pub use error::ImageError;

@@ -1,0 +1,101 @@
+//! Why a picture cannot be read: one enum for everything between the file's bytes and its pixels.
+
+use crate::preprocess::ImageFormat;
+
+/// Why the bytes of a file did not become pixels. Every message names what a person can act on,
+/// because it is what `image_error(content)` answers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The file has no bytes at all.
+    #[error("the file is empty")]
+    Empty,
+
+    /// Nothing that is known of any picture format is at the start of the file.
+    #[error("not an image: the file starts with {start}")]
+    NotAnImage {
+        /// The first bytes, as text where they are printable.
+        start: String,
+    },
+
+    /// The file is something else, which is recognised and cannot be read.
+    #[error("{found} is not a supported image format (JPEG, PNG, WEBP, BMP, GIF and TIFF are)")]
+    UnsupportedFormat {
+        /// What the file is, for instance `HEIC` or `an HTML page`.
+        found: &'static str,
+    },
+
+    /// The format is supported; this variety of it is not.
+    #[error("unsupported {format}: {feature}")]
+    UnsupportedFeature {
+        /// The format of the file.
+        format: ImageFormat,
+        /// What the file uses.
+        feature: String,
+    },
+
+    /// The data ends before the last pixel.
+    #[error("truncated {format}: the data ends before the picture does")]
+    Truncated {
+        /// The format of the file.
+        format: ImageFormat,
+    },
+
+    /// The header claims more pixels than are allowed; nothing was allocated for them.
+    #[error(
+        "too many pixels: {width} x {height}, more than the limit of {limit} (option `pomona.max_pixels`)"
+    )]
+    TooManyPixels {
+        /// Width in pixels, as the header claims.
+        width: u32,
+        /// Height in pixels, as the header claims.
+        height: u32,
+        /// The limit, in pixels.
+        limit: u64,
+    },
+
+    /// The header gives the picture no width or no height.
+    #[error("the {format} header gives a picture of {width} x {height} pixels")]
+    ZeroDimension {
+        /// The format of the file.
+        format: ImageFormat,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+
+    /// The data contradicts its format.
+    #[error("corrupt {format}: {reason}")]
+    Corrupt {
+        /// The format of the file.
+        format: ImageFormat,
+        /// What the decoder says.
+        reason: String,
+    },
+
+    /// The pixels are within the limit and the machine has no memory for them.
+    #[error("not enough memory to decode {format}")]
+    OutOfMemory {
+        /// The format of the file.
+        format: ImageFormat,
+    },
+}
+
+impl ImageError {
+    /// The error of a format whose data contradicts itself.
+    pub(crate) fn corrupt(format: ImageFormat, reason: impl ToString) -> Self {
+        Self::Corrupt {
+            format,
+            reason: reason.to_string(),
+        }
+    }
+
+    /// The error of a variety that is not read.
+    pub(crate) fn feature(format: ImageFormat, feature: impl ToString) -> Self {
+        Self::UnsupportedFeature {
+            format,
+            feature: feature.to_string(),
+        }
+    }
+}

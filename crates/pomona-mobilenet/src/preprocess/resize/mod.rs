@@ -1,0 +1,111 @@
+//! Pillow's bicubic resize, bit for bit: two passes of fixed-point sums, each rounded to 8 bits.
+//!
+//! ```text
+//! source (w x h) ── horizontal ──> middle (n x h) ── vertical ──> out (n x n)
+//! ```
+//!
+//! A tall picture goes the other way round, as in Pillow.
+//!
+//! The sums are of 8-bit pixels times 22-bit coefficients, which do not fit the 16-bit multiply and
+//! add that makes such filters fast. Each coefficient is therefore cut into digits that do fit, the
+//! sums are taken a digit at a time and put together again: integers throughout, so exact.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod kernel;
+mod portable;
+mod taps;
+
+pub use kernel::Kernel;
+
+use super::RgbImage;
+use taps::Taps;
+
+/// Resizes RGB pictures to one size, keeping the coefficients of the last source size and the
+/// buffers between the passes.
+#[derive(Debug)]
+pub struct Resizer {
+    width: usize,
+    height: usize,
+    kernel: Kernel,
+    horizontal: Taps,
+    vertical: Taps,
+    middle: Vec<u8>,
+    row: Vec<u8>,
+}
+
+impl Resizer {
+    /// A resizer to `width` x `height` pixels, with the fastest instructions of this processor.
+    ///
+    /// # Panics
+    /// When either is zero.
+    pub fn new(width: usize, height: usize) -> Self {
+        Self::with_kernel(width, height, Kernel::fastest())
+    }
+
+    /// A resizer with given instructions, so that tests can compare them.
+    ///
+    /// # Panics
+    /// When a dimension is zero, or when this processor lacks the instructions.
+    pub fn with_kernel(width: usize, height: usize, kernel: Kernel) -> Self {
+        assert!(width > 0 && height > 0, "a picture has at least one pixel");
+        assert!(kernel.is_available(), "{kernel:?} needs another processor");
+        Self {
+            width,
+            height,
+            kernel,
+            horizontal: Taps::none(),
+            vertical: Taps::none(),
+            middle: Vec::new(),
+            row: Vec::new(),
+        }
+    }
+
+    /// Writes the resized `source` to `out`, rows from the top, three bytes a pixel. A picture that
+    /// has the size already is copied, and a pass along a side that has its length is left out.
+    ///
+    /// # Panics
+    /// When `out` is not `width * height * 3` long, or `source` has not the pixels its size says.
+    pub fn resize(&mut self, source: &RgbImage, out: &mut [u8]) {
+        let (width, height) = (source.width as usize, source.height as usize);
+        assert_eq!(out.len(), self.width * self.height * 3, "output size");
+        assert_eq!(source.pixels.len(), width * height * 3, "source size");
+        assert!(width > 0 && height > 0, "a picture has at least one pixel");
+
+        self.horizontal.prepare(width, self.width, self.kernel);
+        self.vertical.prepare(height, self.height, self.kernel);
+        let (from, to) = (width * 3, self.width * 3);
+        let Self {
+            kernel,
+            horizontal,
+            vertical,
+            middle,
+            row,
+            ..
+        } = self;
+        match (width == self.width, height == self.height) {
+            (true, true) => out.copy_from_slice(&source.pixels),
+            (true, false) => kernel.vertical(&source.pixels, to, vertical, out),
+            (false, true) => kernel.horizontal(&source.pixels, from, horizontal, row, out),
+            (false, false) if vertical_first((width, height), (self.width, self.height)) => {
+                middle.resize(from * self.height, 0);
+                kernel.vertical(&source.pixels, from, vertical, middle);
+                kernel.horizontal(middle, from, horizontal, row, out);
+            }
+            (false, false) => {
+                middle.resize(to * height, 0);
+                kernel.horizontal(&source.pixels, from, horizontal, row, middle);
+                kernel.vertical(middle, to, vertical, out);
+            }
+        }
+    }
+}
+
+/// Whether Pillow 13 takes the vertical pass first, which shows in the rounding between the passes:
+/// when the height shrinks, and by more than twice as much as the width. Observed, on some 700 pairs
+/// of sizes; before version 13 the horizontal pass always came first.
+fn vertical_first((width, height): (usize, usize), target: (usize, usize)) -> bool {
+    height > target.1 && height - target.1 > 2 * width.saturating_sub(target.0)
+}
