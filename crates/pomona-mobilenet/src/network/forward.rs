@@ -19,7 +19,8 @@ struct Layout {
 
 /// Computes the features of up to [`GROUP`] pictures.
 ///
-/// `images` is `N x S x S x 3` bytes and `features` is `N x features` floats.
+/// `images` is `N x S x S x 3` bytes and `features` is `N x features` floats. `done` is called
+/// with the index of each block that is complete, once a picture for those that take one picture.
 pub(super) fn group(
     plan: &Plan,
     kernels: &Kernels,
@@ -27,11 +28,12 @@ pub(super) fn group(
     images: &[u8],
     features: &mut [f32],
     pictures: usize,
+    mut done: impl FnMut(usize),
 ) {
     debug_assert!(pictures <= GROUP);
     let bytes = images.len() / pictures;
     for (index, image) in images.chunks_exact(bytes).enumerate() {
-        single(plan, kernels, scratch, image, index, pictures);
+        single(plan, kernels, scratch, image, index, pictures, &mut done);
     }
     for index in plan.single..plan.blocks.len() {
         let block = &plan.blocks[index];
@@ -43,6 +45,7 @@ pub(super) fn group(
         };
         let (expanded, depthwise) = (&mut scratch.expanded, &mut scratch.depthwise);
         planes(block, kernels, expanded, depthwise, input, output, pictures);
+        done(index);
     }
 
     let last = &plan.blocks[plan.blocks.len() - 1];
@@ -72,6 +75,7 @@ pub(super) fn group(
     {
         feature.copy_from_slice(&pooled[..length]);
     }
+    done(plan.blocks.len());
 }
 
 /// The blocks that take one picture; the last of them writes into the group's tensor.
@@ -82,6 +86,7 @@ fn single(
     image: &[u8],
     picture: usize,
     pictures: usize,
+    done: &mut impl FnMut(usize),
 ) {
     for index in 0..plan.single {
         let block = &plan.blocks[index];
@@ -116,6 +121,7 @@ fn single(
             output,
             layout,
         );
+        done(index);
     }
 }
 

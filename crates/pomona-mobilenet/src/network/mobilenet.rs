@@ -70,6 +70,23 @@ impl MobileNetV2 {
     /// If a length is not that of a whole number of pictures, the same for both slices, or if the
     /// scratch was made for another network.
     pub fn features_into(&self, scratch: &mut Scratch, images: &[u8], out: &mut [f32]) {
+        self.features_observed(scratch, images, out, |_| ());
+    }
+
+    /// [`features_into`](Self::features_into) that calls `done` with the index of each part as it
+    /// is complete, for profiles: the blocks 0 to 16, the first with the convolution before it,
+    /// and 17 for the last convolution. Blocks on large planes take one picture at a time and the
+    /// others up to eight.
+    ///
+    /// # Panics
+    /// As [`features_into`](Self::features_into).
+    pub fn features_observed(
+        &self,
+        scratch: &mut Scratch,
+        images: &[u8],
+        out: &mut [f32],
+        mut done: impl FnMut(usize),
+    ) {
         let picture = self.input_size() * self.input_size() * 3;
         assert!(
             images.len().is_multiple_of(picture)
@@ -84,7 +101,8 @@ impl MobileNetV2 {
             .zip(out.chunks_mut(GROUP * self.feature_len()))
         {
             let pictures = images.len() / picture;
-            forward::group(&self.plan, &self.kernels, scratch, images, out, pictures);
+            let (plan, kernels) = (&self.plan, &self.kernels);
+            forward::group(plan, kernels, scratch, images, out, pictures, &mut done);
         }
     }
 

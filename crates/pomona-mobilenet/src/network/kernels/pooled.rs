@@ -2,7 +2,7 @@
 
 use super::BLOCK;
 use super::product::{Product, multiply};
-use super::tile::Tile;
+use super::tile::{Tile, unroll};
 use super::vector::Vector;
 
 /// Writes to `task.output` the average over each picture's pixels of `relu6(task)`.
@@ -105,10 +105,8 @@ unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
         }
         let mut tile: Tile<V, ROWS, VECTORS> = [bias; ROWS];
         multiply(task, &mut tile, column, pixel);
-        for row in &tile {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum = sum.add(value.relu6());
-            }
-        }
+        unroll!(row < ROWS => unroll!(vector < VECTORS => {
+            sums[vector] = sums[vector].add(tile[row][vector].relu6());
+        }));
     }
 }

@@ -1,7 +1,7 @@
 //! 1x1 convolution: the matrix product of pixels and packed weights, with all that follows it.
 
 use super::BLOCK;
-use super::tile::{Tile, accumulate};
+use super::tile::{Tile, accumulate, unroll};
 use super::vector::Vector;
 
 /// What a tile's sums start from.
@@ -141,51 +141,49 @@ unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
     column: usize,
     pixel: usize,
 ) {
-    let output = task.output.as_mut_ptr();
-    // Where vector `vector` of row `row` lies, in the output and in a residual.
-    let place = |row: usize, vector: usize| {
-        let column = column + vector * V::LANES;
-        let in_plane = match task.places {
-            // SAFETY: `check` has sliced the places to the pixels.
-            Some(places) => unsafe { *places.get_unchecked(pixel + row) as usize },
-            None => (pixel + row) * BLOCK,
-        };
-        column / BLOCK * task.output_plane + in_plane + column % BLOCK
-    };
     // SAFETY: `check` has compared the furthest place and weight with the slices.
     unsafe {
-        let mut tile: Tile<V, ROWS, VECTORS> = [[V::splat(0.0); VECTORS]; ROWS];
-        if let Start::Output = task.start {
-            for (row, sums) in tile.iter_mut().enumerate() {
-                for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = V::load(output.add(place(row, vector)));
-                }
-            }
-        } else {
-            let mut bias = [V::splat(0.0); VECTORS];
-            for (vector, bias) in bias.iter_mut().enumerate() {
-                *bias = V::load(task.bias.as_ptr().add(column + vector * V::LANES));
-            }
-            tile = [bias; ROWS];
-            if let Start::Residual(residual) = task.start {
-                for (row, sums) in tile.iter_mut().enumerate() {
-                    for (vector, sum) in sums.iter_mut().enumerate() {
-                        *sum = sum.add(V::load(residual.as_ptr().add(place(row, vector))));
-                    }
-                }
-            }
+        let places = task.places.map(|places| places.as_ptr().add(pixel));
+        // Where a row lies in each plane.
+        let place = |row: usize| match places {
+            Some(places) => *places.add(row) as usize,
+            None => (pixel + row) * BLOCK,
+        };
+        // Where a vector's plane starts, in the output and in a residual.
+        let plane = |vector: usize| {
+            let column = column + vector * V::LANES;
+            column / BLOCK * task.output_plane + column % BLOCK
+        };
+        let mut bias = [V::splat(0.0); VECTORS];
+        unroll!(vector < VECTORS => {
+            bias[vector] = V::load(task.bias.as_ptr().add(column + vector * V::LANES));
+        });
+        let mut tile: Tile<V, ROWS, VECTORS> = [bias; ROWS];
+        match task.start {
+            Start::Bias => {}
+            Start::Residual(residual) => unroll!(vector < VECTORS => {
+                let from = residual.as_ptr().add(plane(vector));
+                unroll!(row < ROWS => {
+                    tile[row][vector] = tile[row][vector].add(V::load(from.add(place(row))));
+                });
+            }),
+            Start::Output => unroll!(vector < VECTORS => {
+                let from = task.output.as_ptr().add(plane(vector));
+                unroll!(row < ROWS => {
+                    tile[row][vector] = V::load(from.add(place(row)));
+                });
+            }),
         }
         multiply(task, &mut tile, column, pixel);
         if task.relu6 {
-            for sum in tile.iter_mut().flatten() {
-                *sum = sum.relu6();
-            }
+            unroll!(row < ROWS => unroll!(vector < VECTORS => {
+                tile[row][vector] = tile[row][vector].relu6();
+            }));
         }
-        for (row, sums) in tile.iter().enumerate() {
-            for (vector, sum) in sums.iter().enumerate() {
-                sum.store(output.add(place(row, vector)));
-            }
-        }
+        unroll!(vector < VECTORS => {
+            let to = task.output.as_mut_ptr().add(plane(vector));
+            unroll!(row < ROWS => tile[row][vector].store(to.add(place(row))));
+        });
     }
 }
 

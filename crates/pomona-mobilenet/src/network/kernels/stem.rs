@@ -1,7 +1,7 @@
 //! The first convolution: 3x3, stride 2, from three colours to the stem's channels.
 
 use super::BLOCK;
-use super::tile::{Tile, accumulate};
+use super::tile::{Tile, accumulate, unroll};
 use super::vector::Vector;
 
 /// Floats from one output pixel's input to the next: two pixels of three colours.
@@ -112,13 +112,11 @@ unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
             accumulate::<V, ROWS, VECTORS, STEP>(&mut tile, pixels, weights, ROW_TAPS);
             weights = weights.add(ROW_TAPS * VECTORS * V::LANES);
         }
-        for (row, sums) in tile.iter().enumerate() {
-            for (vector, sum) in sums.iter().enumerate() {
-                let column = column + vector * V::LANES;
-                let place =
-                    column / BLOCK * task.output_plane + (pixel + row) * BLOCK + column % BLOCK;
-                sum.relu6().store(task.output.as_mut_ptr().add(place));
-            }
-        }
+        unroll!(vector < VECTORS => {
+            let column = column + vector * V::LANES;
+            let plane = column / BLOCK * task.output_plane + column % BLOCK;
+            let to = task.output.as_mut_ptr().add(plane + pixel * BLOCK);
+            unroll!(row < ROWS => tile[row][vector].relu6().store(to.add(row * BLOCK)));
+        });
     }
 }
