@@ -305,11 +305,13 @@ fn planes(
         unreachable!("blocks after the first of whole planes are small and expand")
     };
     let stride = block.block.stride;
-    let (pixels, output_pixels) = (places.len(), block.output_size * block.output_size);
+    let pixels = block.input_size * block.input_size;
+    let output_pixels = block.output_size * block.output_size;
     let (input_plane, output_plane) = (pictures * pixels * BLOCK, pictures * output_pixels * BLOCK);
     let panel = 2 * BLOCK;
     clear_borders(block, expanded);
     let starts = row_starts(block, 0, block.output_size);
+    let starts = &starts[..(block.output_size - 1) * stride + 3];
 
     let mut channel = 0;
     for (index, project) in block.project.iter().enumerate() {
@@ -318,28 +320,29 @@ fn planes(
             let chunk_plane = count * output_pixels * BLOCK;
             for start in (0..padded(project.depth)).step_by(panel) {
                 let columns = panel.min(padded(project.depth) - start);
-                for picture in 0..count {
-                    kernels.product(Product {
-                        input: &input[(first + picture) * pixels * BLOCK..],
-                        input_plane,
-                        depth: expand.depth,
-                        pixels,
-                        weights: &expand.weights[(channel + start) * expand.depth..],
-                        bias: &expand.bias[channel + start..],
-                        columns,
-                        output: expanded,
-                        output_plane: block.plane(),
-                        places: Some(places),
-                        start: Start::Bias,
-                        relu6: true,
-                    });
-                    for plane in 0..columns / BLOCK {
-                        let in_chunk = start / BLOCK + plane;
-                        let weights = (channel / BLOCK + in_chunk) * PLANE_WEIGHTS;
+                kernels.product(Product {
+                    input: &input[first * pixels * BLOCK..],
+                    input_plane,
+                    depth: expand.depth,
+                    pixels: count * pixels,
+                    weights: &expand.weights[(channel + start) * expand.depth..],
+                    bias: &expand.bias[channel + start..],
+                    columns,
+                    output: expanded,
+                    output_plane: together * block.plane(),
+                    places: Some(places),
+                    start: Start::Bias,
+                    relu6: true,
+                });
+                for plane in 0..columns / BLOCK {
+                    let in_chunk = start / BLOCK + plane;
+                    let weights = (channel / BLOCK + in_chunk) * PLANE_WEIGHTS;
+                    for picture in 0..count {
+                        let padded_plane = (plane * together + picture) * block.plane();
                         let place = in_chunk * chunk_plane + picture * output_pixels * BLOCK;
                         kernels.depthwise(Depthwise {
-                            input: &expanded[plane * block.plane()..(plane + 1) * block.plane()],
-                            rows: &starts[..(block.output_size - 1) * stride + 3],
+                            input: &expanded[padded_plane..][..block.plane()],
+                            rows: starts,
                             weights: &block.depthwise[weights..],
                             output: &mut depthwise[place..],
                             columns: block.output_size,

@@ -83,7 +83,7 @@ pub(super) enum Tiling {
     Planes {
         /// Pictures at a time.
         pictures: usize,
-        /// Where in a padded plane each pixel goes, in floats.
+        /// Where each of their pixels goes in their padded planes, in floats.
         places: Vec<u32>,
     },
 }
@@ -137,14 +137,20 @@ impl BlockPlan {
             })
             .collect();
         let (ring, tiling) = if whole {
+            // Pictures that have about 200 pixels together: enough to amortise a panel of
+            // weights, few enough that two of their planes stay in the first-level cache.
+            let pixels = input_size * input_size;
+            let pictures = (200 / pixels).clamp(1, GROUP);
             let width = input_size + 2;
-            let places = (0..input_size * input_size)
-                .map(|pixel| (pixel / input_size * width + pixel % input_size + 1) * BLOCK)
+            let plane = (input_size + 1) * width;
+            let places = (0..pixels * pictures)
+                .map(|pixel| (pixel / pixels, pixel % pixels))
+                .map(|(picture, pixel)| {
+                    let row = pixel / input_size;
+                    (picture * plane + row * width + pixel % input_size + 1) * BLOCK
+                })
                 .map(|place| place as u32)
                 .collect();
-            // Pictures whose expanded chunk is about 300 KB.
-            let picture = output_size * output_size * CHUNK.min(block.expanded) * 4;
-            let pictures = (300_000 / picture).clamp(1, GROUP);
             (input_size, Tiling::Planes { pictures, places })
         } else {
             let rows = if input_size > 80 { 2 } else { 4 } / block.stride;
@@ -188,7 +194,7 @@ impl BlockPlan {
     pub fn expanded_len(&self) -> usize {
         let blocks = match self.tiling {
             Tiling::Strips { .. } => padded(self.block.expanded) / BLOCK,
-            Tiling::Planes { .. } => 2,
+            Tiling::Planes { pictures, .. } => 2 * pictures,
         };
         blocks * self.plane()
     }

@@ -1,6 +1,7 @@
 //! Depthwise 3x3 convolution of one plane of sixteen channels, with its ReLU6.
 
 use super::BLOCK;
+use super::tile::unroll;
 use super::vector::Vector;
 
 /// Floats that describe one plane's kernel: nine taps and the bias of sixteen channels.
@@ -104,17 +105,13 @@ unsafe fn pixels<V: Vector, const WIDTH: usize, const STRIDE: usize>(
     unsafe {
         let mut sums = [weights[9]; WIDTH];
         for (index, row) in rows.iter_mut().enumerate() {
-            for column in 0..(WIDTH - 1) * STRIDE + 3 {
-                let value = V::load(row.add(column * BLOCK));
-                for tap in 0..3 {
-                    if column >= tap && (column - tap) % STRIDE == 0 {
-                        let pixel = (column - tap) / STRIDE;
-                        if pixel < WIDTH {
-                            sums[pixel] = value.mul_add(weights[index * 3 + tap], sums[pixel]);
-                        }
-                    }
-                }
-            }
+            // Loads that two outputs share are written twice and merged by the compiler.
+            unroll!(pixel < WIDTH => {
+                unroll!(tap < 3 => {
+                    let value = V::load(row.add((pixel * STRIDE + tap) * BLOCK));
+                    sums[pixel] = value.mul_add(weights[index * 3 + tap], sums[pixel]);
+                });
+            });
             *row = row.add(WIDTH * STRIDE * BLOCK);
         }
         for (pixel, sum) in sums.iter().enumerate() {

@@ -24,7 +24,7 @@ pub(super) use unroll;
 /// Sums of `ROWS` pixels by `VECTORS` vectors of outputs.
 pub(super) type Tile<V, const ROWS: usize, const VECTORS: usize> = [[V; VECTORS]; ROWS];
 
-/// Adds `depth` outer products to a tile.
+/// Adds `depth` outer products to a tile, two a turn of the loop.
 ///
 /// `STEP` is the distance in floats between a pixel and the next, a constant so that all rows are
 /// addressed from one pointer. One vector of weights is loaded a step and output vector; one value
@@ -46,21 +46,38 @@ pub(super) unsafe fn accumulate<
     depth: usize,
 ) {
     let (mut pixels, mut weights) = (pixels, weights);
-    for _ in 0..depth {
-        // SAFETY: each step reads inside the ranges that the caller vouches for.
-        unsafe {
-            let mut loaded = [V::splat(0.0); VECTORS];
-            for (index, vector) in loaded.iter_mut().enumerate() {
-                *vector = V::load(weights.add(index * V::LANES));
-            }
-            unroll!(row < ROWS => {
-                let value = V::splat(*pixels.add(row * STEP));
-                unroll!(vector < VECTORS => {
-                    tile[row][vector] = value.mul_add(loaded[vector], tile[row][vector]);
-                });
-            });
-            pixels = pixels.add(1);
-            weights = weights.add(VECTORS * V::LANES);
+    // SAFETY: each step reads inside the ranges that the caller vouches for.
+    unsafe {
+        for _ in 0..depth / 2 {
+            step::<V, ROWS, VECTORS, STEP>(tile, pixels, weights);
+            step::<V, ROWS, VECTORS, STEP>(tile, pixels.add(1), weights.add(VECTORS * V::LANES));
+            pixels = pixels.add(2);
+            weights = weights.add(2 * VECTORS * V::LANES);
         }
+        if !depth.is_multiple_of(2) {
+            step::<V, ROWS, VECTORS, STEP>(tile, pixels, weights);
+        }
+    }
+}
+
+/// Adds one outer product.
+#[inline(always)]
+unsafe fn step<V: Vector, const ROWS: usize, const VECTORS: usize, const STEP: usize>(
+    tile: &mut Tile<V, ROWS, VECTORS>,
+    pixels: *const f32,
+    weights: *const f32,
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let mut loaded = [V::splat(0.0); VECTORS];
+        unroll!(vector < VECTORS => {
+            loaded[vector] = V::load(weights.add(vector * V::LANES));
+        });
+        unroll!(row < ROWS => {
+            let value = V::splat(*pixels.add(row * STEP));
+            unroll!(vector < VECTORS => {
+                tile[row][vector] = value.mul_add(loaded[vector], tile[row][vector]);
+            });
+        });
     }
 }
