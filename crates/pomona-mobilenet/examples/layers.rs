@@ -2,19 +2,21 @@
 
 use std::time::Instant;
 
-use pomona_mobilenet::network::{Isa, MobileNetV2, Scratch, Weights};
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Scratch, Weights};
 
 const PICTURES: usize = 8;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let rounds: usize = arguments.next().map_or(Ok(100), |rounds| rounds.parse())?;
-    let isa = match arguments.next().as_deref() {
-        Some("avx2") => Isa::Avx2,
-        Some("portable") => Isa::Portable,
-        _ => Isa::detect(),
+    let (isa, precision) = match arguments.next().as_deref() {
+        Some("avx512") => (Isa::Avx512, Precision::F32),
+        Some("avx2") => (Isa::Avx2, Precision::F32),
+        Some("portable") => (Isa::Portable, Precision::F32),
+        Some("bf16") => (Isa::detect(), Precision::Bf16),
+        _ => (Isa::detect(), Precision::F32),
     };
-    let network = MobileNetV2::with_isa(&Weights::random(1.0, 1)?, isa)?;
+    let network = MobileNetV2::with_isa(&Weights::random(1.0, 1)?, isa, precision)?;
     let mut scratch = Scratch::new(&network);
     let size = network.input_size();
     let pictures: Vec<u8> = (0..PICTURES * size * size * 3)
@@ -69,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{part:4} {side:5}  {channels:14} {micros:7.1} {rate:8.1} {share:5.1}%");
     }
     println!(
-        "{isa}: {total:.0} us a picture, {:.0} pictures a second",
+        "{isa} {precision:?}: {total:.0} us a picture, {:.0} pictures a second",
         1e6 / total
     );
     Ok(())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, AsArray, FixedSizeListArray, Float32Array, ListArray, RecordBatch};
 use arrow::datatypes::Float32Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use pomona_mobilenet::network::{Isa, MobileNetV2, Scratch, Weights};
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Scratch, Weights};
 use pomona_mobilenet::preprocess::{DecodeLimits, Preprocessor};
 
 /// The contract: Keras differs by 6.5e-5 from itself across versions.
@@ -27,12 +27,12 @@ fn check(model: &str, column: &str) {
     let weights = Weights::load(data.join(model)).unwrap();
     let (pictures, golden) = pictures(&data, column);
     assert_eq!(golden.len(), 114, "one picture a class");
-    for isa in [Isa::Avx512, Isa::Avx2, Isa::Portable] {
+    for isa in [Isa::Amx, Isa::Avx512, Isa::Avx2, Isa::Portable] {
         if !isa.is_available() {
             println!("skipped: this processor has no {isa}");
             continue;
         }
-        let network = MobileNetV2::with_isa(&weights, isa).unwrap();
+        let network = MobileNetV2::with_isa(&weights, isa, Precision::F32).unwrap();
         let mut features = vec![0.0; golden.len() * network.feature_len()];
         network.features_into(&mut Scratch::new(&network), &pictures, &mut features);
         let difference = features

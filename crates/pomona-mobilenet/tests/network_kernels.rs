@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use pomona_mobilenet::network::architecture::{Architecture, Padding};
-use pomona_mobilenet::network::{Isa, MobileNetV2, Reference, Weights};
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Reference, Weights};
 
 /// Pictures of noise that is smooth in part: xorshift over a gradient.
 fn pictures(count: usize, size: usize) -> Tensor {
@@ -27,12 +27,12 @@ fn agree(architecture: Architecture, count: usize) {
     let expected: Vec<f32> = values(&reference.forward(&pictures).unwrap());
     let largest = expected.iter().copied().fold(0.0, f32::max);
     assert!(largest > 0.1, "{name}: the random network has died out");
-    for isa in [Isa::Avx512, Isa::Avx2, Isa::Portable] {
+    for isa in [Isa::Amx, Isa::Avx512, Isa::Avx2, Isa::Portable] {
         if !isa.is_available() {
             println!("skipped: this processor has no {isa}");
             continue;
         }
-        let network = MobileNetV2::with_isa(&weights, isa).unwrap();
+        let network = MobileNetV2::with_isa(&weights, isa, Precision::F32).unwrap();
         let features = values(&network.forward(&pictures).unwrap());
         assert_eq!(features.len(), expected.len());
         let difference = features.iter().zip(&expected).map(|(a, b)| (a - b).abs());

@@ -1,8 +1,8 @@
 //! The network on a CPU: packed weights, shared by all threads.
 
 use super::architecture::Architecture;
-use super::forward;
-use super::kernels::{Isa, Kernels};
+use super::forward::Forward;
+use super::kernels::{Isa, Kernels, Precision};
 use super::plan::{GROUP, Plan};
 use super::scratch::Scratch;
 use super::weights::Weights;
@@ -15,27 +15,50 @@ use super::weights_error::WeightsError;
 pub struct MobileNetV2 {
     architecture: Architecture,
     kernels: Kernels,
+    precision: Precision,
     plan: Plan,
 }
 
 impl MobileNetV2 {
-    /// Packs weights for the best instruction set of this processor.
+    /// Packs weights for the best instruction set of this processor, in f32.
     ///
     /// # Errors
     /// A weight that does not fold with its batch normalisation to a finite value.
     pub fn new(weights: &Weights) -> Result<Self, WeightsError> {
-        Self::with_isa(weights, Isa::detect())
+        Self::with_precision(weights, Precision::F32)
     }
 
-    /// Packs weights for a given instruction set.
+    /// Packs weights for the best instruction set of this processor, in a given precision.
     ///
     /// # Errors
-    /// As [`MobileNetV2::new`], or the processor lacks the instruction set.
-    pub fn with_isa(weights: &Weights, isa: Isa) -> Result<Self, WeightsError> {
-        let kernels = Kernels::new(isa).ok_or(WeightsError::InstructionSet(isa.name()))?;
+    /// As [`MobileNetV2::new`], or the processor has no instructions for that precision.
+    pub fn with_precision(weights: &Weights, precision: Precision) -> Result<Self, WeightsError> {
+        let isa = match precision {
+            Precision::F32 => Isa::detect(),
+            Precision::Bf16 => Isa::Amx,
+        };
+        Self::with_isa(weights, isa, precision)
+    }
+
+    /// Packs weights for a given instruction set and precision.
+    ///
+    /// # Errors
+    /// As [`MobileNetV2::with_precision`], or the processor lacks the instruction set.
+    pub fn with_isa(
+        weights: &Weights,
+        isa: Isa,
+        precision: Precision,
+    ) -> Result<Self, WeightsError> {
+        let needed = match precision {
+            Precision::F32 => isa,
+            Precision::Bf16 => Isa::Amx,
+        };
+        let kernels =
+            Kernels::new(isa, precision).ok_or(WeightsError::InstructionSet(needed.name()))?;
         Ok(Self {
             architecture: weights.architecture().clone(),
             kernels,
+            precision,
             plan: Plan::new(&kernels, weights)?,
         })
     }
@@ -53,6 +76,11 @@ impl MobileNetV2 {
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.kernels.isa()
+    }
+
+    /// The precision of the dense convolutions.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The shape of the network.
@@ -101,9 +129,13 @@ impl MobileNetV2 {
             .zip(out.chunks_mut(GROUP * self.feature_len()))
         {
             let pictures = images.len() / picture;
-            let (plan, kernels) = (&self.plan, &self.kernels);
-            forward::group(plan, kernels, scratch, images, out, pictures, &mut done);
+            let forward = Forward::new(&self.plan, &self.kernels, pictures);
+            forward.run(scratch, images, out, &mut done);
         }
+    }
+
+    pub(super) fn kernels(&self) -> &Kernels {
+        &self.kernels
     }
 
     pub(super) fn plan(&self) -> &Plan {

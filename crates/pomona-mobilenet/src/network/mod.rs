@@ -28,7 +28,7 @@ mod weights;
 mod weights_error;
 
 pub use architecture::Architecture;
-pub use kernels::Isa;
+pub use kernels::{Isa, Precision};
 pub use mobilenet::MobileNetV2;
 pub use reference::{Reference, Stages};
 pub use scratch::Scratch;

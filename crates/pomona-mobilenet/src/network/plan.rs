@@ -3,7 +3,7 @@
 use super::aligned::Aligned;
 use super::architecture::{Architecture, Block, output_size};
 use super::folding::FoldedConvolution;
-use super::kernels::packing::{pack, pack_depthwise, pad, padded};
+use super::kernels::packing::{pack_depthwise, pad, padded};
 use super::kernels::{BLOCK, Kernels};
 use super::names::Place;
 use super::weights::Weights;
@@ -34,39 +34,42 @@ pub(super) struct Dense {
 }
 
 impl Dense {
-    fn new(
-        kernels: &Kernels,
-        folded: &FoldedConvolution,
-        depths: std::ops::Range<usize>,
-        order: impl Fn(usize) -> usize,
-    ) -> Self {
-        let columns = folded.bias.len();
-        let weights = pack(columns, depths.len(), kernels.panel(), |column, step| {
-            folded.kernel[column * folded.taps + order(depths.start + step)]
-        });
-        Self {
-            depth: depths.len(),
-            columns: padded(columns),
-            weights: Aligned::copy_of(&weights),
-            bias: Aligned::copy_of(&pad(&folded.bias)),
-        }
-    }
-
     /// The first convolution: from colour, row, column to row, column, colour.
     pub fn stem(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
         let folded = FoldedConvolution::new(weights, Place::Stem)?;
-        let order = |step: usize| step % 3 * 9 + step / 3;
-        Ok(Self::new(kernels, &folded, 0..27, order))
+        let columns = folded.bias.len();
+        let packed = kernels.pack_stem(columns, |column, step| {
+            folded.kernel[column * folded.taps + step % 3 * 9 + step / 3]
+        });
+        Ok(Self::packed(folded.taps, &packed, &folded.bias))
     }
 
     /// A 1x1 convolution.
-    pub fn new_1x1(
-        kernels: &Kernels,
-        weights: &Weights,
-        place: Place,
-    ) -> Result<Self, WeightsError> {
+    pub fn new(kernels: &Kernels, weights: &Weights, place: Place) -> Result<Self, WeightsError> {
         let folded = FoldedConvolution::new(weights, place)?;
-        Ok(Self::new(kernels, &folded, 0..folded.taps, |step| step))
+        Ok(Self::channels(kernels, &folded, 0..folded.taps))
+    }
+
+    /// The part of a 1x1 convolution that reads some channels.
+    fn channels(
+        kernels: &Kernels,
+        folded: &FoldedConvolution,
+        channels: std::ops::Range<usize>,
+    ) -> Self {
+        let columns = folded.bias.len();
+        let packed = kernels.pack_product(columns, channels.len(), |column, step| {
+            folded.kernel[column * folded.taps + channels.start + step]
+        });
+        Self::packed(channels.len(), &packed, &folded.bias)
+    }
+
+    fn packed(depth: usize, weights: &[f32], bias: &[f32]) -> Self {
+        Self {
+            depth,
+            columns: padded(bias.len()),
+            weights: Aligned::copy_of(weights),
+            bias: Aligned::copy_of(&pad(bias)),
+        }
     }
 }
 
@@ -123,17 +126,22 @@ impl BlockPlan {
         let output_size = output_size(input_size, block.stride);
         let expand = block
             .expands()
-            .then(|| Dense::new_1x1(kernels, weights, Place::Expand(index)))
+            .then(|| Dense::new(kernels, weights, Place::Expand(index)))
             .transpose()?;
         let depthwise = FoldedConvolution::new(weights, Place::Depthwise(index))?;
         let project = FoldedConvolution::new(weights, Place::Project(index))?;
         let whole = expand.is_some() && input_size <= WHOLE;
-        let chunk = if whole { CHUNK } else { block.expanded };
+        // Sums in tiles are kept over all channels, as they cannot start from stored ones.
+        let chunk = if whole && !kernels.in_parts() {
+            CHUNK
+        } else {
+            block.expanded
+        };
         let project = (0..block.expanded)
             .step_by(chunk)
             .map(|first| {
                 let depths = first..(first + chunk).min(block.expanded);
-                Dense::new(kernels, &project, depths, |step| step)
+                Dense::channels(kernels, &project, depths)
             })
             .collect();
         let (ring, tiling) = if whole {
@@ -190,6 +198,11 @@ impl BlockPlan {
         (row * self.row() + (1 - self.before) * BLOCK) as u32
     }
 
+    /// Most pixels that are expanded together in strips: the rows of the ring.
+    pub fn strip_pixels(&self) -> usize {
+        self.ring * self.input_size
+    }
+
     /// Floats of padded planes that are in memory at a time.
     pub fn expanded_len(&self) -> usize {
         let blocks = match self.tiling {
@@ -200,19 +213,17 @@ impl BlockPlan {
     }
 
     /// Floats between the depthwise convolution and the projection.
-    pub fn depthwise_len(&self) -> usize {
-        match self.tiling {
-            Tiling::Strips { rows } => rows * self.output_size * padded(self.block.expanded),
-            Tiling::Planes { pictures, .. } => {
-                let channels = padded(CHUNK.min(self.block.expanded));
-                pictures * self.output_size * self.output_size * channels
-            }
-        }
+    pub fn depthwise_len(&self, kernels: &Kernels) -> usize {
+        let pixels = match self.tiling {
+            Tiling::Strips { rows } => rows * self.output_size,
+            Tiling::Planes { pictures, .. } => pictures * self.output_size * self.output_size,
+        };
+        kernels.operand_planes(self.project[0].depth) * pixels * BLOCK
     }
 
     /// Floats a picture that leave the block.
-    pub fn output_len(&self) -> usize {
-        self.output_size * self.output_size * padded(self.block.output)
+    pub fn output_len(&self, kernels: &Kernels) -> usize {
+        self.output_size * self.output_size * kernels.tensor_planes(self.block.output) * BLOCK
     }
 }
 
@@ -248,7 +259,7 @@ impl Plan {
             stem_before: architecture.padding.before(architecture.input_size, 2),
             blocks,
             single,
-            last: Dense::new_1x1(kernels, weights, Place::Last)?,
+            last: Dense::new(kernels, weights, Place::Last)?,
         })
     }
 }

@@ -1,10 +1,23 @@
-//! Which instruction set the kernels use.
+//! Which instruction set the kernels use, and in which precision.
 
 use std::fmt;
+
+/// What the dense convolutions multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// Values of f32 precision, whatever the instructions.
+    #[default]
+    F32,
+    /// Values rounded to bf16, summed in f32; depthwise convolutions and residual sums stay f32.
+    /// Needs [`Isa::Amx`].
+    Bf16,
+}
 
 /// An instruction set that the kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
+    /// AMX tiles of bf16 with AVX-512 around them: f32 as sums of three bf16 parts.
+    Amx,
     /// AVX-512F: 32 registers of 16 floats.
     Avx512,
     /// AVX2 and FMA: 16 registers of 8 floats.
@@ -17,7 +30,7 @@ pub enum Isa {
 impl Isa {
     /// The best instruction set of this processor.
     pub fn detect() -> Self {
-        [Self::Avx512, Self::Avx2]
+        [Self::Amx, Self::Avx512, Self::Avx2]
             .into_iter()
             .find(|isa| isa.is_available())
             .unwrap_or(Self::Portable)
@@ -27,11 +40,13 @@ impl Isa {
     pub fn is_available(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
+            Self::Amx => super::tiles::unit::is_available(),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => is_x86_feature_detected!("avx512f"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 | Self::Avx2 => false,
+            Self::Amx | Self::Avx512 | Self::Avx2 => false,
             Self::Portable => true,
         }
     }
@@ -39,6 +54,7 @@ impl Isa {
     /// Its name for messages.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Amx => "AMX-BF16 with AVX-512",
             Self::Avx512 => "AVX-512F",
             Self::Avx2 => "AVX2 with FMA",
             Self::Portable => "portable",

@@ -47,11 +47,15 @@ pub(crate) struct Product<'a> {
     pub start: Start<'a>,
     /// Whether the result is clamped to 0 and 6.
     pub relu6: bool,
+    /// Whether the output is stored in parts as well, in planes after those of f32; only for
+    /// kernels that read operands in parts.
+    pub parts: bool,
 }
 
 impl Product<'_> {
     /// Checks that every access the kernel will make is inside its slice.
     pub(super) fn check(&self) {
+        assert!(!self.parts);
         if self.pixels == 0 {
             return;
         }
