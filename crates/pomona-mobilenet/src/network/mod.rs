@@ -1,1 +1,36 @@
 //! The network: weights, the Candle reference and the fast CPU path.
+//!
+//! [`Weights`] reads a safetensors file and works out its [`Architecture`]; [`MobileNetV2`] packs
+//! the weights for the processor's instruction set and computes features; [`Reference`] is the
+//! same network in plain Candle layers, for other devices and for tests.
+//!
+//! ```text
+//! safetensors -> Weights -> fold batch norms -> pack -> MobileNetV2 (shared)
+//!                                                         + Scratch (one a thread)
+//! N x 224 x 224 x 3 u8 -> stem -> 17 blocks -> 1x1 -> average -> N x 1280 f32
+//! ```
+
+pub mod architecture;
+
+mod aligned;
+mod custom_op;
+mod folding;
+mod forward;
+mod kernels;
+mod metadata;
+mod mobilenet;
+mod names;
+mod plan;
+mod random;
+mod reference;
+mod scratch;
+mod weights;
+mod weights_error;
+
+pub use architecture::Architecture;
+pub use kernels::{Isa, Precision};
+pub use mobilenet::MobileNetV2;
+pub use reference::{Reference, Stages};
+pub use scratch::Scratch;
+pub use weights::Weights;
+pub use weights_error::WeightsError;

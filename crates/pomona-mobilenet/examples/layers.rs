@@ -1,0 +1,78 @@
+//! Where the time of a forward pass goes: microseconds, arithmetic rate and share of each block.
+
+use std::time::Instant;
+
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Scratch, Weights};
+
+const PICTURES: usize = 8;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let rounds: usize = arguments.next().map_or(Ok(100), |rounds| rounds.parse())?;
+    let (isa, precision) = match arguments.next().as_deref() {
+        Some("avx512") => (Isa::Avx512, Precision::F32),
+        Some("avx2") => (Isa::Avx2, Precision::F32),
+        Some("portable") => (Isa::Portable, Precision::F32),
+        Some("bf16") => (Isa::detect(), Precision::Bf16),
+        _ => (Isa::detect(), Precision::F32),
+    };
+    let network = MobileNetV2::with_isa(&Weights::random(1.0, 1)?, isa, precision)?;
+    let mut scratch = Scratch::new(&network);
+    let size = network.input_size();
+    let pictures: Vec<u8> = (0..PICTURES * size * size * 3)
+        .map(|byte| (byte * 31 % 251) as u8)
+        .collect();
+    let mut features = vec![0.0; PICTURES * network.feature_len()];
+
+    // The best of many rounds of each piece: what it takes when nothing else has the core.
+    let sizes = network.architecture().block_sizes();
+    let parts = sizes.len();
+    let mut best = vec![f64::INFINITY; parts * PICTURES];
+    for _ in 0..rounds {
+        let mut calls = vec![0; parts];
+        let mut last = Instant::now();
+        network.features_observed(&mut scratch, &pictures, &mut features, |part| {
+            let slot = &mut best[part * PICTURES + calls[part]];
+            *slot = slot.min(last.elapsed().as_secs_f64());
+            calls[part] += 1;
+            last = Instant::now();
+        });
+    }
+
+    let micros: Vec<f64> = best
+        .chunks_exact(PICTURES)
+        .map(|pieces| pieces.iter().filter(|t| t.is_finite()).sum::<f64>())
+        .map(|seconds| seconds / PICTURES as f64 * 1e6)
+        .collect();
+    let total: f64 = micros.iter().sum();
+    println!("part  side  channels            us  GFLOP/s  share");
+    for (part, micros) in micros.iter().enumerate() {
+        let side = sizes[part];
+        let (channels, operations) = match network.architecture().blocks.get(part) {
+            Some(block) => {
+                let out = sizes[part + 1] * sizes[part + 1];
+                let expand = if block.expands() {
+                    side * side * block.input * block.expanded
+                } else {
+                    side * side * 27 * block.input
+                };
+                let project = out * block.expanded * block.output;
+                let channels = format!("{}-{}-{}", block.input, block.expanded, block.output);
+                (channels, expand + out * block.expanded * 9 + project)
+            }
+            None => {
+                let input = network.architecture().blocks[part - 1].output;
+                let channels = format!("{input}-{}", network.feature_len());
+                (channels, side * side * input * network.feature_len())
+            }
+        };
+        let rate = 2.0 * operations as f64 / micros / 1e3;
+        let share = micros / total * 100.0;
+        println!("{part:4} {side:5}  {channels:14} {micros:7.1} {rate:8.1} {share:5.1}%");
+    }
+    println!(
+        "{isa} {precision:?}: {total:.0} us a picture, {:.0} pictures a second",
+        1e6 / total
+    );
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Blocks on small planes: whole planes of several pictures, a panel of channels at a time.
+
+use super::super::kernels::packing::padded;
+use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
+use super::super::plan::Tiling;
+use super::{Forward, clear_borders, row_starts};
+
+/// Expanded channels that are in memory at a time.
+const PANEL: usize = 2 * BLOCK;
+
+impl Forward<'_> {
+    /// Runs a block on the group.
+    pub(super) fn planes(
+        &self,
+        index: usize,
+        expanded: &mut [f32],
+        depthwise: &mut [f32],
+        input: &[f32],
+        output: &mut [f32],
+    ) {
+        let block = &self.plan.blocks[index];
+        let (
+            Tiling::Planes {
+                pictures: together,
+                places,
+            },
+            Some(expand),
+        ) = (&block.tiling, &block.expand)
+        else {
+            unreachable!("blocks after the first of whole planes are small and expand")
+        };
+        let stride = block.block.stride;
+        let pixels = block.input_size * block.input_size;
+        let output_pixels = block.output_size * block.output_size;
+        let input_plane = self.pictures * pixels * BLOCK;
+        let operand = self.kernels.operand_start(block.block.input) * input_plane;
+        clear_borders(block, expanded);
+        let starts = row_starts(block, 0, block.output_size);
+        let starts = &starts[..(block.output_size - 1) * stride + 3];
+
+        let mut channel = 0;
+        for (chunk, project) in block.project.iter().enumerate() {
+            let planes = padded(project.depth) / BLOCK;
+            for first in (0..self.pictures).step_by(*together) {
+                let count = (*together).min(self.pictures - first);
+                let chunk_plane = count * output_pixels * BLOCK;
+                for start in (0..planes * BLOCK).step_by(PANEL) {
+                    let columns = PANEL.min(planes * BLOCK - start);
+                    let before = self.kernels.weights_before(channel + start, expand.depth);
+                    self.session.product(Product {
+                        input: &input[operand + first * pixels * BLOCK..],
+                        input_plane,
+                        depth: expand.depth,
+                        pixels: count * pixels,
+                        weights: &expand.weights[before..],
+                        bias: &expand.bias[channel + start..],
+                        columns,
+                        output: expanded,
+                        output_plane: together * block.plane(),
+                        places: Some(places),
+                        start: Start::Bias,
+                        relu6: true,
+                        parts: false,
+                    });
+                    for (plane, picture) in (0..columns / BLOCK)
+                        .flat_map(|plane| (0..count).map(move |picture| (plane, picture)))
+                    {
+                        let padded_plane = (plane * together + picture) * block.plane();
+                        let in_chunk = start / BLOCK + plane;
+                        let weights = (channel / BLOCK + in_chunk) * PLANE_WEIGHTS;
+                        self.session.depthwise(Depthwise {
+                            input: &expanded[padded_plane..][..block.plane()],
+                            rows: starts,
+                            weights: &block.depthwise[weights..],
+                            output: &mut depthwise[picture * output_pixels * BLOCK..],
+                            output_plane: chunk_plane,
+                            plane: in_chunk,
+                            planes,
+                            columns: block.output_size,
+                            stride,
+                        });
+                    }
+                }
+                let offset = first * output_pixels * BLOCK;
+                self.session.product(Product {
+                    input: depthwise,
+                    input_plane: chunk_plane,
+                    depth: project.depth,
+                    pixels: count * output_pixels,
+                    weights: &project.weights,
+                    bias: &project.bias,
+                    columns: project.columns,
+                    output: &mut output[offset..],
+                    output_plane: self.pictures * output_pixels * BLOCK,
+                    places: None,
+                    start: match chunk {
+                        0 if block.block.residual() => Start::Residual(&input[offset..]),
+                        0 => Start::Bias,
+                        _ => Start::Output,
+                    },
+                    relu6: false,
+                    parts: self.kernels.in_parts(),
+                });
+            }
+            channel += project.depth;
+        }
+    }
+}

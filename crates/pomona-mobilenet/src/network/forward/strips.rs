@@ -1,0 +1,142 @@
+//! Blocks on large planes: some rows of one picture at a time, so that they stay in the cache.
+
+use std::ops::Range;
+
+use super::super::kernels::packing::padded;
+use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
+use super::super::plan::{BlockPlan, Plan, Tiling};
+use super::picture::Picture;
+use super::{Forward, Target, clear_borders, row_starts};
+
+/// What fills the padded planes of a block.
+pub(super) enum Source<'a> {
+    /// The first convolution of a picture.
+    Picture(Picture<'a>),
+    /// The expansion of the block before's output.
+    Tensor {
+        /// That output.
+        tensor: &'a [f32],
+        /// Room for the places of a strip's pixels.
+        places: &'a mut [u32],
+    },
+}
+
+impl<'a> Source<'a> {
+    /// The first convolution of a picture; `rows` is room for some normalised rows.
+    pub fn picture(plan: &'a Plan, image: &'a [u8], rows: &'a mut [f32]) -> Self {
+        Self::Picture(Picture::new(plan, image, rows))
+    }
+}
+
+impl Forward<'_> {
+    /// Runs a block on one picture.
+    pub(super) fn strips(
+        &self,
+        block: &BlockPlan,
+        mut source: Source<'_>,
+        expanded: &mut [f32],
+        depthwise: &mut [f32],
+        target: Target<'_>,
+    ) {
+        let Tiling::Strips { rows: strip } = block.tiling else {
+            unreachable!("blocks before the first of whole planes go by strips")
+        };
+        let stride = block.block.stride;
+        let planes = padded(block.block.expanded) / BLOCK;
+        clear_borders(block, expanded);
+        let mut done = 0;
+        for first in (0..block.output_size).step_by(strip) {
+            let count = strip.min(block.output_size - first);
+            let needed = ((first + count - 1) * stride + 3 - block.before).min(block.input_size);
+            match &mut source {
+                Source::Picture(picture) => {
+                    picture.fill(&self.session, block, expanded, done..needed);
+                }
+                Source::Tensor { tensor, places } => {
+                    self.expand(block, tensor, places, expanded, done..needed);
+                }
+            }
+            done = needed;
+
+            let starts = row_starts(block, first, count);
+            let pixels = count * block.output_size;
+            for plane in 0..planes {
+                self.session.depthwise(Depthwise {
+                    input: &expanded[plane * block.plane()..(plane + 1) * block.plane()],
+                    rows: &starts[..(count - 1) * stride + 3],
+                    weights: &block.depthwise[plane * PLANE_WEIGHTS..],
+                    output: depthwise,
+                    output_plane: pixels * BLOCK,
+                    plane,
+                    planes,
+                    columns: block.output_size,
+                    stride,
+                });
+            }
+
+            let offset = first * block.output_size * BLOCK;
+            let start = match &source {
+                Source::Tensor { tensor, .. } if block.block.residual() => {
+                    Start::Residual(&tensor[offset..])
+                }
+                _ => Start::Bias,
+            };
+            // A residual block never ends the strips, so both tensors have planes of one picture.
+            let project = &block.project[0];
+            self.session.product(Product {
+                input: depthwise,
+                input_plane: pixels * BLOCK,
+                depth: project.depth,
+                pixels,
+                weights: &project.weights,
+                bias: &project.bias,
+                columns: project.columns,
+                output: &mut target.tensor[target.offset + offset..],
+                output_plane: target.plane,
+                places: None,
+                start,
+                relu6: false,
+                parts: self.kernels.in_parts(),
+            });
+        }
+    }
+
+    /// Expands some rows into the ring of padded rows.
+    fn expand(
+        &self,
+        block: &BlockPlan,
+        tensor: &[f32],
+        places: &mut [u32],
+        expanded: &mut [f32],
+        rows: Range<usize>,
+    ) {
+        let Some(expand) = &block.expand else {
+            unreachable!("only the first block has no expansion, and a picture before it")
+        };
+        let size = block.input_size;
+        let places = &mut places[..rows.len() * size];
+        for (row, places) in rows.clone().zip(places.chunks_exact_mut(size)) {
+            let start = (row % block.ring) * block.row() + BLOCK;
+            for (column, place) in places.iter_mut().enumerate() {
+                *place = (start + column * BLOCK) as u32;
+            }
+        }
+        let plane = size * size * BLOCK;
+        let operand = self.kernels.operand_start(block.block.input) * plane;
+        self.session.product(Product {
+            input: &tensor[operand + rows.start * size * BLOCK..],
+            input_plane: plane,
+            depth: expand.depth,
+            pixels: places.len(),
+            weights: &expand.weights,
+            bias: &expand.bias,
+            columns: expand.columns,
+            output: expanded,
+            output_plane: block.plane(),
+            places: Some(places),
+            start: Start::Bias,
+            relu6: true,
+            parts: false,
+        });
+    }
+}

@@ -1,0 +1,328 @@
+//! The CPU kernels: generic loops over a vector type, compiled once an instruction set.
+//!
+//! Activations are blocked by sixteen channels, `[channel / 16][pixel][16]`: a block is one AVX-512
+//! register, neighbouring pixels of a plane are neighbours in memory, and the distance between
+//! them is a constant, so that a tile of pixels is addressed from one pointer. Channel counts are
+//! padded to whole blocks with zero weights, and no kernel has a masked tail.
+
+pub(super) mod packing;
+
+mod depthwise;
+mod isa;
+mod pooled;
+mod product;
+mod stem;
+mod tile;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
+mod vector;
+
+pub use isa::{Isa, Precision};
+
+pub(super) use depthwise::{Depthwise, PLANE_WEIGHTS};
+pub(super) use product::{Product, Start};
+pub(super) use stem::Stem;
+
+/// Channels a block.
+pub(super) const BLOCK: usize = 16;
+
+/// Channels a plane of operands in parts.
+const PARTS_BLOCK: usize = 2 * BLOCK;
+
+/// The kernels of one instruction set.
+///
+/// Made only for a set that the processor has, which is what makes calling them safe.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kernels {
+    isa: Isa,
+    /// Outputs a panel of packed weights.
+    panel: usize,
+    /// bf16 parts that dense operands are stored in; none if they are f32.
+    parts: usize,
+    product: unsafe fn(&mut Product<'_>),
+    pooled: unsafe fn(&mut Product<'_>, usize),
+    depthwise: unsafe fn(&mut Depthwise<'_>),
+    stem: unsafe fn(&mut Stem<'_>),
+    normalize: unsafe fn(&[u8], &mut [f32]),
+}
+
+impl Kernels {
+    /// The kernels of an instruction set and precision, if the processor has them.
+    pub fn new(isa: Isa, precision: Precision) -> Option<Self> {
+        if !isa.is_available() {
+            return None;
+        }
+        match (isa, precision) {
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Amx, Precision::F32) => Some(amx_f32::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Amx, Precision::Bf16) => Some(amx_bf16::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, Precision::F32) => Some(avx512::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, Precision::F32) => Some(avx2::KERNELS),
+            (_, Precision::F32) => Some(portable::KERNELS),
+            (_, Precision::Bf16) => None,
+        }
+    }
+
+    /// The instruction set.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Whether dense operands are stored in parts.
+    pub fn in_parts(&self) -> bool {
+        self.parts > 0
+    }
+
+    /// Planes, of 16 floats a pixel, of a dense operand of some channels.
+    pub fn operand_planes(&self, channels: usize) -> usize {
+        match self.parts {
+            0 => channels.div_ceil(BLOCK),
+            parts => parts * channels.div_ceil(PARTS_BLOCK),
+        }
+    }
+
+    /// Planes of a block's output: f32 first, for residuals, then the operand where it is in
+    /// parts.
+    pub fn tensor_planes(&self, channels: usize) -> usize {
+        self.operand_start(channels) + self.operand_planes(channels)
+    }
+
+    /// Planes of a block's output before those of the operand.
+    pub fn operand_start(&self, channels: usize) -> usize {
+        if self.in_parts() {
+            channels.div_ceil(BLOCK)
+        } else {
+            0
+        }
+    }
+
+    /// Packs `columns` outputs of `depth` weights each for [`Session::product`].
+    pub fn pack_product(
+        &self,
+        columns: usize,
+        depth: usize,
+        weight: impl Fn(usize, usize) -> f32,
+    ) -> Vec<f32> {
+        match self.parts {
+            0 => packing::pack(columns, depth, self.panel, weight),
+            #[cfg(target_arch = "x86_64")]
+            parts => tiles::parts::pack(parts, columns, depth, weight),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("parts are for the tile unit of x86-64"),
+        }
+    }
+
+    /// Packs the outputs of the first convolution for [`Session::stem`].
+    pub fn pack_stem(&self, columns: usize, weight: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+        packing::pack(columns, 27, self.panel, weight)
+    }
+
+    /// Floats of packed weights before those of a column, a multiple of 32.
+    pub fn weights_before(&self, column: usize, depth: usize) -> usize {
+        match self.parts {
+            0 => column * depth,
+            parts => column * parts * depth.next_multiple_of(PARTS_BLOCK) / 2,
+        }
+    }
+
+    /// Prepares the calling thread for the kernels.
+    pub fn session(&self) -> Session<'_> {
+        #[cfg(target_arch = "x86_64")]
+        if self.in_parts() {
+            // SAFETY: kernels in parts are made only where the tile unit is available.
+            unsafe { tiles::unit::configure() }
+        }
+        let kernels = self;
+        Session { kernels }
+    }
+}
+
+/// The kernels on a thread that is prepared for them.
+pub(super) struct Session<'a> {
+    kernels: &'a Kernels,
+}
+
+impl Session<'_> {
+    /// A 1x1 convolution.
+    pub fn product(&self, mut task: Product<'_>) {
+        match self.kernels.parts {
+            0 => task.check(),
+            #[cfg(target_arch = "x86_64")]
+            parts => tiles::check(&task, parts),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("parts are for the tile unit of x86-64"),
+        }
+        // SAFETY: the processor has the instruction set, and the ranges are checked.
+        unsafe { (self.kernels.product)(&mut task) }
+    }
+
+    /// The last 1x1 convolution of several pictures, averaged over pixels; see [`pooled`].
+    pub fn pooled(&self, mut task: Product<'_>, pictures: usize) {
+        match self.kernels.parts {
+            0 => pooled::check(&task, pictures),
+            #[cfg(target_arch = "x86_64")]
+            parts => tiles::check_pooled(&task, pictures, parts),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("parts are for the tile unit of x86-64"),
+        }
+        // SAFETY: the processor has the instruction set, and the ranges are checked.
+        unsafe { (self.kernels.pooled)(&mut task, pictures) }
+    }
+
+    /// A depthwise convolution of one plane.
+    pub fn depthwise(&self, mut task: Depthwise<'_>) {
+        task.check(self.kernels.parts);
+        // SAFETY: the processor has the instruction set, and the ranges are checked.
+        unsafe { (self.kernels.depthwise)(&mut task) }
+    }
+
+    /// A row of the first convolution.
+    pub fn stem(&self, mut task: Stem<'_>) {
+        task.check();
+        // SAFETY: the processor has the instruction set, and the ranges are checked.
+        unsafe { (self.kernels.stem)(&mut task) }
+    }
+
+    /// Bytes of 0 to 255 to values of -1 to 1.
+    pub fn normalize(&self, pixels: &[u8], row: &mut [f32]) {
+        // SAFETY: the processor has the instruction set.
+        unsafe { (self.kernels.normalize)(pixels, row) }
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        #[cfg(target_arch = "x86_64")]
+        if self.kernels.in_parts() {
+            // SAFETY: the session has configured the tile unit.
+            unsafe { tiles::unit::release() }
+        }
+    }
+}
+
+macro_rules! kernels {
+    ($module:ident, $isa:ident, $($feature:literal)?, rows: $rows:literal, wide: $wide:literal,
+     narrow: $narrow:literal, panel: $panel:literal, depthwise: $width:literal) => {
+        mod $module {
+            //! The kernels compiled for one instruction set.
+
+            use super::vector::$isa as V;
+            use super::{Depthwise, Isa, Kernels, Product, Stem};
+
+            pub(super) const KERNELS: Kernels = Kernels {
+                isa: Isa::$isa,
+                panel: $panel,
+                parts: 0,
+                product,
+                pooled,
+                depthwise,
+                stem,
+                normalize,
+            };
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn product(task: &mut Product<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::product::product::<V, $rows, $wide, $narrow>(task) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::pooled::pooled::<V, $rows, $wide, $narrow>(task, pictures) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise(task: &mut Depthwise<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::depthwise::depthwise::<V, $width>(task) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn stem(task: &mut Stem<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::stem::stem::<V, $rows, $wide, $narrow>(task) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn normalize(pixels: &[u8], row: &mut [f32]) {
+                super::stem::normalize(pixels, row);
+            }
+        }
+    };
+}
+
+// A tile of sums, the weights of one step and one broadcast value fill the registers: 14 x 2 + 2
+// + 1 of 32, 6 x 2 + 2 + 1 of 16, 6 x 4 + 4 + 1 of NEON's 32. Rows of 14 pixels divide every
+// plane of a 224-pixel picture.
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512, Avx512, "avx512f", rows: 14, wide: 2, narrow: 1, panel: 32, depthwise: 7);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2, Avx2, "avx2,fma", rows: 6, wide: 2, narrow: 2, panel: 16, depthwise: 4);
+kernels!(portable, Portable, , rows: 6, wide: 4, narrow: 4, panel: 16, depthwise: 4);
+
+/// Kernels on tiles: the first convolution is that of AVX-512, whose weights are packed alike.
+#[cfg(target_arch = "x86_64")]
+macro_rules! tile_kernels {
+    ($module:ident, $parts:literal) => {
+        mod $module {
+            //! The kernels for operands in a number of bf16 parts.
+
+            use super::depthwise::{Sink, depthwise_into};
+            use super::tiles::parts::Parts;
+            use super::vector::Avx512;
+            use super::{Depthwise, Isa, Kernels, Product, avx512};
+
+            pub(super) const KERNELS: Kernels = Kernels {
+                isa: Isa::Amx,
+                parts: $parts,
+                product,
+                pooled,
+                depthwise,
+                ..avx512::KERNELS
+            };
+
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+            unsafe fn product(task: &mut Product<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::tiles::product::<$parts>(task) }
+            }
+
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+            unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::tiles::pooled::<$parts>(task, pictures) }
+            }
+
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+            unsafe fn depthwise(task: &mut Depthwise<'_>) {
+                // SAFETY: passed on to the caller, who has checked the reach of the parts.
+                unsafe {
+                    let (stride, plane) = (task.output_plane, task.plane);
+                    let parts = Parts::new(task.output.as_mut_ptr(), stride, plane, task.planes);
+                    depthwise_into::<Avx512, InParts, 7>(task, InParts(parts));
+                }
+            }
+
+            /// Stores in this many parts.
+            #[derive(Clone, Copy)]
+            struct InParts(Parts);
+
+            impl Sink<Avx512> for InParts {
+                #[inline(always)]
+                unsafe fn store(self, pixel: usize, _lane: usize, value: Avx512) {
+                    // SAFETY: passed on to the caller.
+                    unsafe { self.0.store::<$parts>(pixel, value.0) }
+                }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+tile_kernels!(amx_f32, 3);
+#[cfg(target_arch = "x86_64")]
+tile_kernels!(amx_bf16, 1);

@@ -1,0 +1,171 @@
+//! The handful of vector operations that the kernels are written in, one type an instruction set.
+
+/// A vector of f32.
+///
+/// Generic kernels over this trait are inlined into one function an instruction set, which is
+/// compiled with that set enabled; see [`super::Kernels`].
+///
+/// # Safety
+/// Every method may only run on a processor with the type's instruction set; pointers must be
+/// valid for `LANES` values. No alignment is needed.
+pub(super) trait Vector: Copy {
+    /// Values a vector.
+    const LANES: usize;
+
+    /// All lanes equal.
+    unsafe fn splat(value: f32) -> Self;
+    /// Reads `LANES` values.
+    unsafe fn load(from: *const f32) -> Self;
+    /// Writes `LANES` values.
+    unsafe fn store(self, to: *mut f32);
+    /// `self * factor + addend`, rounded once where the processor can.
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// `self + other`.
+    unsafe fn add(self, other: Self) -> Self;
+    /// Clamped to 0 and 6.
+    unsafe fn relu6(self) -> Self;
+}
+
+/// Four lanes without intrinsics.
+///
+/// Every array operation here is one SSE2 or NEON instruction once the compiler has vectorised it:
+/// aarch64 always has NEON, so this is also the NEON path.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f32; 4]);
+
+impl Vector for Portable {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for four values.
+        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller vouches for four values.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(std::array::from_fn(|lane| {
+            let (a, b, c) = (self.0[lane], factor.0[lane], addend.0[lane]);
+            // Without the instruction, a fused multiply-add is a slow library call.
+            if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+                a.mul_add(b, c)
+            } else {
+                a * b + c
+            }
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn relu6(self) -> Self {
+        Self(self.0.map(|value| {
+            let positive = if value > 0.0 { value } else { 0.0 };
+            if positive < 6.0 { positive } else { 6.0 }
+        }))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    //! Vectors of the two x86 instruction sets that are chosen at run time.
+
+    use std::arch::x86_64::*;
+
+    use super::Vector;
+
+    /// Eight lanes of AVX2 with FMA.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx2(__m256);
+
+    /// Sixteen lanes of AVX-512F.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx512(pub(in super::super) __m512);
+
+    macro_rules! vector {
+        ($type:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident,
+         $add:ident, $max:ident, $min:ident, $zero:ident) => {
+            impl Vector for $type {
+                const LANES: usize = $lanes;
+
+                #[inline(always)]
+                unsafe fn splat(value: f32) -> Self {
+                    // SAFETY: the caller vouches for the instruction set.
+                    Self(unsafe { $splat(value) })
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> Self {
+                    // SAFETY: the caller vouches for the instruction set and the values.
+                    Self(unsafe { $load(from) })
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, to: *mut f32) {
+                    // SAFETY: the caller vouches for the instruction set and the values.
+                    unsafe { $store(to, self.0) }
+                }
+
+                #[inline(always)]
+                unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+                    // SAFETY: the caller vouches for the instruction set.
+                    Self(unsafe { $fma(self.0, factor.0, addend.0) })
+                }
+
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    // SAFETY: the caller vouches for the instruction set.
+                    Self(unsafe { $add(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                unsafe fn relu6(self) -> Self {
+                    // SAFETY: the caller vouches for the instruction set.
+                    Self(unsafe { $min($max(self.0, $zero()), $splat(6.0)) })
+                }
+            }
+        };
+    }
+
+    vector!(
+        Avx2,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        _mm256_max_ps,
+        _mm256_min_ps,
+        _mm256_setzero_ps
+    );
+    vector!(
+        Avx512,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_max_ps,
+        _mm512_min_ps,
+        _mm512_setzero_ps
+    );
+}

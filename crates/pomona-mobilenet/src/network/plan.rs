@@ -1,0 +1,265 @@
+//! How each block is computed: its packed weights, its tiling and where its values lie.
+
+use super::aligned::Aligned;
+use super::architecture::{Architecture, Block, output_size};
+use super::folding::FoldedConvolution;
+use super::kernels::packing::{pack_depthwise, pad, padded};
+use super::kernels::{BLOCK, Kernels};
+use super::names::Place;
+use super::weights::Weights;
+use super::weights_error::WeightsError;
+
+/// Pictures that go through the small planes together, sharing each panel of weights.
+pub(super) const GROUP: usize = 8;
+
+/// Largest side of a plane that is expanded as a whole: 22 x 22 pixels of 16 channels are 31 KB,
+/// most of a first-level cache.
+const WHOLE: usize = 20;
+
+/// Expanded channels between two additions to a block's output: enough that loading and storing
+/// the sums costs little, few enough that the planes of several pictures stay in the cache.
+const CHUNK: usize = 192;
+
+/// A 1x1 convolution, or the first 3x3 one, with packed weights.
+#[derive(Debug)]
+pub(super) struct Dense {
+    /// Inputs an output: channels, times nine for the first convolution.
+    pub depth: usize,
+    /// Outputs, padded to whole blocks.
+    pub columns: usize,
+    /// Packed weights.
+    pub weights: Aligned,
+    /// Padded biases.
+    pub bias: Aligned,
+}
+
+impl Dense {
+    /// The first convolution: from colour, row, column to row, column, colour.
+    pub fn stem(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
+        let folded = FoldedConvolution::new(weights, Place::Stem)?;
+        let columns = folded.bias.len();
+        let packed = kernels.pack_stem(columns, |column, step| {
+            folded.kernel[column * folded.taps + step % 3 * 9 + step / 3]
+        });
+        Ok(Self::packed(folded.taps, &packed, &folded.bias))
+    }
+
+    /// A 1x1 convolution.
+    pub fn new(kernels: &Kernels, weights: &Weights, place: Place) -> Result<Self, WeightsError> {
+        let folded = FoldedConvolution::new(weights, place)?;
+        Ok(Self::channels(kernels, &folded, 0..folded.taps))
+    }
+
+    /// The part of a 1x1 convolution that reads some channels.
+    fn channels(
+        kernels: &Kernels,
+        folded: &FoldedConvolution,
+        channels: std::ops::Range<usize>,
+    ) -> Self {
+        let columns = folded.bias.len();
+        let packed = kernels.pack_product(columns, channels.len(), |column, step| {
+            folded.kernel[column * folded.taps + channels.start + step]
+        });
+        Self::packed(channels.len(), &packed, &folded.bias)
+    }
+
+    fn packed(depth: usize, weights: &[f32], bias: &[f32]) -> Self {
+        Self {
+            depth,
+            columns: padded(bias.len()),
+            weights: Aligned::copy_of(weights),
+            bias: Aligned::copy_of(&pad(bias)),
+        }
+    }
+}
+
+/// How a block goes through its rows.
+#[derive(Debug)]
+pub(super) enum Tiling {
+    /// One picture, some rows at a time, all channels: for planes larger than the caches.
+    Strips {
+        /// Output rows a strip.
+        rows: usize,
+    },
+    /// Several pictures, whole planes, two blocks of channels at a time: for small planes, whose
+    /// weights are larger than they are.
+    Planes {
+        /// Pictures at a time.
+        pictures: usize,
+        /// Where each of their pixels goes in their padded planes, in floats.
+        places: Vec<u32>,
+    },
+}
+
+/// One inverted residual block, ready to run.
+#[derive(Debug)]
+pub(super) struct BlockPlan {
+    /// Channels and stride.
+    pub block: Block,
+    /// Side of the input plane.
+    pub input_size: usize,
+    /// Side of the output plane.
+    pub output_size: usize,
+    /// Zeros before the first row and column.
+    pub before: usize,
+    /// The expansion; absent in the first block.
+    pub expand: Option<Dense>,
+    /// Packed depthwise weights.
+    pub depthwise: Aligned,
+    /// The projection, one a chunk of expanded channels.
+    pub project: Vec<Dense>,
+    /// Rows of a padded plane that are in memory at a time.
+    pub ring: usize,
+    /// How the block goes through its rows.
+    pub tiling: Tiling,
+}
+
+impl BlockPlan {
+    fn new(
+        kernels: &Kernels,
+        weights: &Weights,
+        index: usize,
+        input_size: usize,
+    ) -> Result<Self, WeightsError> {
+        let architecture = weights.architecture();
+        let block = architecture.blocks[index];
+        let output_size = output_size(input_size, block.stride);
+        let expand = block
+            .expands()
+            .then(|| Dense::new(kernels, weights, Place::Expand(index)))
+            .transpose()?;
+        let depthwise = FoldedConvolution::new(weights, Place::Depthwise(index))?;
+        let project = FoldedConvolution::new(weights, Place::Project(index))?;
+        let whole = expand.is_some() && input_size <= WHOLE;
+        // Sums in tiles are kept over all channels, as they cannot start from stored ones.
+        let chunk = if whole && !kernels.in_parts() {
+            CHUNK
+        } else {
+            block.expanded
+        };
+        let project = (0..block.expanded)
+            .step_by(chunk)
+            .map(|first| {
+                let depths = first..(first + chunk).min(block.expanded);
+                Dense::channels(kernels, &project, depths)
+            })
+            .collect();
+        let (ring, tiling) = if whole {
+            // Pictures that have about 200 pixels together: enough to amortise a panel of
+            // weights, few enough that two of their planes stay in the first-level cache.
+            let pixels = input_size * input_size;
+            let pictures = (200 / pixels).clamp(1, GROUP);
+            let width = input_size + 2;
+            let plane = (input_size + 1) * width;
+            let places = (0..pixels * pictures)
+                .map(|pixel| (pixel / pixels, pixel % pixels))
+                .map(|(picture, pixel)| {
+                    let row = pixel / input_size;
+                    (picture * plane + row * width + pixel % input_size + 1) * BLOCK
+                })
+                .map(|place| place as u32)
+                .collect();
+            (input_size, Tiling::Planes { pictures, places })
+        } else {
+            let rows = if input_size > 80 { 2 } else { 4 } / block.stride;
+            (rows * block.stride + 2, Tiling::Strips { rows })
+        };
+        Ok(Self {
+            block,
+            input_size,
+            output_size,
+            before: architecture.padding.before(input_size, block.stride),
+            expand,
+            depthwise: Aligned::copy_of(&pack_depthwise(&depthwise.kernel, &depthwise.bias)),
+            project,
+            ring,
+            tiling,
+        })
+    }
+
+    /// Floats a row of a padded plane.
+    pub fn row(&self) -> usize {
+        (self.input_size + 2) * BLOCK
+    }
+
+    /// Floats a padded plane: the ring and one row of zeros.
+    pub fn plane(&self) -> usize {
+        (self.ring + 1) * self.row()
+    }
+
+    /// Where input row `row` starts in a padded plane, at the first pixel of an output row:
+    /// in the ring, or the row of zeros if it is outside the picture.
+    pub fn row_start(&self, row: usize) -> u32 {
+        // `row` counts from the first padding row, so that it is never negative.
+        let inside = row
+            .checked_sub(self.before)
+            .filter(|row| *row < self.input_size);
+        let row = inside.map_or(self.ring, |row| row % self.ring);
+        (row * self.row() + (1 - self.before) * BLOCK) as u32
+    }
+
+    /// Most pixels that are expanded together in strips: the rows of the ring.
+    pub fn strip_pixels(&self) -> usize {
+        self.ring * self.input_size
+    }
+
+    /// Floats of padded planes that are in memory at a time.
+    pub fn expanded_len(&self) -> usize {
+        let blocks = match self.tiling {
+            Tiling::Strips { .. } => padded(self.block.expanded) / BLOCK,
+            Tiling::Planes { pictures, .. } => 2 * pictures,
+        };
+        blocks * self.plane()
+    }
+
+    /// Floats between the depthwise convolution and the projection.
+    pub fn depthwise_len(&self, kernels: &Kernels) -> usize {
+        let pixels = match self.tiling {
+            Tiling::Strips { rows } => rows * self.output_size,
+            Tiling::Planes { pictures, .. } => pictures * self.output_size * self.output_size,
+        };
+        kernels.operand_planes(self.project[0].depth) * pixels * BLOCK
+    }
+
+    /// Floats a picture that leave the block.
+    pub fn output_len(&self, kernels: &Kernels) -> usize {
+        self.output_size * self.output_size * kernels.tensor_planes(self.block.output) * BLOCK
+    }
+}
+
+/// The whole network, ready to run.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The first convolution.
+    pub stem: Dense,
+    /// Zeros before the picture's first row and column.
+    pub stem_before: usize,
+    /// The blocks in order.
+    pub blocks: Vec<BlockPlan>,
+    /// Blocks that take one picture at a time; those after it take a group.
+    pub single: usize,
+    /// The last convolution.
+    pub last: Dense,
+}
+
+impl Plan {
+    /// Packs weights for an instruction set.
+    pub fn new(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
+        let architecture: &Architecture = weights.architecture();
+        let blocks = (0..architecture.blocks.len())
+            .zip(architecture.block_sizes())
+            .map(|(index, size)| BlockPlan::new(kernels, weights, index, size))
+            .collect::<Result<Vec<_>, _>>()?;
+        let single = blocks
+            .iter()
+            .position(|plan| matches!(plan.tiling, Tiling::Planes { .. }))
+            .unwrap_or(blocks.len());
+        Ok(Self {
+            stem: Dense::stem(kernels, weights)?,
+            stem_before: architecture.padding.before(architecture.input_size, 2),
+            blocks,
+            single,
+            last: Dense::new(kernels, weights, Place::Last)?,
+        })
+    }
+}

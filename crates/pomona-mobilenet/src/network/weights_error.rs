@@ -1,0 +1,65 @@
+//! What can be wrong with a weights file.
+
+use std::path::PathBuf;
+
+/// Why a set of weights cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The file is not there or cannot be read.
+    #[error("cannot read weights from {}: {source}", path.display())]
+    Read {
+        /// The path as given.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The bytes are not a complete safetensors file.
+    #[error("not a complete safetensors file: {0}")]
+    Format(#[from] safetensors::SafeTensorError),
+    /// The tensor names belong to no known MobileNetV2.
+    #[error(
+        "the tensors are not those of a MobileNetV2 of Hugging Face transformers, timm or torchvision"
+    )]
+    UnknownNames,
+    /// A tensor that the network needs is absent.
+    #[error("tensor `{0}` is missing")]
+    Missing(String),
+    /// A tensor has another shape than the network needs.
+    #[error("tensor `{name}` has shape {got:?}, the network needs {expected:?}")]
+    Shape {
+        /// Name in the file.
+        name: String,
+        /// Shape in the file.
+        got: Vec<usize>,
+        /// Shape that the network of this width needs.
+        expected: Vec<usize>,
+    },
+    /// A tensor is neither f32, f16 nor bf16.
+    #[error("tensor `{name}` has type {got}, expected F32, F16 or BF16")]
+    Dtype {
+        /// Name in the file.
+        name: String,
+        /// Type in the file.
+        got: String,
+    },
+    /// A tensor holds NaN or infinity, so every feature would.
+    #[error("tensor `{0}` holds values that are not finite")]
+    NotFinite(String),
+    /// An entry of the file's metadata cannot be understood.
+    #[error("metadata `{key}` = `{value}`: expected {expected}")]
+    Metadata {
+        /// Metadata key.
+        key: &'static str,
+        /// Metadata value.
+        value: String,
+        /// What would have been accepted.
+        expected: &'static str,
+    },
+    /// The processor lacks an instruction set that was asked for.
+    #[error("this processor has no {0}")]
+    InstructionSet(&'static str),
+    /// Candle could not make a tensor.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}
