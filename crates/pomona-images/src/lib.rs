@@ -1,1 +1,47 @@
 //! Folders of pictures, local or in S3, as a DataFusion table: `STORED AS IMAGES`.
+//!
+//! ```sql
+//! CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://bucket/data/Training/'
+//!   OPTIONS (glob '*.jpg', concurrency 64);
+//! ```
+//!
+//! The table has one row an object: `path`, `label` (the parent folder), `length`,
+//! `modification_time`, `e_tag` and `content`. A scan is planned in two steps:
+//!
+//! ```text
+//! ImageScanExec                 appends `content`: one GET a row, many in flight
+//!   DataSourceExec (in memory)  the listing: one row an object, already filtered and limited
+//! ```
+//!
+//! The listing is made where the plan is made, so filters on every column but `content`, and
+//! LIMIT, are applied before any object is read, and a query that does not name `content` is the
+//! listing alone. The fetch is a unary operator over rows because a distributed scheduler knows
+//! how to divide rows in memory among tasks, and does not know how to divide a leaf it has never
+//! seen.
+
+mod assignment;
+mod error;
+mod exec;
+mod factory;
+mod fetch;
+mod io_runtime;
+mod listing;
+mod location;
+mod matching;
+mod options;
+mod prefetch;
+mod resolve;
+mod rows;
+mod schema;
+mod selection;
+mod summary;
+mod table;
+
+pub use error::ImagesError;
+pub use exec::{ImageScanConfig, ImageScanExec};
+pub use factory::ImageTableFactory;
+pub use io_runtime::io_runtime;
+pub use location::ImageLocation;
+pub use options::{ImageTableOptions, Missing};
+pub use schema::image_schema;
+pub use table::ImageTable;

@@ -1,0 +1,170 @@
+//! What can go wrong with an image table, and how DataFusion hears of it.
+
+use std::error::Error;
+use std::io;
+
+use datafusion::error::DataFusionError;
+
+/// Errors of image tables. Each names the option, folder or object at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum ImagesError {
+    /// `OPTIONS` has a key that image tables do not know.
+    #[error("unknown option '{name}' of an image table: {advice}")]
+    UnknownOption { name: String, advice: String },
+    /// `OPTIONS` has a value that cannot be used.
+    #[error("option '{name}' of an image table is '{value}', but must be {expected}")]
+    InvalidOption {
+        name: &'static str,
+        value: String,
+        expected: String,
+    },
+    /// `LOCATION` cannot be understood.
+    #[error("LOCATION '{location}' cannot be used: {reason}")]
+    InvalidLocation { location: String, reason: String },
+    /// `CREATE EXTERNAL TABLE` has a clause that makes no sense for pictures.
+    #[error("{clause} cannot be given for an image table: {reason}")]
+    UnsupportedClause {
+        clause: &'static str,
+        reason: &'static str,
+    },
+    /// The folder of `LOCATION` is not there.
+    #[error("no such folder: {folder} (LOCATION '{location}'): {advice}")]
+    NoSuchFolder {
+        folder: String,
+        location: String,
+        advice: String,
+    },
+    /// The prefix of `LOCATION` has no object below it, so it is most likely misspelt.
+    #[error("no object found below {prefix} (LOCATION '{location}'): {advice}")]
+    NoObjects {
+        prefix: String,
+        location: String,
+        advice: String,
+    },
+    /// The store refused or failed to list.
+    #[error("cannot list {location}: {source}")]
+    List {
+        location: String,
+        source: object_store::Error,
+    },
+    /// The object was listed, but is not there any more.
+    #[error(
+        "{path} vanished after it was listed (OPTIONS (missing 'null') reads such objects as NULL): {source}"
+    )]
+    Vanished {
+        path: String,
+        source: object_store::Error,
+    },
+    /// The object was listed, but may not be read.
+    #[error(
+        "{path} may not be read (OPTIONS (missing 'null') reads such objects as NULL): {source}"
+    )]
+    Forbidden {
+        path: String,
+        source: object_store::Error,
+    },
+    /// The object could not be read for a reason that another attempt may not meet.
+    #[error("cannot read {path}: {source}")]
+    Fetch {
+        path: String,
+        source: object_store::Error,
+    },
+    /// The object exceeds what one value of a Binary column can hold, 2 GiB.
+    #[error(
+        "{path} has {length} bytes, and a value holds at most {} (choose other objects with OPTIONS (glob ...) or WHERE length < ...)",
+        i32::MAX
+    )]
+    TooLarge { path: String, length: u64 },
+    /// Objects grew so much since they were listed that their batch cannot be built.
+    #[error(
+        "the objects from {path} on grew to {length} bytes since they were listed; a batch holds at most {}",
+        i32::MAX
+    )]
+    BatchOverflow { path: String, length: u64 },
+    /// A row of the listing has a path that is not an object's URL.
+    #[error("'{path}' is not the URL of an object")]
+    InvalidPath { path: String },
+}
+
+impl ImagesError {
+    /// Sorts a failed GET of `path` into vanished, forbidden and the rest.
+    pub(crate) fn from_get(path: String, source: object_store::Error) -> Self {
+        match &source {
+            object_store::Error::NotFound { .. } => Self::Vanished { path, source },
+            object_store::Error::PermissionDenied { .. } => Self::Forbidden { path, source },
+            _ if is_permission_denied(&source) => Self::Forbidden { path, source },
+            _ => Self::Fetch { path, source },
+        }
+    }
+
+    /// Whether the same request may succeed when it is made again.
+    pub fn is_transient(&self) -> bool {
+        use object_store::Error::{Generic, JoinError};
+        match self {
+            Self::List { source, .. } | Self::Fetch { source, .. } => {
+                matches!(source, Generic { .. } | JoinError { .. })
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<ImagesError> for DataFusionError {
+    /// A fault of the storage becomes a root `IoError`, the only kind of error for which a
+    /// distributed scheduler runs a task again; everything else is `External`. Both keep the
+    /// [`ImagesError`] inside.
+    fn from(error: ImagesError) -> Self {
+        if error.is_transient() {
+            Self::IoError(io::Error::other(error))
+        } else {
+            Self::External(Box::new(error))
+        }
+    }
+}
+
+/// The local file system reports a forbidden file as a generic error whose source is the
+/// operating system's.
+fn is_permission_denied(error: &object_store::Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return io.kind() == io::ErrorKind::PermissionDenied;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generic(source: impl Into<Box<dyn Error + Send + Sync>>) -> object_store::Error {
+        object_store::Error::Generic {
+            store: "test",
+            source: source.into(),
+        }
+    }
+
+    #[test]
+    fn storage_faults_are_root_io_errors_that_keep_their_type() {
+        let error = ImagesError::from_get("s3://b/a.jpg".into(), generic("connection reset"));
+        let DataFusionError::IoError(io) = DataFusionError::from(error) else {
+            panic!("a transient fault must be an IoError");
+        };
+        assert!(io.to_string().contains("s3://b/a.jpg"), "{io}");
+        let inner = io.get_ref().and_then(|e| e.downcast_ref::<ImagesError>());
+        assert!(matches!(inner, Some(ImagesError::Fetch { .. })));
+    }
+
+    #[test]
+    fn a_forbidden_local_file_is_forbidden() {
+        let denied = generic(io::Error::from(io::ErrorKind::PermissionDenied));
+        let error = ImagesError::from_get("file:///a.jpg".into(), denied);
+        assert!(matches!(error, ImagesError::Forbidden { .. }), "{error:?}");
+        assert!(matches!(
+            DataFusionError::from(error),
+            DataFusionError::External(_)
+        ));
+    }
+}

@@ -1,0 +1,166 @@
+//! Reads one object of a listing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use datafusion::error::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::physical_plan::metrics::{
+    Count, ExecutionPlanMetricsSet, MetricBuilder, MetricCategory, Time,
+};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use crate::error::ImagesError;
+use crate::options::Missing;
+
+/// What one partition's requests count.
+#[derive(Debug, Clone)]
+pub(crate) struct FetchMetrics {
+    /// Bytes of content received.
+    bytes_scanned: Count,
+    /// Objects read.
+    objects_fetched: Count,
+    /// Objects that had vanished or were forbidden, and became NULL.
+    objects_missing: Count,
+    /// The sum of all requests' durations, which overlap.
+    fetch_time: Time,
+}
+
+impl FetchMetrics {
+    pub fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let rows = || MetricBuilder::new(metrics).with_category(MetricCategory::Rows);
+        Self {
+            bytes_scanned: MetricBuilder::new(metrics)
+                .with_category(MetricCategory::Bytes)
+                .counter("bytes_scanned", partition),
+            objects_fetched: rows().counter("objects_fetched", partition),
+            objects_missing: rows().counter("objects_missing", partition),
+            fetch_time: MetricBuilder::new(metrics).subset_time("fetch_time", partition),
+        }
+    }
+}
+
+/// Reads objects by their URL. Failed requests are repeated by the store itself, as it is
+/// configured.
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    runtime: Arc<RuntimeEnv>,
+    stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+    missing: Missing,
+    metrics: FetchMetrics,
+}
+
+impl Fetcher {
+    pub fn new(runtime: Arc<RuntimeEnv>, missing: Missing, metrics: FetchMetrics) -> Self {
+        Self {
+            runtime,
+            stores: Mutex::default(),
+            missing,
+            metrics,
+        }
+    }
+
+    /// The object's bytes, or `None` where it is missing and the options make that NULL.
+    pub async fn fetch(&self, url: String, length: u64) -> Result<Option<Bytes>> {
+        let timer = self.metrics.fetch_time.timer();
+        let result = self.get(&url, length).await;
+        drop(timer);
+        match result {
+            Ok(bytes) => {
+                self.metrics.objects_fetched.add(1);
+                self.metrics.bytes_scanned.add(bytes.len());
+                Ok(Some(bytes))
+            }
+            Err(error) => self.missing(error).map(|()| None),
+        }
+    }
+
+    async fn get(&self, url: &str, length: u64) -> Result<Bytes, FetchError> {
+        let failed = |source| ImagesError::from_get(url.to_owned(), source);
+        if length > i32::MAX as u64 {
+            return Err(ImagesError::TooLarge {
+                path: url.to_owned(),
+                length,
+            }
+            .into());
+        }
+        let (store, path) = split_url(url).ok_or_else(|| ImagesError::InvalidPath {
+            path: url.to_owned(),
+        })?;
+        let path = Path::parse(path).map_err(|source| failed(source.into()))?;
+        let object = self.store(store)?.get(&path).await.map_err(failed)?;
+        Ok(object.bytes().await.map_err(failed)?)
+    }
+
+    fn missing(&self, error: FetchError) -> Result<()> {
+        let error = match error {
+            FetchError::Object(error) => error,
+            FetchError::Store(error) => return Err(error),
+        };
+        let readable = !matches!(
+            error,
+            ImagesError::Vanished { .. }
+                | ImagesError::Forbidden { .. }
+                | ImagesError::TooLarge { .. }
+        );
+        if readable || self.missing == Missing::Error {
+            return Err(error.into());
+        }
+        log::warn!("{error}");
+        self.metrics.objects_missing.add(1);
+        Ok(())
+    }
+
+    /// Asks the registry once a store: some registries build a client a call.
+    fn store(&self, url: &str) -> Result<Arc<dyn ObjectStore>, FetchError> {
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = stores.get(url) {
+            return Ok(Arc::clone(store));
+        }
+        let parsed = ObjectStoreUrl::parse(url).map_err(FetchError::Store)?;
+        let store = self
+            .runtime
+            .object_store(parsed)
+            .map_err(FetchError::Store)?;
+        stores.insert(url.to_owned(), Arc::clone(&store));
+        Ok(store)
+    }
+}
+
+/// Why an object was not read: the object itself, or there is no such store.
+enum FetchError {
+    Object(ImagesError),
+    Store(datafusion::error::DataFusionError),
+}
+
+impl From<ImagesError> for FetchError {
+    fn from(error: ImagesError) -> Self {
+        Self::Object(error)
+    }
+}
+
+/// Splits `s3://bucket/a/b.jpg` into `s3://bucket/` and `a/b.jpg`.
+fn split_url(url: &str) -> Option<(&str, &str)> {
+    let authority = url.find("://")? + 3;
+    let slash = authority + url[authority..].find('/')?;
+    Some(url.split_at(slash + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_split_after_the_authority() {
+        assert_eq!(
+            split_url("s3://b/c d/%20.jpg"),
+            Some(("s3://b/", "c d/%20.jpg"))
+        );
+        assert_eq!(split_url("file:///c/d.jpg"), Some(("file:///", "c/d.jpg")));
+        assert_eq!(split_url("c/d.jpg"), None);
+        assert_eq!(split_url("s3://b"), None);
+    }
+}

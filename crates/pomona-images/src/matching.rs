@@ -1,0 +1,202 @@
+//! Which objects below a location are pictures of the table.
+
+use glob::{MatchOptions, Pattern};
+
+use crate::error::ImagesError;
+use crate::location::ImageLocation;
+use crate::options::ImageTableOptions;
+
+/// The extensions that are taken when no glob says otherwise.
+const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+
+/// `*` stays within a folder, as in a shell; `**` crosses folders.
+const SHELL: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
+
+/// Decides by name alone which objects below one location belong to the table.
+#[derive(Debug)]
+pub(crate) struct ObjectMatcher {
+    location: Option<Pattern>,
+    /// Whether the location's glob ends in an extension, and so says itself what a picture is.
+    names_extension: bool,
+    glob: Option<Pattern>,
+    /// Whether `glob` is about file names alone.
+    glob_is_name: bool,
+    recursive: bool,
+}
+
+impl ObjectMatcher {
+    pub fn new(location: &ImageLocation, options: &ImageTableOptions) -> Result<Self, ImagesError> {
+        let pattern = location.pattern.as_deref();
+        let invalid_location = |e: glob::PatternError| ImagesError::InvalidLocation {
+            location: location.text.clone(),
+            reason: e.to_string(),
+        };
+        let invalid_glob = |e: glob::PatternError| ImagesError::InvalidOption {
+            name: "glob",
+            value: options.glob.clone().unwrap_or_default(),
+            expected: format!("a glob such as '*.jpg' ({e})"),
+        };
+        Ok(Self {
+            location: pattern
+                .map(Pattern::new)
+                .transpose()
+                .map_err(invalid_location)?,
+            names_extension: pattern.is_some_and(ends_in_extension),
+            glob: options
+                .glob
+                .as_deref()
+                .map(Pattern::new)
+                .transpose()
+                .map_err(invalid_glob)?,
+            glob_is_name: options
+                .glob
+                .as_ref()
+                .is_some_and(|glob| !glob.contains('/')),
+            recursive: options.recursive,
+        })
+    }
+
+    /// Whether the object at `relative`, its path below the location's folder, belongs to the
+    /// table. Hidden files and everything in hidden folders never do: on disks from a Mac every
+    /// picture has a shadow, `._0_100.jpg`, that is none.
+    pub fn accepts(&self, relative: &str) -> bool {
+        if relative.is_empty() || relative.split('/').any(|name| name.starts_with('.')) {
+            return false;
+        }
+        let Some(location) = &self.location else {
+            return self.accepts_below(relative, false);
+        };
+        // A shell expands the glob first: what it matches is an object or a folder, and a folder
+        // stands for everything below it.
+        let folders = relative.match_indices('/').any(|(end, _)| {
+            location.matches_with(&relative[..end], SHELL)
+                && self.accepts_below(&relative[end + 1..], false)
+        });
+        folders
+            || location.matches_with(relative, SHELL)
+                && self.accepts_below(file_name(relative), self.names_extension)
+    }
+
+    fn accepts_below(&self, relative: &str, is_named: bool) -> bool {
+        if !self.recursive && relative.contains('/') {
+            return false;
+        }
+        match &self.glob {
+            Some(glob) if self.glob_is_name => glob.matches_with(file_name(relative), SHELL),
+            Some(glob) => glob.matches_with(relative, SHELL),
+            None => is_named || has_image_extension(relative),
+        }
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+fn has_image_extension(path: &str) -> bool {
+    file_name(path)
+        .rsplit_once('.')
+        .is_some_and(|(_, extension)| EXTENSIONS.iter().any(|e| extension.eq_ignore_ascii_case(e)))
+}
+
+fn ends_in_extension(pattern: &str) -> bool {
+    file_name(pattern)
+        .rsplit_once('.')
+        .is_some_and(|(_, extension)| {
+            !extension.is_empty() && !extension.contains(['*', '?', '[', ']'])
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(pattern: Option<&str>, options: &ImageTableOptions) -> Vec<&'static str> {
+        let location = ImageLocation {
+            text: String::new(),
+            store: "file:///".into(),
+            path: "data".into(),
+            pattern: pattern.map(str::to_owned),
+            is_object: false,
+        };
+        let matcher = ObjectMatcher::new(&location, options).unwrap();
+        let names = [
+            "0.jpg",
+            "A/1.JPEG",
+            "A/2.png",
+            "A/deep/3.jpg",
+            "B/4.tiff",
+            "B/5.jfif",
+            "B/notes.txt",
+            "B/.6.jpg",
+            ".cache/7.jpg",
+            "_SUCCESS",
+            "_DSC8.jpg",
+            "jpg",
+        ];
+        names
+            .into_iter()
+            .filter(|name| matcher.accepts(name))
+            .collect()
+    }
+
+    fn options(glob: Option<&str>, recursive: bool) -> ImageTableOptions {
+        ImageTableOptions {
+            glob: glob.map(str::to_owned),
+            recursive,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn extensions_are_the_default() {
+        assert_eq!(
+            accepted(None, &options(None, true)),
+            [
+                "0.jpg",
+                "A/1.JPEG",
+                "A/2.png",
+                "A/deep/3.jpg",
+                "B/4.tiff",
+                "_DSC8.jpg"
+            ]
+        );
+        assert_eq!(
+            accepted(None, &options(None, false)),
+            ["0.jpg", "_DSC8.jpg"]
+        );
+    }
+
+    #[test]
+    fn a_glob_replaces_the_extensions() {
+        let jpg = ["0.jpg", "A/deep/3.jpg", "_DSC8.jpg"];
+        assert_eq!(accepted(None, &options(Some("*.jpg"), true)), jpg);
+        assert_eq!(accepted(None, &options(Some("**/*.jpg"), true)), jpg);
+        assert_eq!(accepted(None, &options(Some("*/*.png"), true)), ["A/2.png"]);
+        assert_eq!(accepted(None, &options(Some("*.jfif"), true)), ["B/5.jfif"]);
+    }
+
+    #[test]
+    fn a_location_glob_is_expanded_as_in_a_shell() {
+        let all = options(None, true);
+        assert_eq!(accepted(Some("*.jpg"), &all), ["0.jpg", "_DSC8.jpg"]);
+        assert_eq!(accepted(Some("*/*.jfif"), &all), ["B/5.jfif"]);
+        assert_eq!(
+            accepted(Some("[A]"), &all),
+            ["A/1.JPEG", "A/2.png", "A/deep/3.jpg"]
+        );
+        assert_eq!(
+            accepted(Some("[A]"), &options(None, false)),
+            ["A/1.JPEG", "A/2.png"]
+        );
+        assert_eq!(accepted(Some("B/*"), &all), ["B/4.tiff"]);
+        assert_eq!(
+            accepted(Some("**/*.jpg"), &all),
+            ["0.jpg", "A/deep/3.jpg", "_DSC8.jpg"]
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! The OPTIONS of an image table.
+
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use glob::Pattern;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ImagesError;
+
+const MIB: usize = 1 << 20;
+
+/// The options that image tables know, in the order in which errors list them.
+const KNOWN: [&str; 5] = ["glob", "recursive", "concurrency", "batch_bytes", "missing"];
+
+/// The largest `batch_bytes`: offsets of a Binary column are `i32`, and objects may grow a little
+/// between listing and fetch.
+const MAX_BATCH_BYTES: usize = 1 << 30;
+
+/// What a scan does with an object that vanishes, or turns out to be forbidden, after it was
+/// listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// The query fails and names the object.
+    #[default]
+    Error,
+    /// The object's row stays, with NULL content.
+    Null,
+}
+
+/// The options of an image table, as `CREATE EXTERNAL TABLE ... OPTIONS (...)` gives them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageTableOptions {
+    /// Which objects are pictures. A pattern without `/` is matched against the file name at any
+    /// depth (`*.jpg`), one with `/` against the path below the location (`*/*_100.jpg`,
+    /// `**/*.png`). `None` stands for the extensions jpg, jpeg, png, webp, bmp, gif, tif and tiff
+    /// in any case.
+    pub glob: Option<String>,
+    /// Whether folders below the location are searched too. Default true.
+    pub recursive: bool,
+    /// How many objects a partition fetches at once. Default 32.
+    pub concurrency: NonZeroUsize,
+    /// How many bytes of content a batch holds at most, unless a single object is larger.
+    /// Default 32 MiB. A partition holds at most twice as much that is not yet consumed.
+    pub batch_bytes: NonZeroUsize,
+    /// What to do with an object that cannot be read although it was listed.
+    pub missing: Missing,
+}
+
+impl Default for ImageTableOptions {
+    fn default() -> Self {
+        Self {
+            glob: None,
+            recursive: true,
+            concurrency: NonZeroUsize::new(32).expect("32 is not zero"),
+            batch_bytes: NonZeroUsize::new(32 * MIB).expect("32 MiB is not zero"),
+            missing: Missing::Error,
+        }
+    }
+}
+
+impl ImageTableOptions {
+    /// Reads options as DataFusion delivers them: it lowercases keys and puts `format.` before
+    /// each that has no dot.
+    ///
+    /// # Errors
+    /// [`ImagesError::UnknownOption`] and [`ImagesError::InvalidOption`].
+    pub fn parse<'a>(
+        options: impl IntoIterator<Item = (&'a String, &'a String)>,
+    ) -> Result<Self, ImagesError> {
+        let mut parsed = Self::default();
+        for (key, value) in options {
+            let key = key.to_lowercase();
+            let name = key
+                .strip_prefix("format.")
+                .or_else(|| key.strip_prefix("images."));
+            parsed.set(name.unwrap_or(&key), value.trim())?;
+        }
+        Ok(parsed)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), ImagesError> {
+        match name {
+            "glob" => {
+                Pattern::new(value)
+                    .map_err(|e| invalid("glob", value, format!("a glob such as '*.jpg' ({e})")))?;
+                self.glob = Some(value.to_owned());
+            }
+            "recursive" => {
+                self.recursive = match value.to_lowercase().as_str() {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err(invalid("recursive", value, "'true' or 'false'")),
+                };
+            }
+            "concurrency" => {
+                self.concurrency = value
+                    .parse()
+                    .map_err(|_| invalid("concurrency", value, "a whole number from 1 on"))?;
+            }
+            "batch_bytes" => {
+                self.batch_bytes = parse_bytes(value)
+                    .filter(|bytes| bytes.get() <= MAX_BATCH_BYTES)
+                    .ok_or_else(|| {
+                        let expected = "bytes from 1 to 1 GiB, such as '33554432' or '32 MiB'";
+                        invalid("batch_bytes", value, expected)
+                    })?;
+            }
+            "missing" => {
+                self.missing = match value.to_lowercase().as_str() {
+                    "error" => Missing::Error,
+                    "null" => Missing::Null,
+                    _ => return Err(invalid("missing", value, "'error' or 'null'")),
+                };
+            }
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+}
+
+fn invalid(name: &'static str, value: &str, expected: impl Into<String>) -> ImagesError {
+    ImagesError::InvalidOption {
+        name,
+        value: value.to_owned(),
+        expected: expected.into(),
+    }
+}
+
+fn unknown(name: &str) -> ImagesError {
+    let advice = match name.split_once('.') {
+        Some(("aws" | "gcp" | "azure" | "s3", _)) => {
+            "region and credentials come from the environment of each machine (AWS_REGION, an \
+             instance profile, ...), so that no secret is written into a plan"
+                .to_owned()
+        }
+        _ => format!("the options are {}", KNOWN.join(", ")),
+    };
+    ImagesError::UnknownOption {
+        name: name.to_owned(),
+        advice,
+    }
+}
+
+/// Reads `33554432`, `32 MiB` or `32MB`.
+fn parse_bytes(value: &str) -> Option<NonZeroUsize> {
+    let digits = value
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(value.len());
+    let (number, unit) = value.split_at(digits);
+    let unit: usize = match unit.trim().to_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "kib" | "k" => 1 << 10,
+        "mib" | "m" => MIB,
+        "gib" | "g" => 1 << 30,
+        _ => return None,
+    };
+    NonZeroUsize::new(usize::from_str(number).ok()?.checked_mul(unit)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<ImageTableOptions, ImagesError> {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect();
+        ImageTableOptions::parse(pairs.iter().map(|(k, v)| (k, v)))
+    }
+
+    #[test]
+    fn options_are_read_with_and_without_prefix() {
+        let options = parse(&[
+            ("format.glob", "**/*.png"),
+            ("images.recursive", "FALSE"),
+            ("concurrency", "8"),
+            ("format.batch_bytes", "2 MiB"),
+            ("format.missing", "null"),
+        ])
+        .unwrap();
+        assert_eq!(options.glob.as_deref(), Some("**/*.png"));
+        assert!(!options.recursive);
+        assert_eq!(options.concurrency.get(), 8);
+        assert_eq!(options.batch_bytes.get(), 2 << 20);
+        assert_eq!(options.missing, Missing::Null);
+    }
+
+    #[test]
+    fn an_unknown_option_is_named_with_the_known_ones() {
+        let error = parse(&[("format.globb", "*")]).unwrap_err().to_string();
+        insta::assert_snapshot!(error, @"unknown option 'globb' of an image table: the options are glob, recursive, concurrency, batch_bytes, missing");
+        let error = parse(&[("aws.region", "eu-west-1")])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("AWS_REGION"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_is_expected() {
+        for (name, value) in [
+            ("glob", "[a"),
+            ("recursive", "maybe"),
+            ("concurrency", "0"),
+            ("concurrency", "-1"),
+            ("batch_bytes", "0"),
+            ("batch_bytes", "2 GiB"),
+            ("batch_bytes", "lots"),
+            ("missing", "skip"),
+        ] {
+            let error = parse(&[(name, value)]).unwrap_err();
+            assert!(
+                matches!(error, ImagesError::InvalidOption { .. }),
+                "{name}={value}"
+            );
+            let text = error.to_string();
+            assert!(text.contains(name) && text.contains(value), "{text}");
+        }
+    }
+}

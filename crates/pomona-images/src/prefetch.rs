@@ -1,0 +1,305 @@
+//! Turns rows of a listing into batches with content, fetching ahead of whoever consumes them.
+//!
+//! ```text
+//! rows -> budget -> tasks, at most `concurrency` -> in order -> batch -> channel of 1 -> consumer
+//!         (2 x batch_bytes)                         '-- permits travel with the batch --'
+//! ```
+//!
+//! A row takes its listed length from the budget before its request starts, and gives it back
+//! when its batch reaches the consumer. One batch that waits and one that is being put together
+//! fit, and rows take permits in their order, so the oldest row can always finish.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BinaryBuilder, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
+use bytes::Bytes;
+use datafusion::common::runtime::{JoinSet, SpawnedTask};
+use datafusion::common::{exec_datafusion_err, exec_err, internal_datafusion_err};
+use datafusion::error::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::metrics::{BaselineMetrics, RecordOutput};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::error::ImagesError;
+use crate::fetch::Fetcher;
+use crate::io_runtime::io_runtime;
+
+/// The bounds of one partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Requests in flight.
+    pub concurrency: usize,
+    /// Rows a batch.
+    pub batch_rows: usize,
+    /// Listed bytes a batch, unless it has one row only.
+    pub batch_bytes: usize,
+}
+
+/// A batch and its share of the budget.
+type Fetched = (RecordBatch, Option<OwnedSemaphorePermit>);
+
+/// The rows of `listing` with their content, as columns of `schema`. Nothing is requested before
+/// the stream is polled for the first time, and dropping it stops all requests.
+pub(crate) fn with_content(
+    listing: SendableRecordBatchStream,
+    schema: SchemaRef,
+    bounds: Bounds,
+    fetcher: Fetcher,
+    metrics: BaselineMetrics,
+) -> SendableRecordBatchStream {
+    let producer = Producer {
+        schema: Arc::clone(&schema),
+        bounds,
+        fetcher: Arc::new(fetcher),
+    };
+    let batches = stream::once(async move { start(producer, listing, metrics) }).flatten();
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
+fn start(
+    producer: Producer,
+    listing: SendableRecordBatchStream,
+    metrics: BaselineMetrics,
+) -> impl Stream<Item = Result<RecordBatch>> {
+    let (sender, receiver) = mpsc::channel(1);
+    let mut tasks = JoinSet::new();
+    let elapsed = metrics.elapsed_compute().clone();
+    tasks.spawn_on(producer.run(listing, sender, elapsed), io_runtime());
+    stream::unfold(Some((receiver, tasks)), move |running| {
+        let metrics = metrics.clone();
+        async move {
+            let (mut receiver, mut tasks) = running?;
+            if let Some((batch, permits)) = receiver.recv().await {
+                drop(permits);
+                return Some((Ok(batch.record_output(&metrics)), Some((receiver, tasks))));
+            }
+            // The channel also closes when the producer fails: only its own word that it is
+            // finished makes the end of the channel the end of the rows.
+            match tasks.join_next().await {
+                Some(Ok(Ok(()))) => None,
+                Some(Ok(Err(error))) => Some((Err(error), None)),
+                Some(Err(stopped)) if stopped.is_panic() => {
+                    std::panic::resume_unwind(stopped.into_panic())
+                }
+                stopped => Some((
+                    exec_err!("the fetch of pictures was stopped: {stopped:?}"),
+                    None,
+                )),
+            }
+        }
+    })
+}
+
+struct Producer {
+    schema: SchemaRef,
+    bounds: Bounds,
+    fetcher: Arc<Fetcher>,
+}
+
+impl Producer {
+    async fn run(
+        self,
+        listing: SendableRecordBatchStream,
+        sender: mpsc::Sender<Fetched>,
+        elapsed: datafusion::physical_plan::metrics::Time,
+    ) -> Result<()> {
+        let listing: Vec<RecordBatch> = listing.try_collect().await?;
+        let mut cuts = Vec::new();
+        let mut rows = Vec::new();
+        for batch in &listing {
+            let listed = listed_rows(batch)?;
+            cuts.extend(
+                cut(&listed, self.bounds)
+                    .into_iter()
+                    .map(|(start, len)| batch.slice(start, len)),
+            );
+            rows.extend(listed);
+        }
+        drop(listing);
+
+        let capacity = self
+            .bounds
+            .batch_bytes
+            .saturating_mul(2)
+            .min(u32::MAX as usize);
+        let budget = Arc::new(Semaphore::new(capacity));
+        let fetcher = Arc::clone(&self.fetcher);
+        // Each request is a task of its own, so that it makes progress while this one waits for
+        // the consumer; a connection that nobody reads from times out.
+        let contents = stream::iter(rows)
+            .then(move |row| {
+                let budget = Arc::clone(&budget);
+                async move {
+                    let share = row.length.min(capacity as u64) as u32;
+                    (row, budget.acquire_many_owned(share).await)
+                }
+            })
+            .map(move |(row, permit)| {
+                SpawnedTask::spawn(fetch_row(Arc::clone(&fetcher), row, permit))
+            })
+            .buffered(self.bounds.concurrency);
+        let mut contents = pin!(contents);
+
+        for cut in cuts {
+            let mut content: Vec<Option<Bytes>> = Vec::with_capacity(cut.num_rows());
+            let mut permits: Option<OwnedSemaphorePermit> = None;
+            while content.len() < cut.num_rows() {
+                let row = contents.next().await;
+                let row = row.ok_or_else(|| internal_datafusion_err!("fewer objects than rows"))?;
+                let (bytes, permit) = match row {
+                    Ok(fetched) => fetched?,
+                    Err(stopped) if stopped.is_panic() => {
+                        std::panic::resume_unwind(stopped.into_panic())
+                    }
+                    Err(stopped) => return exec_err!("a request was stopped: {stopped}"),
+                };
+                content.push(bytes);
+                match &mut permits {
+                    Some(permits) => permits.merge(permit),
+                    None => permits = Some(permit),
+                }
+            }
+            let timer = elapsed.timer();
+            let batch = append_content(&cut, content, &self.schema)?;
+            timer.done();
+            if sender.send((batch, permits)).await.is_err() {
+                // The consumer has seen enough.
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One request, in a task of its own. The permit goes where the bytes go.
+async fn fetch_row(
+    fetcher: Arc<Fetcher>,
+    row: ListedRow,
+    permit: Result<OwnedSemaphorePermit, AcquireError>,
+) -> Result<(Option<Bytes>, OwnedSemaphorePermit)> {
+    let permit = permit.map_err(|_| internal_datafusion_err!("the budget is closed"))?;
+    Ok((fetcher.fetch(row.path, row.length).await?, permit))
+}
+
+struct ListedRow {
+    path: String,
+    length: u64,
+}
+
+fn listed_rows(batch: &RecordBatch) -> Result<Vec<ListedRow>> {
+    let column = |name: &str| {
+        batch
+            .column_by_name(name)
+            .ok_or_else(|| internal_datafusion_err!("the listing has no column {name}"))
+    };
+    let paths = column("path")?
+        .as_string_opt::<i32>()
+        .ok_or_else(|| exec_datafusion_err!("the paths of a listing are not Utf8"))?;
+    let lengths = column("length")?
+        .as_primitive_opt::<Int64Type>()
+        .ok_or_else(|| exec_datafusion_err!("the lengths of a listing are not Int64"))?;
+    let rows = paths
+        .iter()
+        .zip(lengths.iter())
+        .map(|(path, length)| ListedRow {
+            path: path.unwrap_or_default().to_owned(),
+            length: length
+                .and_then(|length| u64::try_from(length).ok())
+                .unwrap_or_default(),
+        });
+    Ok(rows.collect())
+}
+
+/// Start and length of each output batch within one batch of the listing.
+fn cut(rows: &[ListedRow], bounds: Bounds) -> Vec<(usize, usize)> {
+    let mut cuts = Vec::new();
+    let (mut start, mut bytes) = (0, 0_u64);
+    for (i, row) in rows.iter().enumerate() {
+        let is_full = i - start >= bounds.batch_rows
+            || bytes.saturating_add(row.length) > bounds.batch_bytes as u64;
+        if is_full && i > start {
+            cuts.push((start, i - start));
+            (start, bytes) = (i, 0);
+        }
+        bytes = bytes.saturating_add(row.length);
+    }
+    if start < rows.len() {
+        cuts.push((start, rows.len() - start));
+    }
+    cuts
+}
+
+/// Lays the objects' bytes end to end, their only copy, beside the listed columns of `schema`.
+fn append_content(
+    listing: &RecordBatch,
+    content: Vec<Option<Bytes>>,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let total: usize = content.iter().flatten().map(Bytes::len).sum();
+    if i32::try_from(total).is_err() {
+        let rows = listed_rows(&listing.slice(0, 1))?;
+        let path = rows
+            .into_iter()
+            .map(|row| row.path)
+            .next()
+            .unwrap_or_default();
+        return Err(ImagesError::BatchOverflow {
+            path,
+            length: total as u64,
+        }
+        .into());
+    }
+    let mut builder = BinaryBuilder::with_capacity(content.len(), total);
+    for bytes in content {
+        builder.append_option(bytes);
+    }
+    let built: ArrayRef = Arc::new(builder.finish());
+    let columns = schema.fields().iter().map(|field| {
+        if field.name() == "content" {
+            return Ok(Arc::clone(&built));
+        }
+        let listed = listing.column_by_name(field.name());
+        listed
+            .cloned()
+            .ok_or_else(|| internal_datafusion_err!("the listing has no column {}", field.name()))
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cuts(lengths: &[u64], batch_rows: usize, batch_bytes: usize) -> Vec<(usize, usize)> {
+        let row = |&length: &u64| ListedRow {
+            path: String::new(),
+            length,
+        };
+        let rows: Vec<_> = lengths.iter().map(row).collect();
+        cut(
+            &rows,
+            Bounds {
+                concurrency: 1,
+                batch_rows,
+                batch_bytes,
+            },
+        )
+    }
+
+    #[test]
+    fn batches_are_bounded_in_rows_and_bytes() {
+        assert_eq!(cuts(&[1, 1, 1, 1, 1], 2, 100), [(0, 2), (2, 2), (4, 1)]);
+        assert_eq!(
+            cuts(&[40, 40, 40, 20, 90], 10, 100),
+            [(0, 2), (2, 2), (4, 1)]
+        );
+        assert_eq!(cuts(&[1, 500, 1, 1], 10, 100), [(0, 1), (1, 1), (2, 2)]);
+        assert_eq!(cuts(&[500, 500], 10, 100), [(0, 1), (1, 1)]);
+        assert!(cuts(&[], 10, 100).is_empty());
+    }
+}

@@ -1,0 +1,92 @@
+//! Asks the stores what the locations of a new table are, so that a wrong one fails at CREATE.
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use futures::StreamExt;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use crate::error::ImagesError;
+use crate::io_runtime::on_io_runtime;
+use crate::location::{ImageLocation, WrittenLocation};
+
+/// Finds out whether `text` names an object, a folder, or a glob below a folder.
+///
+/// What exists under the literal name wins over reading it as a glob, so a folder named
+/// `photos [2019]` needs no escaping.
+pub(crate) async fn resolve(runtime: &Arc<RuntimeEnv>, text: &str) -> Result<ImageLocation> {
+    let written = WrittenLocation::parse(text)?;
+    let literal = written.literal(false);
+    let store = runtime.object_store(literal.object_store_url()?)?;
+    on_io_runtime(async move {
+        if !written.is_folder {
+            let object = written.literal(true);
+            // A store that forbids HEAD, or reports a folder as an odd kind of object, says so
+            // again when it is asked to list.
+            if store.head(&object.object_path()?).await.is_ok() {
+                return Ok(object);
+            }
+        }
+        if is_folder(store.as_ref(), &literal).await? {
+            return Ok(literal);
+        }
+        match written.glob() {
+            Some(glob) if is_folder(store.as_ref(), &glob).await? => Ok(glob),
+            Some(glob) => Err(absent(&glob)),
+            None => Err(absent(&literal)),
+        }
+    })
+    .await?
+    .map_err(Into::into)
+}
+
+/// A folder exists if an object is below it; on the local file system it may also be empty.
+async fn is_folder(store: &dyn ObjectStore, location: &ImageLocation) -> Result<bool, ImagesError> {
+    match store.list(Some(&location.object_path()?)).next().await {
+        Some(Ok(_)) => Ok(true),
+        Some(Err(source)) => Err(ImagesError::List {
+            location: location.to_string(),
+            source,
+        }),
+        None => Ok(local(location).is_some_and(|folder| FilePath::new(&folder).is_dir())),
+    }
+}
+
+/// The path of the local file system, where the location is there.
+fn local(location: &ImageLocation) -> Option<String> {
+    (location.store == "file:///").then(|| format!("/{}", location.path))
+}
+
+fn absent(location: &ImageLocation) -> ImagesError {
+    let mut advice = String::new();
+    if location.url().contains('%') {
+        advice.push_str("LOCATION is literal, write a space as a space and not as %20; ");
+    }
+    let text = location.text.clone();
+    let Some(folder) = local(location) else {
+        advice.push_str("check the bucket and the prefix, which are case-sensitive");
+        return ImagesError::NoObjects {
+            prefix: location.to_string(),
+            location: text,
+            advice,
+        };
+    };
+    let nearest = FilePath::new(&folder)
+        .ancestors()
+        .skip(1)
+        .find(|parent| parent.is_dir());
+    if let Some(nearest) = nearest {
+        advice.push_str(&format!(
+            "the nearest folder that exists is {}; ",
+            nearest.display()
+        ));
+    }
+    advice.push_str("give an existing folder, a file, or a glob below a folder");
+    ImagesError::NoSuchFolder {
+        folder,
+        location: text,
+        advice,
+    }
+}

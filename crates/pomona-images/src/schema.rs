@@ -1,0 +1,55 @@
+//! The columns of an image table.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// Position of `path`, the object's URL as a person writes it.
+pub(crate) const PATH: usize = 0;
+/// Position of `label`, the name of the folder that holds the object.
+pub(crate) const LABEL: usize = 1;
+/// Position of `length`, the object's size in bytes.
+pub(crate) const LENGTH: usize = 2;
+/// Position of `modification_time`, in microseconds, UTC.
+pub(crate) const MODIFICATION_TIME: usize = 3;
+/// Position of `e_tag`, the store's version mark.
+pub(crate) const E_TAG: usize = 4;
+/// Position of `content`, the only column that costs a request an object.
+pub(crate) const CONTENT: usize = 5;
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![
+        Field::new("path", DataType::Utf8, false),
+        Field::new("label", DataType::Utf8, false),
+        Field::new("length", DataType::Int64, false),
+        Field::new(
+            "modification_time",
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            false,
+        ),
+        Field::new("e_tag", DataType::Utf8, true),
+        Field::new("content", DataType::Binary, true),
+    ]))
+});
+
+static LISTING_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| projected_schema(&[0, 1, 2, 3, 4]));
+
+/// The schema that every image table has: `path`, `label`, `length` (bytes), `modification_time`
+/// (microseconds, UTC), `e_tag` and `content`. Only the last two may be NULL.
+pub fn image_schema() -> SchemaRef {
+    Arc::clone(&SCHEMA)
+}
+
+/// The columns that a listing alone can fill: all but `content`, at the same positions.
+pub(crate) fn listing_schema() -> SchemaRef {
+    Arc::clone(&LISTING_SCHEMA)
+}
+
+/// The given columns of [`image_schema`], in the given order.
+pub(crate) fn projected_schema(columns: &[usize]) -> SchemaRef {
+    let fields: Vec<_> = columns
+        .iter()
+        .map(|&c| Arc::clone(&SCHEMA.fields()[c]))
+        .collect();
+    Arc::new(Schema::new(fields))
+}

@@ -1,0 +1,89 @@
+//! Applies filters to the listing, before any object is read.
+
+use std::sync::Arc;
+
+use arrow::array::BooleanArray;
+use datafusion::catalog::Session;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, ScalarValue, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::physical_plan::PhysicalExpr;
+
+use crate::listing::ListedObject;
+use crate::rows::listing_batch;
+use crate::schema::{E_TAG, LABEL, LENGTH, MODIFICATION_TIME, PATH, listing_schema};
+
+/// How many objects a filter sees at once.
+const ROWS: usize = 8_192;
+
+/// Whether `filter` can be applied to the listing exactly: it is about listed columns only, and
+/// gives the same answer wherever and whenever it is evaluated.
+pub(crate) fn is_about_listing(filter: &Expr) -> bool {
+    let schema = listing_schema();
+    let listed = |name: &str| schema.column_with_name(name).is_some();
+    filter
+        .column_refs()
+        .into_iter()
+        .all(|column| listed(&column.name))
+        && !filter.is_volatile()
+        && !filter
+            .exists(|expr| Ok(needs_execution(expr)))
+            .unwrap_or(true)
+}
+
+/// The objects for which all filters are true, in their order.
+pub(crate) fn select(
+    state: &dyn Session,
+    filters: &[Expr],
+    objects: Vec<ListedObject>,
+) -> Result<Vec<ListedObject>> {
+    if let Some(filter) = filters.iter().find(|filter| !is_about_listing(filter)) {
+        return plan_err!("the listing of an image table cannot answer the filter {filter}");
+    }
+    let Some(predicate) = conjunction(filters.iter().cloned()) else {
+        return Ok(objects);
+    };
+    let schema = DFSchema::try_from(listing_schema().as_ref().clone())?;
+    let predicate = state.create_physical_expr(predicate, &schema)?;
+    let mut keep = Vec::with_capacity(objects.len());
+    for chunk in objects.chunks(ROWS) {
+        keep.extend(evaluate(&predicate, chunk)?);
+    }
+    let kept = objects.into_iter().zip(keep).filter(|(_, keep)| *keep);
+    Ok(kept.map(|(object, _)| object).collect())
+}
+
+/// NULL counts as false, as in WHERE.
+fn evaluate(predicate: &Arc<dyn PhysicalExpr>, objects: &[ListedObject]) -> Result<Vec<bool>> {
+    let columns = [PATH, LABEL, LENGTH, MODIFICATION_TIME, E_TAG];
+    let batch = listing_batch(objects, &columns)?;
+    match predicate.evaluate(&batch)? {
+        ColumnarValue::Scalar(ScalarValue::Boolean(keep)) => {
+            Ok(vec![keep == Some(true); objects.len()])
+        }
+        ColumnarValue::Array(array) if array.as_any().is::<BooleanArray>() => {
+            let array: &BooleanArray = arrow::array::AsArray::as_boolean(array.as_ref());
+            Ok(array.iter().map(|keep| keep == Some(true)).collect())
+        }
+        other => plan_err!("the filter {predicate} is of type {}", other.data_type()),
+    }
+}
+
+/// Expressions that have no value before the plan around them runs.
+fn needs_execution(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarSubquery(_)
+        | Expr::InSubquery(_)
+        | Expr::Exists(_)
+        | Expr::SetComparison(_)
+        | Expr::OuterReferenceColumn(..)
+        | Expr::Placeholder(_)
+        | Expr::AggregateFunction(_)
+        | Expr::WindowFunction(_)
+        | Expr::Unnest(_) => true,
+        Expr::ScalarFunction(function) => function.func.as_async().is_some(),
+        _ => false,
+    }
+}
