@@ -23,6 +23,7 @@ mod names;
 mod plan;
 mod random;
 mod reference;
+mod save;
 mod scratch;
 mod weights;
 mod weights_error;

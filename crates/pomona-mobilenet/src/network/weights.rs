@@ -112,6 +112,11 @@ impl Weights {
         self.tensors.get(name)
     }
 
+    /// Every tensor with its canonical name.
+    pub(super) fn tensors(&self) -> &HashMap<String, Tensor> {
+        &self.tensors
+    }
+
     pub(super) fn new(
         architecture: Architecture,
         tensors: HashMap<String, Tensor>,
