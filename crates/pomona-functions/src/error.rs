@@ -1,0 +1,102 @@
+//! What can go wrong inside a function, and how it becomes a query's error.
+
+use datafusion::error::DataFusionError;
+use pomona_mobilenet::ImageError;
+use pomona_mobilenet::network::WeightsError;
+use pomona_pca::PcaError;
+use thiserror::Error;
+
+/// The error of a Pomona function. Inside a query it is a [`DataFusionError::External`].
+#[derive(Debug, Error)]
+pub enum FunctionError {
+    /// `mobilenet_v2` met a picture that cannot be decoded.
+    #[error(
+        "mobilenet_v2: row {row} of the batch is not a readable image: {source}. \
+         try_mobilenet_v2(content) gives NULL instead, image_error(content) the reason"
+    )]
+    Image {
+        /// The row within its batch, from 0.
+        row: usize,
+        /// Why the picture cannot be decoded.
+        source: ImageError,
+    },
+
+    /// No weights are named.
+    #[error(
+        "no weights: name a MobileNetV2 safetensors file with --weights FILE \
+         or SET pomona.weights = 'FILE'"
+    )]
+    NoWeights,
+
+    /// The weights cannot be loaded.
+    #[error("weights '{location}': {source}")]
+    Weights {
+        /// What `pomona.weights` names.
+        location: String,
+        /// Why it cannot be loaded.
+        source: WeightsError,
+    },
+
+    /// The weights are not those that the session pins.
+    #[error(
+        "weights '{location}' have sha256 {found}, but pomona.weights_sha256 pins {expected}: \
+         the file differs from the one this query was planned with"
+    )]
+    WeightsDiffer {
+        /// What `pomona.weights` names.
+        location: String,
+        /// The sha256 that the session pins.
+        expected: String,
+        /// The sha256 of the file.
+        found: String,
+    },
+
+    /// The network's output is not as long as the SQL type says.
+    #[error(
+        "weights '{location}' give {found} features an image; mobilenet_v2 returns {expected} \
+         (width multiplier 1.0 or less)"
+    )]
+    FeatureLength {
+        /// What `pomona.weights` names.
+        location: String,
+        /// The length that the SQL type has.
+        expected: usize,
+        /// The length that the network gives.
+        found: usize,
+    },
+
+    /// A row of features is NULL inside, or rows differ in length.
+    #[error("{function}: {reason}")]
+    Features {
+        /// The function that was called.
+        function: &'static str,
+        /// What is wrong with the features.
+        reason: String,
+    },
+
+    /// The model struct is not one that `pca_fit` makes.
+    #[error("pca_transform: the model is not one that pca_fit returns: {0}")]
+    Model(String),
+
+    /// The PCA itself failed.
+    #[error("{function}: {source}")]
+    Pca {
+        /// The function that was called.
+        function: &'static str,
+        /// What the PCA says.
+        source: PcaError,
+    },
+}
+
+impl FunctionError {
+    /// Says which function a PCA error came from.
+    pub(crate) fn pca(function: &'static str) -> impl Fn(PcaError) -> Self {
+        move |source| Self::Pca { function, source }
+    }
+}
+
+impl From<FunctionError> for DataFusionError {
+    fn from(error: FunctionError) -> Self {
+        Self::External(Box::new(error))
+    }
+}

@@ -1,0 +1,76 @@
+//! A column of pictures through the network: what `mobilenet_v2` and `try_mobilenet_v2` share.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::Result;
+use pomona_mobilenet::{FeatureExtractor, ImageError};
+
+use crate::content::contents;
+use crate::network::{FEATURE_LEN, network};
+use crate::{FunctionError, PomonaOptions};
+
+/// What happens to a picture that cannot be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadImage {
+    /// The query fails with the reason.
+    Fail,
+    /// The row is NULL.
+    Null,
+}
+
+thread_local! {
+    // One extractor a thread: its buffers are allocated once and serve every batch.
+    static EXTRACTOR: RefCell<Option<FeatureExtractor>> = const { RefCell::new(None) };
+}
+
+/// The SQL type of a feature vector: `FixedSizeList<Float32, 1280>`.
+pub(crate) fn features_type() -> DataType {
+    DataType::FixedSizeList(
+        Arc::new(Field::new_list_field(DataType::Float32, true)),
+        FEATURE_LEN as i32,
+    )
+}
+
+/// The features of every picture in a binary column, written once into the array's own buffer.
+pub(crate) fn extract(
+    column: &ArrayRef,
+    options: &PomonaOptions,
+    bad_image: BadImage,
+) -> Result<ArrayRef> {
+    let files = contents(column)?;
+    let mut values = vec![0_f32; files.len() * FEATURE_LEN];
+    let mut valid: Vec<bool> = files.iter().map(Option::is_some).collect();
+
+    if valid.contains(&true) {
+        let network = &network(options)?.network;
+        let limits = options.decode_limits();
+        let mut first_error: Option<(usize, ImageError)> = None;
+        EXTRACTOR.with_borrow_mut(|slot| {
+            let extractor = match slot {
+                Some(extractor) if extractor.serves(network, &limits) => extractor,
+                _ => slot.insert(FeatureExtractor::new(Arc::clone(network), limits)),
+            };
+            extractor.extract(&files, &mut values, |row, error| {
+                valid[row] = false;
+                first_error.get_or_insert((row, error));
+            });
+        });
+        if let (BadImage::Fail, Some((row, source))) = (bad_image, first_error) {
+            return Err(FunctionError::Image { row, source }.into());
+        }
+    }
+
+    let DataType::FixedSizeList(field, length) = features_type() else {
+        unreachable!("features_type is a FixedSizeList");
+    };
+    Ok(Arc::new(FixedSizeListArray::try_new(
+        field,
+        length,
+        Arc::new(Float32Array::from(values)),
+        Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0),
+    )?))
+}

@@ -1,0 +1,72 @@
+//! [`TryMobileNetV2Func`]: `try_mobilenet_v2(content)`.
+
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::common::utils::take_function_args;
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+};
+use datafusion_macros::user_doc;
+
+use crate::PomonaOptions;
+use crate::columnar::map_column;
+use crate::content::content_signature;
+use crate::extract::{BadImage, extract, features_type};
+
+/// The features of a picture, like [`MobileNetV2Func`](crate::MobileNetV2Func); a picture that
+/// cannot be decoded gives NULL.
+#[user_doc(
+    doc_section(label = "Image Functions"),
+    description = "Returns the 1280 features of an image as mobilenet_v2 does, and NULL for an image that cannot be decoded; image_error(content) tells why.",
+    syntax_example = "try_mobilenet_v2(content)",
+    sql_example = r#"```sql
+> SELECT path, try_mobilenet_v2(content) AS features FROM images;
+```"#,
+    argument(
+        name = "content",
+        description = "The bytes of an image file: JPEG, PNG, WebP, BMP, GIF or TIFF."
+    )
+)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct TryMobileNetV2Func {
+    signature: Signature,
+}
+
+impl Default for TryMobileNetV2Func {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TryMobileNetV2Func {
+    /// The function `try_mobilenet_v2`.
+    pub fn new() -> Self {
+        Self {
+            signature: content_signature(),
+        }
+    }
+}
+
+impl ScalarUDFImpl for TryMobileNetV2Func {
+    fn name(&self) -> &str {
+        "try_mobilenet_v2"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(features_type())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let options = PomonaOptions::of(&args.config_options);
+        let [content] = take_function_args(self.name(), args.args)?;
+        map_column(&content, |files| extract(files, &options, BadImage::Null))
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.doc()
+    }
+}
