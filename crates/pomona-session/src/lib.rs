@@ -1,1 +1,25 @@
-//! (empty)
+//! Assembles Pomona's session, the one place where that happens.
+//!
+//! Every role builds its session here, so that a client, a scheduler and an executor know the
+//! same options, object stores, tables and functions:
+//!
+//! - [`session_config`]: DataFusion's options with Pomona's defaults and the `pomona.*` options.
+//! - [`runtime_env`]: object stores that are found by URL (`s3://` from the usual `AWS_*`
+//!   settings), and the memory limit.
+//! - [`session_state`]: the state over both, with `STORED AS IMAGES` and every function.
+//! - [`session_context`]: a context over the state, for one process.
+
+mod config;
+mod error;
+mod object_storage;
+mod runtime;
+mod state;
+mod statements;
+
+pub use config::session_config;
+pub use error::{SessionError, plain_message};
+pub use object_storage::ObjectStores;
+pub use pomona_functions::PomonaOptions;
+pub use runtime::{RuntimeOptions, runtime_env};
+pub use state::{session_context, session_state};
+pub use statements::{parse_statements, plan_statement};

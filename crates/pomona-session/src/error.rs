@@ -1,0 +1,63 @@
+//! What can go wrong while a session reaches its storage.
+
+use datafusion::error::DataFusionError;
+use thiserror::Error;
+
+/// The error of an object store that cannot be made.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// The URL has a scheme that no store serves.
+    #[error(
+        "no object store for '{url}': Pomona reads and writes local paths, file:// and s3:// URLs"
+    )]
+    UnknownScheme {
+        /// The URL as it was given.
+        url: String,
+    },
+
+    /// An `s3://` URL without a bucket.
+    #[error("'{url}' names no bucket: write s3://BUCKET/PREFIX/")]
+    NoBucket {
+        /// The URL as it was given.
+        url: String,
+    },
+
+    /// The credentials chain came to its end without credentials.
+    #[error(
+        "no AWS credentials for s3://{bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+         or AWS_PROFILE, or run on an instance with a role; \
+         set AWS_SKIP_SIGNATURE=true for a public bucket ({reason})"
+    )]
+    NoCredentials {
+        /// The bucket that was to be reached.
+        bucket: String,
+        /// What the credentials chain says.
+        reason: String,
+    },
+}
+
+/// What an error says to a person: the innermost error's words, without the engine's own
+/// "External error:" and "IO error:" around Pomona's.
+pub fn plain_message(error: &DataFusionError) -> String {
+    match error.find_root() {
+        DataFusionError::External(inner) => inner.to_string(),
+        DataFusionError::IoError(inner) => inner.to_string(),
+        DataFusionError::ObjectStore(inner) => inner.to_string(),
+        root => root.to_string(),
+    }
+}
+
+impl From<SessionError> for DataFusionError {
+    fn from(error: SessionError) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+impl From<SessionError> for object_store::Error {
+    fn from(error: SessionError) -> Self {
+        Self::Generic {
+            store: "S3",
+            source: Box::new(error),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Object stores by URL: the local file system, and S3 from the usual `AWS_*` settings.
+
+mod credentials;
+mod registry;
+mod s3;
+
+pub use registry::ObjectStores;

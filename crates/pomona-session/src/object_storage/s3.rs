@@ -1,0 +1,164 @@
+//! [`S3Store`]: one bucket, reached with the settings that the AWS CLI uses.
+
+use std::fmt::{self, Display, Formatter};
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, resolve_bucket_region};
+use object_store::client::SpawnedReqwestConnector;
+use object_store::path::Path;
+use object_store::{
+    ClientOptions, CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+};
+use tokio::sync::OnceCell;
+
+use super::credentials::{SdkCredentials, sdk_config};
+use pomona_images::io_runtime;
+
+/// A bucket whose client is made at the first request.
+///
+/// A store is asked for by synchronous code, but its region and credentials may have to be asked
+/// of the instance. Settings, in this order: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`,
+/// `AWS_PROFILE` and the files below `~/.aws`, web identity, container and instance roles;
+/// `AWS_REGION` or `AWS_DEFAULT_REGION`, then profile or instance, then the bucket itself;
+/// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, where `http://` is taken at its word.
+#[derive(Debug, Clone)]
+pub(super) struct S3Store {
+    bucket: Arc<str>,
+    client: Arc<OnceCell<AmazonS3>>,
+}
+
+impl S3Store {
+    pub(super) fn new(bucket: &str) -> Self {
+        Self {
+            bucket: Arc::from(bucket),
+            client: Arc::default(),
+        }
+    }
+
+    async fn client(&self) -> Result<&AmazonS3> {
+        self.client.get_or_try_init(|| connect(&self.bucket)).await
+    }
+}
+
+impl Display for S3Store {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "S3({})", self.bucket)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for S3Store {
+    async fn put_opts(
+        &self,
+        to: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.client().await?.put_opts(to, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        to: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.client().await?.put_multipart_opts(to, options).await
+    }
+
+    async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {
+        self.client().await?.get_opts(from, options).await
+    }
+
+    async fn get_ranges(&self, from: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.client().await?.get_ranges(from, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.deferred(|client| client.delete_stream(paths))
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let prefix = prefix.cloned();
+        self.deferred(move |client| client.list(prefix.as_ref()))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (prefix, offset) = (prefix.cloned(), offset.clone());
+        self.deferred(move |client| client.list_with_offset(prefix.as_ref(), &offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.client().await?.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.client().await?.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.client().await?.rename_opts(from, to, options).await
+    }
+}
+
+impl S3Store {
+    /// A stream of the client's, once there is a client.
+    fn deferred<T: Send + 'static>(
+        &self,
+        open: impl FnOnce(&AmazonS3) -> BoxStream<'static, Result<T>> + Send + 'static,
+    ) -> BoxStream<'static, Result<T>> {
+        let this = self.clone();
+        stream::once(async move { this.client().await.map(open) })
+            .try_flatten()
+            .boxed()
+    }
+}
+
+async fn connect(bucket: &str) -> Result<AmazonS3> {
+    let mut builder = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_http_connector(SpawnedReqwestConnector::new(io_runtime().clone()));
+    let set = |builder: &AmazonS3Builder, key| builder.get_config_value(&key);
+
+    let endpoint = set(&builder, AmazonS3ConfigKey::S3Endpoint)
+        .or_else(|| set(&builder, AmazonS3ConfigKey::Endpoint));
+    if endpoint
+        .as_ref()
+        .is_some_and(|url| url.starts_with("http://"))
+    {
+        builder = builder.with_allow_http(true);
+    }
+
+    let unsigned = set(&builder, AmazonS3ConfigKey::SkipSignature)
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let has_keys = set(&builder, AmazonS3ConfigKey::AccessKeyId).is_some();
+    let has_region = set(&builder, AmazonS3ConfigKey::Region).is_some();
+    if (!has_keys && !unsigned) || (!has_region && endpoint.is_none()) {
+        let config = sdk_config().await;
+        if !has_keys
+            && !unsigned
+            && let Some(credentials) = SdkCredentials::new(bucket, &config)
+        {
+            builder = builder.with_credentials(credentials);
+        }
+        if !has_region && let Some(region) = config.region() {
+            builder = builder.with_region(region.as_ref());
+        }
+    }
+    // A server that is named by its endpoint takes any region; AWS takes only the bucket's own.
+    if set(&builder, AmazonS3ConfigKey::Region).is_none() && endpoint.is_none() {
+        builder = builder.with_region(resolve_bucket_region(bucket, &ClientOptions::new()).await?);
+    }
+    builder.build()
+}

@@ -1,0 +1,36 @@
+//! The runtime environment: object stores and the memory limit.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+
+use crate::ObjectStores;
+
+/// How many of the largest consumers an out-of-memory error names.
+const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).expect("3 is not 0");
+
+/// What a role chooses about its runtime.
+#[derive(Debug, Default)]
+pub struct RuntimeOptions {
+    /// The memory that queries may hold, in bytes; unlimited if `None`.
+    pub memory_limit: Option<usize>,
+    /// The object stores by URL.
+    pub object_stores: ObjectStores,
+}
+
+/// The runtime environment of a process.
+///
+/// # Errors
+/// When the directory for spilled data cannot be made.
+pub fn runtime_env(options: RuntimeOptions) -> Result<Arc<RuntimeEnv>> {
+    let mut builder =
+        RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(options.object_stores));
+    if let Some(limit) = options.memory_limit {
+        let pool = TrackConsumersPool::new(FairSpillPool::new(limit), NAMED_CONSUMERS);
+        builder = builder.with_memory_pool(Arc::new(pool));
+    }
+    builder.build_arc()
+}

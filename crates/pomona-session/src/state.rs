@@ -1,0 +1,45 @@
+//! The session state: options and runtime, with the image table and every function.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use pomona_functions::{aggregate_functions, scalar_functions};
+use pomona_images::ImageTableFactory;
+
+use crate::{RuntimeOptions, runtime_env, session_config};
+
+/// The state of a session; every role comes through here.
+///
+/// # Errors
+/// When a function cannot be registered.
+pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .build();
+    state.table_factories_mut().insert(
+        ImageTableFactory::FILE_TYPE.to_string(),
+        Arc::new(ImageTableFactory),
+    );
+    for function in scalar_functions() {
+        state.register_udf(function)?;
+    }
+    for function in aggregate_functions() {
+        state.register_udaf(function)?;
+    }
+    Ok(state)
+}
+
+/// A context for one process, in which `SELECT … FROM 'file.parquet'` reads files by their name.
+///
+/// # Errors
+/// As [`session_config`], [`runtime_env`] and [`session_state`].
+pub fn session_context(options: RuntimeOptions) -> Result<SessionContext> {
+    let state = session_state(session_config()?, runtime_env(options)?)?;
+    Ok(SessionContext::new_with_state(state).enable_url_table())
+}
