@@ -1,1 +1,23 @@
-//! (empty)
+//! Runs a plan: the scripts of `sql/` with parameters, one by one or as the whole pipeline.
+//!
+//! - [`Script`]: a file of SQL statements, built in or from the user, with `${name}` variables.
+//! - [`Pipeline`]: all stages from a folder of pictures to its principal components, published
+//!   when complete.
+
+mod error;
+mod location;
+mod manifest;
+mod model_info;
+mod output;
+mod pipeline;
+mod script;
+mod variables;
+
+pub use error::DriverError;
+pub use location::Location;
+pub use manifest::{Counts, Manifest, StageTiming};
+pub use model_info::ModelInfo;
+pub use output::MANIFEST;
+pub use pipeline::{Pipeline, PipelineOptions, Progress};
+pub use script::Script;
+pub use variables::Variables;

@@ -1,0 +1,135 @@
+//! What can go wrong while a script or the pipeline runs.
+
+use std::path::PathBuf;
+
+use datafusion::error::DataFusionError;
+use pomona_session::plain_message;
+use thiserror::Error;
+
+/// The error of a script or a pipeline.
+#[derive(Debug, Error)]
+pub enum DriverError {
+    /// A script is neither built in nor a readable file.
+    #[error("no script '{name}': give the path of a .sql file, or one of {known}")]
+    UnknownScript {
+        /// What was asked for.
+        name: String,
+        /// The names of the scripts that are built in.
+        known: String,
+    },
+
+    /// A script's file cannot be read.
+    #[error("script '{}': {source}", path.display())]
+    ReadScript {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: std::io::Error,
+    },
+
+    /// A script uses a variable that has no value.
+    #[error("line {line}: ${{{name}}} has no value: define it with -d {name}=VALUE{}", known(.defined))]
+    UndefinedVariable {
+        /// The variable.
+        name: String,
+        /// Where it is used, from 1.
+        line: usize,
+        /// The names that are defined.
+        defined: Vec<String>,
+    },
+
+    /// A definition on the command line is not `NAME=VALUE`.
+    #[error("'{0}' is not NAME=VALUE")]
+    BadDefinition(String),
+
+    /// A statement failed.
+    #[error("{script}, statement {number}: {}", plain_message(.source))]
+    Statement {
+        /// The script.
+        script: String,
+        /// The statement's place in it, from 1.
+        number: usize,
+        /// What the engine says.
+        source: Box<DataFusionError>,
+    },
+
+    /// The engine failed outside a script.
+    #[error("{}", plain_message(.0))]
+    Engine(Box<DataFusionError>),
+
+    /// A location is neither a path nor a URL.
+    #[error("'{location}' is neither a path nor a URL: {reason}")]
+    Location {
+        /// What was given.
+        location: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// There is nothing to do.
+    #[error(
+        "no image found in '{input}'{}: images are files ending in jpg, jpeg, png, webp, bmp, gif, tif or tiff",
+        filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default()
+    )]
+    NoImages {
+        /// The folder that was searched.
+        input: String,
+        /// The filter that was applied, if any.
+        filter: Option<String>,
+    },
+
+    /// No picture could be decoded.
+    #[error("none of the {images} images in '{input}' can be decoded; the first reason: {reason}")]
+    AllImagesBad {
+        /// The folder that was read.
+        input: String,
+        /// The number of images.
+        images: u64,
+        /// The reason for the first of them.
+        reason: String,
+    },
+
+    /// The output already holds a finished run.
+    #[error(
+        "'{output}' holds a finished run ({manifest} is there): choose another --output, or --overwrite it"
+    )]
+    OutputExists {
+        /// The output.
+        output: String,
+        /// The name of the manifest.
+        manifest: String,
+    },
+
+    /// Storage failed while results were published or read back.
+    #[error("{action} '{path}': {source}")]
+    Storage {
+        /// What was being done.
+        action: &'static str,
+        /// The object.
+        path: String,
+        /// What the store says.
+        source: object_store::Error,
+    },
+
+    /// A folder cannot be made.
+    #[error("make the folder '{}': {source}", path.display())]
+    MakeFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why it cannot be made.
+        source: std::io::Error,
+    },
+}
+
+impl From<DataFusionError> for DriverError {
+    fn from(error: DataFusionError) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
+
+fn known(defined: &[String]) -> String {
+    match defined {
+        [] => String::new(),
+        names => format!(" (defined: {})", names.join(", ")),
+    }
+}

@@ -1,0 +1,203 @@
+//! [`Location`]: a folder as a person names it, on a disk or in a bucket.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::path::{Path as FilePath, PathBuf, absolute};
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use url::Url;
+
+use crate::DriverError;
+
+/// A folder, given as a path or as a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    given: String,
+    url: Url,
+}
+
+impl Location {
+    /// Reads a path, relative or absolute, or a URL.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn parse(given: &str) -> Result<Self, DriverError> {
+        let refused = |reason: String| DriverError::Location {
+            location: given.to_string(),
+            reason,
+        };
+        let url = if given.contains("://") {
+            let mut url = Url::parse(given).map_err(|error| refused(error.to_string()))?;
+            if !url.path().ends_with('/') {
+                url.set_path(&format!("{}/", url.path()));
+            }
+            url
+        } else {
+            let path = absolute(given).map_err(|error| refused(error.to_string()))?;
+            Url::from_directory_path(&path).map_err(|()| refused("it has no URL".to_string()))?
+        };
+        Ok(Self {
+            given: given.to_string(),
+            url,
+        })
+    }
+
+    /// The folder's URL, ending in a slash.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// A folder below this one, as a URL without a slash at its end.
+    pub fn below(&self, folder: &str) -> String {
+        format!("{}{folder}", self.url)
+    }
+
+    /// Makes the folder where folders must be made: on a disk.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn create(&self) -> Result<(), DriverError> {
+        match self.local_path() {
+            Some(path) => {
+                fs::create_dir_all(&path).map_err(|source| DriverError::MakeFolder { path, source })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Removes an empty folder and its empty folders, where folders are things: on a disk.
+    pub(crate) fn remove_empty_folders(&self, folder: &str) {
+        if let Some(path) = self.local_path() {
+            remove_empty(&path.join(folder));
+        }
+    }
+
+    /// The store that holds the folder, and the folder's path in it.
+    ///
+    /// # Errors
+    /// When no store serves the URL.
+    pub(crate) fn store(&self, ctx: &SessionContext) -> Result<StoreFolder, DriverError> {
+        let store = ctx
+            .runtime_env()
+            .object_store_registry
+            .get_store(&self.url)?;
+        let root = Path::from_url_path(self.url.path()).map_err(|error| DriverError::Location {
+            location: self.given.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(StoreFolder { store, root })
+    }
+
+    fn local_path(&self) -> Option<PathBuf> {
+        (self.url.scheme() == "file")
+            .then(|| self.url.to_file_path().ok())
+            .flatten()
+    }
+}
+
+impl Display for Location {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.given)
+    }
+}
+
+/// A folder in an object store.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreFolder {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+}
+
+impl StoreFolder {
+    /// The path of an object below the folder, given with slashes.
+    pub(crate) fn path(&self, below: &str) -> Path {
+        below
+            .split('/')
+            .fold(self.root.clone(), |path, part| path.join(part))
+    }
+
+    /// The path of an object, relative to the folder.
+    pub(crate) fn relative(&self, path: &Path) -> String {
+        match path.prefix_match(&self.root) {
+            Some(parts) => parts
+                .map(|part| part.as_ref().to_string())
+                .collect::<Vec<_>>()
+                .join("/"),
+            None => path.to_string(),
+        }
+    }
+
+    /// Every object below a folder of this one, in the order of their paths.
+    pub(crate) async fn list(&self, below: &str) -> Result<Vec<ObjectMeta>, DriverError> {
+        let prefix = self.path(below);
+        let listed: Result<Vec<_>, _> = self.store.list(Some(&prefix)).try_collect().await;
+        let mut objects = match listed {
+            Err(object_store::Error::NotFound { .. }) => vec![],
+            other => other.map_err(storage("list", &prefix))?,
+        };
+        objects.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(objects)
+    }
+
+    /// Whether an object is there.
+    pub(crate) async fn exists(&self, below: &str) -> Result<bool, DriverError> {
+        let path = self.path(below);
+        match self.store.head(&path).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(storage("look for", &path)(error)),
+        }
+    }
+
+    /// Writes a small object whole.
+    pub(crate) async fn write(&self, below: &str, bytes: Vec<u8>) -> Result<(), DriverError> {
+        let path = self.path(below);
+        self.store
+            .put(&path, bytes.into())
+            .await
+            .map_err(storage("write", &path))?;
+        Ok(())
+    }
+
+    /// Moves an object.
+    pub(crate) async fn rename(&self, from: &Path, to: &Path) -> Result<(), DriverError> {
+        self.store
+            .rename(from, to)
+            .await
+            .map_err(storage("move to", to))
+    }
+
+    /// Removes an object; that it is gone already is no error.
+    pub(crate) async fn delete(&self, path: &Path) -> Result<(), DriverError> {
+        match self.store.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(storage("remove", path)(error)),
+        }
+    }
+}
+
+fn storage(action: &'static str, path: &Path) -> impl FnOnce(object_store::Error) -> DriverError {
+    let path = path.to_string();
+    move |source| DriverError::Storage {
+        action,
+        path,
+        source,
+    }
+}
+
+fn remove_empty(folder: &FilePath) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&entry.path());
+        }
+    }
+    // A folder with something left in it stays: only empty ones may go.
+    let _ = fs::remove_dir(folder);
+}

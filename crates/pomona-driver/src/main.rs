@@ -1,0 +1,84 @@
+//! `pomona-driver`: runs scripts of SQL with parameters.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use arrow::util::pretty::pretty_format_batches;
+use clap::Parser;
+use pomona_driver::{Script, Variables};
+use pomona_session::{RuntimeOptions, session_context};
+
+/// Run scripts of SQL with parameters: those of sql/ by name, others by path
+///
+/// All scripts run in one session, in the order given, and the rows of the last statement are
+/// printed.
+#[derive(Debug, Parser)]
+#[command(name = "pomona-driver", version)]
+struct Arguments {
+    /// Scripts: images, metadata, features, errors, pca_fit, pca_transform, or .sql files
+    #[arg(required = true, value_name = "SCRIPT")]
+    scripts: Vec<String>,
+
+    /// Define a variable that scripts use as ${NAME}
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    define: Vec<String>,
+
+    /// The network's weights: a MobileNetV2 safetensors file
+    #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
+    weights: Option<String>,
+
+    /// Print the statements with their variables replaced, and run nothing
+    #[arg(long)]
+    show_sql: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut variables = Variables::new();
+    for pair in &arguments.define {
+        variables.define_pair(pair)?;
+    }
+    let scripts = arguments
+        .scripts
+        .iter()
+        .map(|name| Script::find(name))
+        .collect::<Result<Vec<_>, _>>()?;
+
+    if arguments.show_sql {
+        for script in &scripts {
+            print!("{}", variables.substitute(script.sql())?);
+        }
+        return Ok(());
+    }
+
+    let ctx = session_context(RuntimeOptions::default())?;
+    if let Some(weights) = &arguments.weights {
+        let state = ctx.state_ref();
+        let mut state = state.write();
+        state
+            .config_mut()
+            .options_mut()
+            .set("pomona.weights", weights)?;
+    }
+    let mut last = vec![];
+    for script in &scripts {
+        last = script
+            .run(&ctx, &variables)
+            .await
+            .context(script.name().to_string())?;
+    }
+    if last.iter().any(|batch| batch.num_columns() > 0) {
+        println!("{}", pretty_format_batches(&last)?);
+    }
+    Ok(())
+}

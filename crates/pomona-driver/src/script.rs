@@ -1,0 +1,107 @@
+//! [`Script`]: SQL statements from a file, run in order.
+
+use std::fs;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use datafusion::prelude::SessionContext;
+use pomona_session::{parse_statements, plan_statement};
+
+use crate::{DriverError, Variables};
+
+/// The scripts of `sql/`, in the order of the pipeline.
+const BUILT_IN: [(&str, &str); 6] = [
+    ("images", include_str!("../../../sql/images.sql")),
+    ("metadata", include_str!("../../../sql/metadata.sql")),
+    ("features", include_str!("../../../sql/features.sql")),
+    ("errors", include_str!("../../../sql/errors.sql")),
+    ("pca_fit", include_str!("../../../sql/pca_fit.sql")),
+    (
+        "pca_transform",
+        include_str!("../../../sql/pca_transform.sql"),
+    ),
+];
+
+/// A file of SQL statements with `${name}` variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    name: String,
+    sql: String,
+}
+
+impl Script {
+    /// The names of the scripts that are built in, in the order of the pipeline.
+    pub fn built_in() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// A script by name (`features`), or else by path (`mine.sql`).
+    ///
+    /// # Errors
+    /// When there is neither, and when the file cannot be read.
+    pub fn find(name: &str) -> Result<Self, DriverError> {
+        if let Some((name, sql)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+            return Ok(Self::new(*name, *sql));
+        }
+        let path = Path::new(name);
+        if !path.exists() {
+            return Err(DriverError::UnknownScript {
+                name: name.to_string(),
+                known: Self::built_in().collect::<Vec<_>>().join(", "),
+            });
+        }
+        let sql = fs::read_to_string(path).map_err(|source| DriverError::ReadScript {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Ok(Self::new(name, sql))
+    }
+
+    /// A script from its text; `name` is for errors.
+    pub fn new(name: impl Into<String>, sql: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            sql: sql.into(),
+        }
+    }
+
+    /// The script's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text, with its variables.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// Runs the statements in order and returns what the last one gives. The first that fails
+    /// ends the run.
+    ///
+    /// # Errors
+    /// When a variable has no value, and when a statement fails: the error tells which.
+    pub async fn run(
+        &self,
+        ctx: &SessionContext,
+        variables: &Variables,
+    ) -> Result<Vec<RecordBatch>, DriverError> {
+        let sql = variables.substitute(&self.sql)?;
+        let failed = |number: usize| {
+            let script = self.name.clone();
+            move |source| DriverError::Statement {
+                script,
+                number,
+                source: Box::new(source),
+            }
+        };
+        let statements = parse_statements(ctx, &sql).map_err(failed(1))?;
+        let mut last = vec![];
+        for (index, statement) in statements.into_iter().enumerate() {
+            let frame = plan_statement(ctx, statement)
+                .await
+                .map_err(failed(index + 1))?;
+            last = frame.collect().await.map_err(failed(index + 1))?;
+        }
+        Ok(last)
+    }
+}

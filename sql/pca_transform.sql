@@ -1,0 +1,14 @@
+-- The features projected on the components. Needs features.sql and pca_fit.sql.
+CREATE EXTERNAL TABLE IF NOT EXISTS features STORED AS PARQUET LOCATION '${output}/features/';
+CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${output}/model/';
+
+COPY (
+    SELECT path, label, pca_transform(features, (SELECT model FROM pca_model)) AS pca
+    FROM features WHERE features IS NOT NULL
+) TO '${output}/pca/parquet/' STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE pca STORED AS PARQUET LOCATION '${output}/pca/parquet/';
+
+-- CSV has no lists: the vector is written as a JSON array.
+COPY (SELECT path, label, '[' || array_to_string(pca, ',') || ']' AS pca FROM pca ORDER BY path)
+TO '${output}/pca/csv/pca.csv' STORED AS CSV OPTIONS ('format.has_header' 'true');
