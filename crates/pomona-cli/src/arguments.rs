@@ -1,0 +1,139 @@
+//! What people type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use datafusion_cli::print_format::PrintFormat;
+use datafusion_cli::print_options::MaxRows;
+
+use crate::bytes::parse_bytes;
+
+/// Image features in SQL: folders of pictures in, MobileNetV2 features and PCA out
+#[derive(Debug, Parser)]
+#[command(name = "pomona", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run SQL: a shell, or the commands given with -c or -f
+    Sql(SqlArguments),
+    /// Run the whole pipeline: metadata, features, errors, PCA
+    Run(RunArguments),
+}
+
+/// What every command that computes takes.
+#[derive(Debug, Args)]
+pub(crate) struct SessionArguments {
+    /// The network's weights: a MobileNetV2 safetensors file
+    #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
+    pub(crate) weights: Option<String>,
+
+    /// The memory that queries may hold, such as 10g [default: no limit]
+    #[arg(short, long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) memory_limit: Option<usize>,
+
+    /// Partitions computed at the same time [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) partitions: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SqlArguments {
+    #[command(flatten)]
+    pub(crate) session: SessionArguments,
+
+    /// Execute the given command string(s), then exit
+    #[arg(short, long, value_name = "SQL", num_args = 1..)]
+    pub(crate) command: Vec<String>,
+
+    /// Execute commands from file(s), then exit
+    #[arg(short, long, value_name = "FILE", num_args = 1..)]
+    pub(crate) file: Vec<PathBuf>,
+
+    /// Run the provided files on startup instead of ~/.pomonarc
+    #[arg(short, long, value_name = "FILE", num_args = 1.., conflicts_with = "file")]
+    pub(crate) rc: Option<Vec<PathBuf>>,
+
+    /// The form of results
+    #[arg(long, value_enum, default_value_t = PrintFormat::Automatic)]
+    pub(crate) format: PrintFormat,
+
+    /// Print results alone: no banner, no row counts
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// The largest number of rows of a table: a number, or inf
+    #[arg(long, default_value = "40")]
+    pub(crate) maxrows: MaxRows,
+
+    /// Highlight SQL in the shell
+    #[arg(long)]
+    pub(crate) color: bool,
+
+    /// The batch size of each query
+    #[arg(short, long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch_size: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) session: SessionArguments,
+
+    /// The folder of pictures: a path or an s3:// URL
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) input: String,
+
+    /// Where the results go: a path or an s3:// URL
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: String,
+
+    /// How many principal components to keep (50), or what share of the variance (0.95)
+    #[arg(short = 'k', long, value_name = "K", default_value = "50", value_parser = parse_components)]
+    pub(crate) components: String,
+
+    /// Take the pictures for which this SQL condition holds: "label LIKE 'Apple%'"
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) filter: Option<String>,
+
+    /// Take this many pictures at most, in the order of their paths
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+
+    /// Replace a finished run in the output
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// The share of bad images, from 0 to 1, above which the exit code is 3
+    #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]
+    pub(crate) max_error_rate: f64,
+
+    /// Print errors alone
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
+        _ => Err("a rate is a number from 0 to 1".to_string()),
+    }
+}
+
+fn parse_components(text: &str) -> Result<String, String> {
+    let count = text.parse::<u64>().is_ok_and(|k| k >= 1);
+    let share = text
+        .parse::<f64>()
+        .is_ok_and(|share| share > 0.0 && share < 1.0);
+    if count || share {
+        Ok(text.to_string())
+    } else {
+        Err(
+            "give a number of components (50) or a share of the variance below 1 (0.95)"
+                .to_string(),
+        )
+    }
+}

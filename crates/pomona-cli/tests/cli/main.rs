@@ -1,0 +1,6 @@
+//! The binary as people and scripts call it: output, messages, exit codes.
+
+mod run;
+mod s3;
+mod sql;
+mod workplace;

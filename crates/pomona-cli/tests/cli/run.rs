@@ -1,0 +1,210 @@
+//! `pomona run`: outputs, messages, exit codes.
+
+use std::fs;
+use std::path::Path;
+
+use pomona_tests::broken;
+
+use crate::workplace::Workplace;
+
+#[test]
+fn a_run_writes_every_output() {
+    let place = Workplace::new();
+    place
+        .run(&["--input", "pictures", "--output", "out"])
+        .code(0)
+        .says("15 images");
+
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(place.path("out/manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["counts"]["features"], 15);
+    assert_eq!(manifest["counts"]["errors"], 0);
+    for file in manifest["files"].as_array().unwrap() {
+        let path = place.path("out").join(file["path"].as_str().unwrap());
+        assert_eq!(
+            fs::metadata(&path).unwrap().len(),
+            file["bytes"].as_u64().unwrap(),
+            "{path:?}"
+        );
+    }
+    let info: serde_json::Value =
+        serde_json::from_slice(&fs::read(place.path("out/model_info.json")).unwrap()).unwrap();
+    assert_eq!(info["n_samples"], 15);
+    assert_eq!(info["explained_variance"].as_array().unwrap().len(), 3);
+    assert!(!place.path("out/_temporary").exists());
+
+    let csv = |name| fs::read_to_string(place.path("out").join(name)).unwrap();
+    assert_eq!(csv("pca/csv/pca.csv").lines().count(), 16);
+    assert_eq!(
+        csv("metadata/csv/metadata.csv").lines().next(),
+        Some("path,label,length,modification_time,width,height,format")
+    );
+    assert_eq!(csv("stats/stats.csv").lines().count(), 4);
+    assert_eq!(csv("errors/errors.csv").trim(), "path,label,error");
+
+    let sql = "SELECT count(*) AS n, count(DISTINCT path) AS paths, min(array_length(pca)) AS k FROM 'out/pca/parquet/'";
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", sql])
+        .code(0);
+    assert_eq!(ran.stdout(), "n,paths,k\n15,15,3\n");
+}
+
+#[test]
+fn filter_and_limit_choose_the_pictures() {
+    let place = Workplace::new();
+    place
+        .run(&[
+            "-i",
+            "pictures",
+            "-o",
+            "out",
+            "--filter",
+            "label LIKE 'Pêche%'",
+            "--limit",
+            "4",
+        ])
+        .code(0);
+    let sql = "SELECT DISTINCT label FROM 'out/features/'";
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", sql])
+        .code(0);
+    assert_eq!(ran.stdout(), "label\nPêche+Plate\n");
+    place
+        .run(&["-i", "pictures", "-o", "other", "--filter", "label LIKE"])
+        .code(1);
+    place
+        .run(&[
+            "-i",
+            "pictures",
+            "-o",
+            "other",
+            "--filter",
+            "label = 'none'",
+        ])
+        .code(1)
+        .says("no image found in 'pictures' where label = 'none'");
+}
+
+#[test]
+fn a_finished_run_is_not_overwritten_unasked() {
+    let place = Workplace::new();
+    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    let before = fs::read(place.path("out/manifest.json")).unwrap();
+    place
+        .run(&["-i", "pictures", "-o", "out"])
+        .code(1)
+        .says("--overwrite");
+    assert_eq!(fs::read(place.path("out/manifest.json")).unwrap(), before);
+    place
+        .run(&["-i", "pictures", "-o", "out", "--limit", "7", "--overwrite"])
+        .code(0);
+    let sql = "SELECT count(*) AS n FROM 'out/features/'";
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", sql])
+        .code(0);
+    assert_eq!(ran.stdout(), "n\n7\n");
+}
+
+#[test]
+fn mistakes_tell_the_way_out_and_leave_nothing() {
+    let place = Workplace::new();
+    place
+        .run(&["-i", "nowhere", "-o", "out"])
+        .code(1)
+        .says("nowhere");
+    fs::create_dir(place.path("empty")).unwrap();
+    place
+        .run(&["-i", "empty", "-o", "out"])
+        .code(1)
+        .says("no image found in 'empty'");
+    place
+        .run(&["-i", "pictures", "-o", "out", "--limit", "2"])
+        .code(1)
+        .says("ask for 2 or fewer");
+    place
+        .pomona(["run", "-i", "pictures", "-o", "out"])
+        .code(1)
+        .says("--weights FILE");
+    place
+        .pomona([
+            "run",
+            "-i",
+            "pictures",
+            "-o",
+            "out",
+            "--weights",
+            "none.safetensors",
+        ])
+        .code(1)
+        .says("none.safetensors");
+    fs::write(place.path("text.safetensors"), "not tensors").unwrap();
+    place
+        .pomona([
+            "run",
+            "-i",
+            "pictures",
+            "-o",
+            "out",
+            "--weights",
+            "text.safetensors",
+        ])
+        .code(1)
+        .says("text.safetensors");
+    place
+        .run(&["-i", "pictures", "-o", "ftp://host/out"])
+        .code(1)
+        .says("ftp://");
+    assert!(!files_below(&place.path("out")));
+}
+
+#[test]
+fn bad_images_are_reported_and_counted() {
+    let place = Workplace::new();
+    for broken in broken::corpus() {
+        fs::write(place.path("pictures/Kiwi").join(broken.name), &broken.bytes).unwrap();
+    }
+    fs::create_dir(place.path("pictures/Kiwi/directory.jpg")).unwrap();
+    let bad = broken::corpus().len();
+
+    place
+        .run(&["-i", "pictures", "-o", "out"])
+        .code(3)
+        .says(&format!("{bad} of {} images", 15 + bad));
+    let errors = fs::read_to_string(place.path("out/errors/errors.csv")).unwrap();
+    for broken in broken::corpus() {
+        let line = errors.lines().find(|line| line.contains(broken.name));
+        let line = line.unwrap_or_else(|| panic!("{} is not in {errors}", broken.name));
+        assert!(line.contains(broken.says), "{line}");
+    }
+    // The results are there all the same, and nothing is lost.
+    let sql = "SELECT count(*) AS n, count(features) AS features, count(error) AS errors FROM 'out/features/'";
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", sql])
+        .code(0);
+    assert_eq!(
+        ran.stdout(),
+        format!("n,features,errors\n{},15,{bad}\n", 15 + bad)
+    );
+
+    place
+        .run(&["-i", "pictures", "-o", "lenient", "--max-error-rate", "0.5"])
+        .code(0);
+}
+
+#[test]
+fn no_picture_that_can_be_decoded_is_an_error() {
+    let place = Workplace::new();
+    fs::create_dir(place.path("bad")).unwrap();
+    fs::write(place.path("bad/a.jpg"), "").unwrap();
+    place.run(&["-i", "bad", "-o", "out"]).code(1).says("empty");
+}
+
+/// Whether there is any file below a folder.
+fn files_below(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|entries| {
+        entries.flatten().any(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files_below(&entry.path()),
+            _ => true,
+        })
+    })
+}

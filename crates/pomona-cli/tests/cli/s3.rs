@@ -1,0 +1,151 @@
+//! `s3://` through the binary, against a real server on loopback.
+
+use std::fs;
+
+use pomona_tests::instance_metadata::InstanceMetadata;
+use pomona_tests::pictures;
+use pomona_tests::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
+
+use crate::workplace::Workplace;
+
+#[test]
+fn a_run_reads_and_writes_a_bucket() {
+    let server = S3Server::start(&["photos", "results"]).unwrap();
+    let labels = ["Apple Red", "Kiwi", "Pêche+Plate"];
+    pictures::write_folder(&server.bucket("photos").join("Training"), &labels, 5);
+    let place = Workplace::new().with_environment(server.environment());
+
+    place
+        .run(&["-i", "s3://photos/Training/", "-o", "s3://results/fruits"])
+        .code(0);
+    assert!(
+        server
+            .bucket("results")
+            .join("fruits/manifest.json")
+            .is_file()
+    );
+
+    // The same pictures on a disk have the same features.
+    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    let sql = "SELECT count(*) AS n, min(features_differ) AS differ FROM (
+        SELECT CASE WHEN a.features = b.features THEN 0 ELSE 1 END AS features_differ
+        FROM 's3://results/fruits/features/' a JOIN 'out/features/' b
+        ON split_part(a.path, '/Training/', 2) = split_part(b.path, '/pictures/', 2))";
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", sql])
+        .code(0);
+    assert_eq!(ran.stdout(), "n,differ\n15,0\n");
+
+    let paths = "SELECT path FROM 's3://results/fruits/pca/parquet/' ORDER BY path LIMIT 1";
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", paths])
+        .code(0);
+    assert_eq!(ran.stdout(), "path\ns3://photos/Training/Apple Red/0.png\n");
+}
+
+#[test]
+fn a_listing_of_several_pages_is_whole() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    let picture = pictures::png(1, 8, 8);
+    for number in 0..2_345 {
+        let folder = server
+            .bucket("photos")
+            .join(format!("label {}", number % 7));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{number}.png")), &picture).unwrap();
+    }
+    let place = Workplace::new().with_environment(server.environment());
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://photos';
+        SELECT count(*) AS n, count(DISTINCT path) AS paths, count(DISTINCT content) AS contents, sum(length) AS bytes FROM images";
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", sql])
+        .code(0);
+    let expected = format!(
+        "n,paths,contents,bytes\n2345,2345,1,{}\n",
+        2345 * picture.len()
+    );
+    assert_eq!(ran.stdout(), expected);
+}
+
+#[test]
+fn wrong_credentials_and_buckets_are_named() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    let create = |location: &str| {
+        format!("CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{location}'")
+    };
+    place
+        .pomona(["sql", "-c", &create("s3://photos/nothing/")])
+        .code(1)
+        .says("s3://photos/nothing");
+    place
+        .pomona(["sql", "-c", &create("s3://nowhere/")])
+        .code(1)
+        .says("nowhere");
+
+    let stranger = Workplace::new()
+        .with_environment(server.environment())
+        .with_environment([(
+            "AWS_SECRET_ACCESS_KEY",
+            "not-the-secret-of-the-server".to_string(),
+        )]);
+    let ran = stranger
+        .pomona(["sql", "-c", &create("s3://photos/")])
+        .code(1)
+        .says("photos");
+    assert!(
+        !ran.stderr().contains("not-the-secret-of-the-server"),
+        "{}",
+        ran.stderr()
+    );
+}
+
+#[test]
+fn a_profile_has_credentials_and_a_region() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    pictures::write_folder(&server.bucket("photos"), &["Kiwi"], 2);
+    let place = Workplace::new().with_environment([
+        ("AWS_ENDPOINT_URL", server.endpoint()),
+        ("AWS_PROFILE", "tests".to_string()),
+    ]);
+    fs::create_dir(place.path(".aws")).unwrap();
+    let profile = format!(
+        "[tests]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\nregion = eu-west-3\n"
+    );
+    fs::write(place.path(".aws/credentials"), profile).unwrap();
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", COUNT])
+        .code(0);
+    assert_eq!(ran.stdout(), "n\n2\n");
+}
+
+#[test]
+fn an_instance_has_the_credentials_of_its_role() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    pictures::write_folder(&server.bucket("photos"), &["Kiwi"], 2);
+    let instance = InstanceMetadata::start().unwrap();
+    let place = Workplace::new().with_environment([
+        ("AWS_ENDPOINT_URL", server.endpoint()),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance.endpoint()),
+    ]);
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", COUNT])
+        .code(0);
+    assert_eq!(ran.stdout(), "n\n2\n");
+}
+
+#[test]
+fn no_credentials_anywhere_tells_the_ways_out() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    let place = Workplace::new().with_environment([
+        ("AWS_ENDPOINT_URL", server.endpoint()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_string()),
+    ]);
+    place
+        .pomona(["sql", "-c", COUNT])
+        .code(1)
+        .says("AWS_ACCESS_KEY_ID");
+}
+
+const COUNT: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://photos/';
+    SELECT count(content) AS n FROM images";

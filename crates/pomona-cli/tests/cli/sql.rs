@@ -1,0 +1,131 @@
+//! `pomona sql` as people and scripts call it.
+
+use std::fs;
+use std::process::Command;
+
+use crate::workplace::Workplace;
+
+#[test]
+fn data_goes_to_stdout_and_messages_to_stderr() {
+    let place = Workplace::new();
+    let ran = place
+        .pomona(["sql", "--format", "csv", "-c", "SELECT 1 AS a, 'x' AS b"])
+        .code(0);
+    assert_eq!(ran.stdout(), "a,b\n1,x\n");
+    assert!(
+        ran.stderr().contains("1 row(s) fetched"),
+        "{}",
+        ran.stderr()
+    );
+
+    let quiet = place
+        .pomona(["sql", "-q", "--format", "json", "-c", "SELECT 1 AS a"])
+        .code(0);
+    assert_eq!(quiet.stdout(), "[{\"a\":1}]\n");
+    assert_eq!(quiet.stderr(), "");
+}
+
+#[test]
+fn every_format_of_datafusion_cli() {
+    let place = Workplace::new();
+    let sql = "SELECT * FROM (VALUES (1, 'x'), (2, NULL)) AS t(a, b)";
+    for (format, expected) in [
+        ("csv", "a,b\n1,x\n2,\n"),
+        ("tsv", "a\tb\n1\tx\n2\t\n"),
+        ("json", "[{\"a\":1,\"b\":\"x\"},{\"a\":2}]\n"),
+        ("nd-json", "{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n"),
+        (
+            "table",
+            "+---+------+\n| a | b    |\n+---+------+\n| 1 | x    |\n| 2 | NULL |\n+---+------+\n",
+        ),
+        (
+            "automatic",
+            "+---+------+\n| a | b    |\n+---+------+\n| 1 | x    |\n| 2 | NULL |\n+---+------+\n",
+        ),
+    ] {
+        let ran = place
+            .pomona(["sql", "-q", "--format", format, "-c", sql])
+            .code(0);
+        assert_eq!(ran.stdout(), expected, "{format}");
+    }
+}
+
+#[test]
+fn a_table_is_cut_at_maxrows_and_other_formats_are_not() {
+    let place = Workplace::new();
+    let sql = "SELECT value FROM generate_series(1, 1000)";
+    let table = place.pomona(["sql", "-q", "-c", sql]).code(0).stdout();
+    assert_eq!(
+        table
+            .lines()
+            .filter(|line| line.contains(char::is_numeric))
+            .count(),
+        40
+    );
+    let csv = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", sql])
+        .code(0)
+        .stdout();
+    assert_eq!(csv.lines().count(), 1001);
+    let all = place
+        .pomona(["sql", "-q", "--maxrows", "inf", "-c", sql])
+        .code(0)
+        .stdout();
+    assert_eq!(all.lines().count(), 1004);
+}
+
+#[test]
+fn files_and_standard_input_hold_many_statements() {
+    let place = Workplace::new();
+    let sql =
+        "-- a comment; with a semicolon\nCREATE TABLE t AS SELECT 'a;b' AS s;\nSELECT s FROM t;\n";
+    fs::write(place.path("script.sql"), sql).unwrap();
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-f", "script.sql"])
+        .code(0);
+    assert_eq!(ran.stdout(), "s\na;b\n");
+
+    let output = Command::new(env!("CARGO_BIN_EXE_pomona"))
+        .args(["sql", "-q", "--format", "csv"])
+        .stdin(fs::File::open(place.path("script.sql")).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "s\na;b\n");
+}
+
+#[test]
+fn the_first_failing_statement_ends_with_exit_code_1() {
+    let place = Workplace::new();
+    fs::write(
+        place.path("script.sql"),
+        "SELECT 1 AS a; SELECT * FROM nowhere; SELECT 2 AS a;",
+    )
+    .unwrap();
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-f", "script.sql"])
+        .code(1)
+        .says("nowhere");
+    assert_eq!(ran.stdout(), "a\n1\n");
+    place
+        .pomona(["sql", "-f", "missing.sql"])
+        .code(1)
+        .says("missing.sql");
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    let place = Workplace::new();
+    place.pomona(["run"]).code(2).says("--input");
+    place
+        .pomona(["sql", "--fromat", "csv"])
+        .code(2)
+        .says("--format");
+    place
+        .run(&["-i", "pictures", "-o", "out", "--components", "0"])
+        .code(2);
+    place
+        .run(&["-i", "pictures", "-o", "out", "--max-error-rate", "2"])
+        .code(2)
+        .says("0 to 1");
+    place.pomona(["nothing"]).code(2);
+}

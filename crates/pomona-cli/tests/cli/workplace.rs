@@ -1,0 +1,111 @@
+//! A folder to work in, and calls of the binary there.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use pomona_tests::{pictures, weights};
+use tempfile::TempDir;
+
+/// A folder to work in, with pictures of three labels, and a network with random weights.
+pub struct Workplace {
+    folder: TempDir,
+    weights: PathBuf,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Workplace {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        pictures::write_folder(
+            &folder.path().join("pictures"),
+            &["Apple Red", "Kiwi", "Pêche+Plate"],
+            5,
+        );
+        let weights = folder.path().join("random.safetensors");
+        weights::write_random(&weights).unwrap();
+        Self {
+            folder,
+            weights,
+            environment: vec![],
+        }
+    }
+
+    /// Gives every call these variables too.
+    pub fn with_environment<const N: usize>(
+        mut self,
+        variables: [(&'static str, String); N],
+    ) -> Self {
+        self.environment.extend(variables);
+        self
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.folder.path().join(below)
+    }
+
+    /// Runs `pomona` in the folder, without the user's settings.
+    pub fn pomona<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pomona"));
+        for (name, _) in env::vars_os() {
+            let settings = ["AWS_", "POMONA_", "DATAFUSION_"];
+            if settings
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix))
+            {
+                command.env_remove(name);
+            }
+        }
+        let output = command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ran(output)
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let weights = self.weights.to_str().unwrap();
+        let fixed = ["run", "--weights", weights, "--components", "3"];
+        self.pomona(fixed.iter().chain(arguments))
+    }
+}
+
+/// What a call gave.
+pub struct Ran(Output);
+
+impl Ran {
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(
+            self.0.status.code(),
+            Some(code),
+            "{}\n{}",
+            self.stdout(),
+            self.stderr()
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(
+            self.stderr().contains(words),
+            "no '{words}' in: {}",
+            self.stderr()
+        );
+        self
+    }
+
+    pub fn stdout(&self) -> String {
+        String::from_utf8(self.0.stdout.clone()).unwrap()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8(self.0.stderr.clone()).unwrap()
+    }
+}
