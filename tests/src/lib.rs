@@ -1,1 +1,8 @@
-//! x
+//! What the tests share: pictures drawn by code, broken files, an S3 server, weights, reference data.
+
+pub mod broken;
+pub mod instance_metadata;
+pub mod pictures;
+pub mod reference_data;
+pub mod s3_server;
+pub mod weights;

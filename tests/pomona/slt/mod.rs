@@ -1,0 +1,121 @@
+//! The SQL logic tests of `tests/slt`, each file on each engine: `slt::<engine>::<file>`.
+//!
+//! `POMONA_SLT_COMPLETE=1` writes the results into the files instead of comparing them.
+
+mod database;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pomona_tests::{broken, pictures};
+use sqllogictest::{Runner, default_column_validator, default_validator};
+use tempfile::TempDir;
+
+use crate::engine::random_weights;
+use database::Database;
+
+/// One test a file: the list is checked against the folder by `every_file_is_listed`.
+macro_rules! slt_files {
+    ($($file:ident),* $(,)?) => {
+        const FILES: &[&str] = &[$(stringify!($file)),*];
+
+        mod local {
+            use super::{Database, run};
+
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $file() {
+                    run(stringify!($file), Database::local).await;
+                }
+            )*
+        }
+    };
+}
+
+slt_files!(errors, functions, images, pca);
+
+#[test]
+fn every_file_is_listed() {
+    let listed: BTreeSet<String> = FILES.iter().map(|file| file.to_string()).collect();
+    let found: BTreeSet<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_string()
+        })
+        .collect();
+    assert_eq!(listed, found);
+}
+
+/// What the files find below their variables.
+struct Fixtures {
+    folder: TempDir,
+}
+
+impl Fixtures {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        pictures::write_folder(
+            &folder.path().join("pictures"),
+            &["Apple Braeburn", "Apple Red", "Pêche+Plate"],
+            4,
+        );
+        let damaged = folder.path().join("broken");
+        fs::create_dir_all(&damaged).unwrap();
+        fs::create_dir_all(folder.path().join("scratch")).unwrap();
+        for broken in broken::corpus() {
+            fs::write(damaged.join(broken.name), &broken.bytes).unwrap();
+        }
+        fs::write(damaged.join("good.png"), pictures::png(3, 50, 40)).unwrap();
+        fs::create_dir(damaged.join("directory.jpg")).unwrap();
+        Self { folder }
+    }
+
+    fn variables(&self) -> [(&'static str, PathBuf); 4] {
+        let below = |name| self.folder.path().join(name);
+        [
+            ("PICTURES", below("pictures")),
+            ("BROKEN", below("broken")),
+            ("SCRATCH", below("scratch")),
+            ("WEIGHTS", random_weights()),
+        ]
+    }
+}
+
+async fn run(file: &str, connect: impl Fn() -> anyhow::Result<Database> + Clone) {
+    let fixtures = Fixtures::new();
+    let mut runner = Runner::new(move || {
+        let database = connect();
+        async move { database.map_err(database::Failure::from) }
+    });
+    for (name, value) in fixtures.variables() {
+        runner.set_var(name.to_string(), value.display().to_string());
+    }
+    let path = folder().join(format!("{file}.slt"));
+    if env::var_os("POMONA_SLT_COMPLETE").is_some() {
+        runner
+            .update_test_file(
+                &path,
+                " ",
+                default_validator,
+                sqllogictest::default_normalizer,
+                default_column_validator,
+            )
+            .await
+            .unwrap();
+    } else if let Err(error) = runner.run_file_async(&path).await {
+        panic!("{}", error.display(false));
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("slt")
+}

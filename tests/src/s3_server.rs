@@ -1,0 +1,125 @@
+//! A real S3 server on loopback, over a folder.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s_fs::FileSystem;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// The key that the server knows.
+pub const ACCESS_KEY: &str = "pomona-test-key";
+/// Its secret: requests that are not signed with it are refused.
+pub const SECRET_KEY: &str = "pomona-test-secret";
+
+/// A running server; it stops when this is dropped.
+pub struct S3Server {
+    address: SocketAddr,
+    root: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl S3Server {
+    /// Starts a server on a free port, with these buckets. It answers when this returns.
+    ///
+    /// # Errors
+    /// When no port or no temporary folder can be had.
+    pub fn start(buckets: &[&str]) -> io::Result<Self> {
+        let root = tempfile::tempdir()?;
+        for bucket in buckets {
+            fs::create_dir(root.path().join(bucket))?;
+        }
+        let files =
+            FileSystem::new(root.path()).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let mut service = S3ServiceBuilder::new(files);
+        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let service = service.build();
+
+        // The listener is bound here, so that clients can connect from now on.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        // A thread of its own: a test may block its runtime without stopping the server.
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("the system lets a process make a runtime");
+            runtime.block_on(async move {
+                let listener =
+                    TcpListener::from_std(listener).expect("the listener does not block");
+                tokio::select! {
+                    () = serve(listener, service) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Ok(Self {
+            address,
+            root,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// The URL of the server.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The folder behind a bucket: files written here are objects.
+    pub fn bucket(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The folder behind the server.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The variables that make the AWS clients use this server.
+    pub fn environment(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_string()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_string()),
+            ("AWS_REGION", "eu-west-3".to_string()),
+        ]
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, service: S3Service) {
+    loop {
+        let Ok((socket, _)) = listener.accept().await else {
+            continue;
+        };
+        let service = service.clone();
+        tokio::spawn(async move {
+            // A client that hangs up early is no concern of the server.
+            let _ = Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(socket), service)
+                .await;
+        });
+    }
+}
