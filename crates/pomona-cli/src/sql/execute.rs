@@ -45,9 +45,6 @@ async fn print(
     audience: Audience,
 ) -> Result<()> {
     let mut print_options = print_options.clone();
-    if print_options.format == PrintFormat::Automatic {
-        print_options.format = PrintFormat::Table;
-    }
     // A plan or a description is asked for to be read whole.
     if matches!(
         frame.logical_plan(),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::PrintOptions;
 
 use crate::arguments::SqlArguments;
@@ -23,8 +24,13 @@ pub(crate) async fn main(arguments: SqlArguments) -> Result<ExitCode> {
             options.set("datafusion.execution.batch_size", &batch_size.to_string())
         })?;
     }
+    // "Automatic" is a table for people and for programs: nothing here guesses from the terminal.
+    let format = match arguments.format {
+        PrintFormat::Automatic => PrintFormat::Table,
+        format => format,
+    };
     let mut print_options = PrintOptions {
-        format: arguments.format,
+        format,
         quiet: arguments.quiet,
         maxrows: arguments.maxrows,
         color: arguments.color,

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use arrow::util::display::array_value_to_string;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::command::{Command, OutputFormat};
 use datafusion_cli::helper::CliHelper;
@@ -91,10 +92,7 @@ async fn obey(ctx: &SessionContext, print_options: &mut PrintOptions, command: &
                        FROM (SHOW FUNCTIONS) ORDER BY function_name";
             execute(ctx, sql, print_options, Audience::Person).await
         }
-        Command::SearchFunctions(name) => {
-            let sql = format!("SHOW FUNCTIONS LIKE '{}'", name.replace('\'', "''"));
-            execute(ctx, &sql, print_options, Audience::Person).await
-        }
+        Command::SearchFunctions(name) => describe(ctx, &name).await,
         Command::OutputFormat(None) => {
             println!("Output format is {:?}.", print_options.format);
             Ok(())
@@ -121,6 +119,28 @@ async fn obey(ctx: &SessionContext, print_options: &mut PrintOptions, command: &
         eprintln!("{}", plain_message(&error));
     }
     Next::GoOn
+}
+
+/// Tells what a function does, in prose.
+async fn describe(ctx: &SessionContext, name: &str) -> datafusion::common::Result<()> {
+    let sql = format!(
+        "SELECT DISTINCT syntax_example, description FROM information_schema.routines \
+         WHERE routine_name = '{}' AND description IS NOT NULL",
+        name.to_lowercase().replace('\'', "''")
+    );
+    let found = ctx.sql(&sql).await?.collect().await?;
+    let mut described = false;
+    for batch in &found {
+        for row in 0..batch.num_rows() {
+            let text = |column| array_value_to_string(batch.column(column), row);
+            println!("{}\n\n{}\n", text(0)?, text(1)?);
+            described = true;
+        }
+    }
+    if !described {
+        eprintln!("'{name}' is not a known function, you can use '\\h' to see all functions");
+    }
+    Ok(())
 }
 
 /// Waits for a query; Ctrl-C ends the query, not the shell.
