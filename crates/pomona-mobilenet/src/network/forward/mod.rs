@@ -26,6 +26,10 @@ pub(super) struct Forward<'a> {
     pictures: usize,
 }
 
+/// Channels that are expanded together: the depthwise convolution follows while they are in the
+/// first-level cache.
+const PANEL: usize = 2 * BLOCK;
+
 /// Where a block's output goes: a plane may hold the pixels of other pictures too.
 struct Target<'a> {
     tensor: &'a mut [f32],

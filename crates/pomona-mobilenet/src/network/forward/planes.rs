@@ -3,10 +3,7 @@
 use super::super::kernels::packing::padded;
 use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
 use super::super::plan::Tiling;
-use super::{Forward, clear_borders, row_starts};
-
-/// Expanded channels that are in memory at a time.
-const PANEL: usize = 2 * BLOCK;
+use super::{Forward, PANEL, clear_borders, row_starts};
 
 impl Forward<'_> {
     /// Runs a block on the group.
@@ -62,20 +59,18 @@ impl Forward<'_> {
                         relu6: true,
                         parts: false,
                     });
-                    for (plane, picture) in (0..columns / BLOCK)
-                        .flat_map(|plane| (0..count).map(move |picture| (plane, picture)))
-                    {
-                        let padded_plane = (plane * together + picture) * block.plane();
-                        let in_chunk = start / BLOCK + plane;
-                        let weights = (channel / BLOCK + in_chunk) * PLANE_WEIGHTS;
+                    let panel = start / BLOCK..(start + columns) / BLOCK;
+                    let weights = (channel + start) / BLOCK * PLANE_WEIGHTS;
+                    for picture in 0..count {
                         self.session.depthwise(Depthwise {
-                            input: &expanded[padded_plane..][..block.plane()],
+                            input: &expanded[picture * block.plane()..],
+                            input_plane: together * block.plane(),
                             rows: starts,
                             weights: &block.depthwise[weights..],
                             output: &mut depthwise[picture * output_pixels * BLOCK..],
                             output_plane: chunk_plane,
-                            plane: in_chunk,
-                            planes,
+                            planes: panel.clone(),
+                            output_planes: planes,
                             columns: block.output_size,
                             stride,
                         });

@@ -301,9 +301,11 @@ macro_rules! tile_kernels {
             unsafe fn depthwise(task: &mut Depthwise<'_>) {
                 // SAFETY: passed on to the caller, who has checked the reach of the parts.
                 unsafe {
-                    let (stride, plane) = (task.output_plane, task.plane);
-                    let parts = Parts::new(task.output.as_mut_ptr(), stride, plane, task.planes);
-                    depthwise_into::<Avx512, InParts, 7>(task, InParts(parts));
+                    let (to, stride) = (task.output.as_mut_ptr(), task.output_plane);
+                    let planes = task.output_planes;
+                    depthwise_into::<Avx512, InParts, 7>(task, |plane| {
+                        InParts(Parts::new(to, stride, plane, planes))
+                    });
                 }
             }
 

@@ -14,21 +14,16 @@ pub(super) fn units(depth: usize) -> usize {
     depth.div_ceil(DEPTH)
 }
 
-/// Sums of pixels `pixel..pixel + 32` and columns `column..column + 32`, bias included, to
-/// `sums`: pixels 0 to 15 by columns 0 to 15, then by columns 16 to 31, then pixels 16 to 31.
+/// Sums of pixels `pixel..pixel + 32` and columns `column..column + 32`, bias included, in the
+/// first four tiles: pixels 0 to 15 by columns 0 to 15, by columns 16 to 31, then pixels 16 to 31.
 ///
 /// # Safety
 /// The tile unit is configured, `PARTS` is 1 or 3, and the input, weights and bias reach as far as
 /// [`super::product::check`] demands for that many pixels and columns.
 #[inline(always)]
-pub(super) unsafe fn wide<const PARTS: usize>(
-    task: &Product<'_>,
-    sums: &mut Sums,
-    column: usize,
-    pixel: usize,
-) {
+pub(super) unsafe fn wide<const PARTS: usize>(task: &Product<'_>, column: usize, pixel: usize) {
     let units = units(task.depth);
-    // SAFETY: the caller vouches for the ranges; the assembly reads them and writes `sums`.
+    // SAFETY: the caller vouches for the ranges; the assembly only reads.
     unsafe {
         let pixels = task.input.as_ptr().add(pixel * BLOCK);
         let panel = units * PARTS * TILE;
@@ -129,6 +124,17 @@ pub(super) unsafe fn wide<const PARTS: usize>(
                 options(nostack, readonly),
             );
         }
+    }
+}
+
+/// Writes the first four tiles to `sums`.
+///
+/// # Safety
+/// The tile unit is configured.
+#[inline(always)]
+pub(super) unsafe fn store(sums: &mut Sums) {
+    // SAFETY: four tiles of 1024 bytes are what `sums` holds.
+    unsafe {
         asm!(
             "tilestored [{to} + {row}*1], tmm0",
             "tilestored [{to} + {row}*1 + 1024], tmm1",

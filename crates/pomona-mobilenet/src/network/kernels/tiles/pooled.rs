@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::product::Product;
-use super::multiply::{narrow, wide};
+use super::multiply::{narrow, store, wide};
 use super::product::check_operands;
 use super::{SIDE, Sums, TILE};
 
@@ -32,7 +32,8 @@ pub(in super::super) unsafe fn pooled<const PARTS: usize>(task: &mut Product<'_>
             let both = column + SIDE < task.columns;
             for pixel in (0..pixels).step_by(2 * SIDE) {
                 if both && pixel + SIDE < pixels {
-                    wide::<PARTS>(task, &mut sums, column, pixel);
+                    wide::<PARTS>(task, column, pixel);
+                    store(&mut sums);
                     for (index, sums) in sums.0.iter().enumerate() {
                         let (column, pixel) = (column + index % 2 * SIDE, pixel + index / 2 * SIDE);
                         add(task, sums, column, pixel, pixels);
