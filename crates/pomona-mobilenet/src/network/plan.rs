@@ -4,7 +4,7 @@ use super::aligned::Aligned;
 use super::architecture::{Architecture, Block, output_size};
 use super::folding::FoldedConvolution;
 use super::kernels::packing::{pack_depthwise, pad, padded};
-use super::kernels::{BLOCK, Kernels};
+use super::kernels::{BLOCK, Kernels, Places};
 use super::names::Place;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
@@ -87,7 +87,7 @@ pub(super) enum Tiling {
         /// Pictures at a time.
         pictures: usize,
         /// Where each of their pixels goes in their padded planes, in floats.
-        places: Vec<u32>,
+        places: Places,
     },
 }
 
@@ -151,14 +151,12 @@ impl BlockPlan {
             let pictures = (200 / pixels).clamp(1, GROUP);
             let width = input_size + 2;
             let plane = (input_size + 1) * width;
-            let places = (0..pixels * pictures)
-                .map(|pixel| (pixel / pixels, pixel % pixels))
-                .map(|(picture, pixel)| {
-                    let row = pixel / input_size;
-                    (picture * plane + row * width + pixel % input_size + 1) * BLOCK
-                })
-                .map(|place| place as u32)
-                .collect();
+            let mut places = Places::with_capacity(pixels * pictures);
+            places.set((0..pixels * pictures).map(|pixel| {
+                let (picture, pixel) = (pixel / pixels, pixel % pixels);
+                let row = pixel / input_size;
+                (picture * plane + row * width + pixel % input_size + 1) * BLOCK
+            }));
             (input_size, Tiling::Planes { pictures, places })
         } else {
             let rows = if input_size > 80 { 2 } else { 4 } / block.stride;

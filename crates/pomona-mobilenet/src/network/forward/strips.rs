@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::kernels::packing::padded;
-use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
+use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Places, Product, Start};
 use super::super::plan::{BlockPlan, Plan, Tiling};
 use super::picture::Picture;
 use super::{Forward, PANEL, Target, clear_borders, row_starts};
@@ -17,7 +17,7 @@ pub(super) enum Source<'a> {
         /// That output.
         tensor: &'a [f32],
         /// Room for the places of a strip's pixels.
-        places: &'a mut [u32],
+        places: &'a mut Places,
     },
 }
 
@@ -115,7 +115,7 @@ impl Forward<'_> {
         block: &BlockPlan,
         tensor: &[f32],
         first_pixel: usize,
-        places: &[u32],
+        places: &Places,
         panel: Range<usize>,
         expanded: &mut [f32],
     ) {
@@ -145,14 +145,10 @@ impl Forward<'_> {
 }
 
 /// Where the pixels of some rows go in the ring of padded rows.
-fn strip_places<'a>(block: &BlockPlan, places: &'a mut [u32], rows: Range<usize>) -> &'a [u32] {
-    let size = block.input_size;
-    let places = &mut places[..rows.len() * size];
-    for (row, places) in rows.zip(places.chunks_exact_mut(size)) {
+fn strip_places<'a>(block: &BlockPlan, places: &'a mut Places, rows: Range<usize>) -> &'a Places {
+    places.set(rows.flat_map(|row| {
         let start = (row % block.ring) * block.row() + BLOCK;
-        for (column, place) in places.iter_mut().enumerate() {
-            *place = (start + column * BLOCK) as u32;
-        }
-    }
+        (0..block.input_size).map(move |column| start + column * BLOCK)
+    }));
     places
 }

@@ -9,6 +9,7 @@ pub(super) mod packing;
 
 mod depthwise;
 mod isa;
+mod places;
 mod pooled;
 mod product;
 mod stem;
@@ -20,6 +21,7 @@ mod vector;
 pub use isa::{Isa, Precision};
 
 pub(super) use depthwise::{Depthwise, PLANE_WEIGHTS};
+pub(super) use places::Places;
 pub(super) use product::{Product, Start};
 pub(super) use stem::Stem;
 
