@@ -23,6 +23,8 @@ const CHUNK: usize = 192;
 /// A 1x1 convolution, or the first 3x3 one, with packed weights.
 #[derive(Debug)]
 pub(super) struct Dense {
+    /// Whether the input and weights are in bf16 parts.
+    pub in_parts: bool,
     /// Inputs an output: channels, times nine for the first convolution.
     pub depth: usize,
     /// Outputs, padded to whole blocks.
@@ -47,24 +49,30 @@ impl Dense {
     /// A 1x1 convolution.
     pub fn new(kernels: &Kernels, weights: &Weights, place: Place) -> Result<Self, WeightsError> {
         let folded = FoldedConvolution::new(weights, place)?;
-        Ok(Self::channels(kernels, &folded, 0..folded.taps))
+        let in_parts = kernels.in_parts(folded.taps, folded.bias.len());
+        Ok(Self::channels(kernels, &folded, in_parts, 0..folded.taps))
     }
 
     /// The part of a 1x1 convolution that reads some channels.
     fn channels(
         kernels: &Kernels,
         folded: &FoldedConvolution,
+        in_parts: bool,
         channels: std::ops::Range<usize>,
     ) -> Self {
         let columns = folded.bias.len();
-        let packed = kernels.pack_product(columns, channels.len(), |column, step| {
+        let packed = kernels.pack_product(in_parts, columns, channels.len(), |column, step| {
             folded.kernel[column * folded.taps + channels.start + step]
         });
-        Self::packed(channels.len(), &packed, &folded.bias)
+        Self {
+            in_parts,
+            ..Self::packed(channels.len(), &packed, &folded.bias)
+        }
     }
 
     fn packed(depth: usize, weights: &[f32], bias: &[f32]) -> Self {
         Self {
+            in_parts: false,
             depth,
             columns: padded(bias.len()),
             weights: Aligned::copy_of(weights),
@@ -108,6 +116,8 @@ pub(super) struct BlockPlan {
     pub depthwise: Aligned,
     /// The projection, one a chunk of expanded channels.
     pub project: Vec<Dense>,
+    /// Whether the output is stored in parts too, since the next convolution reads it so.
+    pub out_parts: bool,
     /// Rows of a padded plane that are in memory at a time.
     pub ring: usize,
     /// How the block goes through its rows.
@@ -130,9 +140,13 @@ impl BlockPlan {
             .transpose()?;
         let depthwise = FoldedConvolution::new(weights, Place::Depthwise(index))?;
         let project = FoldedConvolution::new(weights, Place::Project(index))?;
+        let next = architecture.blocks.get(index + 1);
+        let next = next.map_or(architecture.features, |next| next.expanded);
+        let out_parts = kernels.in_parts(block.output, next);
         let whole = expand.is_some() && input_size <= WHOLE;
         // Sums in tiles are kept over all channels, as they cannot start from stored ones.
-        let chunk = if whole && !kernels.in_parts() {
+        let project_parts = kernels.in_parts(block.expanded, block.output);
+        let chunk = if whole && !project_parts {
             CHUNK
         } else {
             block.expanded
@@ -141,7 +155,7 @@ impl BlockPlan {
             .step_by(chunk)
             .map(|first| {
                 let depths = first..(first + chunk).min(block.expanded);
-                Dense::channels(kernels, &project, depths)
+                Dense::channels(kernels, &project, project_parts, depths)
             })
             .collect();
         let (ring, tiling) = if whole {
@@ -170,6 +184,7 @@ impl BlockPlan {
             expand,
             depthwise: Aligned::copy_of(&pack_depthwise(&depthwise.kernel, &depthwise.bias)),
             project,
+            out_parts,
             ring,
             tiling,
         })
@@ -216,12 +231,22 @@ impl BlockPlan {
             Tiling::Strips { rows } => rows * self.output_size,
             Tiling::Planes { pictures, .. } => pictures * self.output_size * self.output_size,
         };
-        kernels.operand_planes(self.project[0].depth) * pixels * BLOCK
+        let project = &self.project[0];
+        let planes = match project.in_parts {
+            true => kernels.part_planes(project.depth),
+            false => padded(project.depth) / BLOCK,
+        };
+        planes * pixels * BLOCK
     }
 
-    /// Floats a picture that leave the block.
+    /// Floats a picture that leave the block: planes of f32, then those in parts.
     pub fn output_len(&self, kernels: &Kernels) -> usize {
-        self.output_size * self.output_size * kernels.tensor_planes(self.block.output) * BLOCK
+        let parts = match self.out_parts {
+            true => kernels.part_planes(self.block.output),
+            false => 0,
+        };
+        let planes = padded(self.block.output) / BLOCK + parts;
+        self.output_size * self.output_size * planes * BLOCK
     }
 }
 

@@ -10,8 +10,9 @@ mod picture;
 mod planes;
 mod strips;
 
+use super::kernels::packing::padded;
 use super::kernels::{BLOCK, Kernels, Product, Session, Start};
-use super::plan::{BlockPlan, GROUP, Plan};
+use super::plan::{BlockPlan, Dense, GROUP, Plan};
 use super::scratch::Scratch;
 use strips::Source;
 
@@ -133,9 +134,10 @@ impl<'a> Forward<'a> {
         let pixels = last.output_size * last.output_size;
         let plane = self.pictures * pixels * BLOCK;
         let dense = &self.plan.last;
-        let operand = self.kernels.operand_start(last.block.output) * plane;
+        let operand = operand_start(dense, last.block.output, plane);
         self.session.pooled(
             Product {
+                in_parts: dense.in_parts,
                 input: &input[operand..],
                 input_plane: plane,
                 depth: dense.depth,
@@ -148,7 +150,7 @@ impl<'a> Forward<'a> {
                 places: None,
                 start: Start::Bias,
                 relu6: true,
-                parts: false,
+                out_parts: false,
             },
             self.pictures,
         );
@@ -159,6 +161,15 @@ impl<'a> Forward<'a> {
         {
             feature.copy_from_slice(&pooled[..length]);
         }
+    }
+}
+
+/// Floats of a tensor of some channels before the operand of a convolution: in parts, it lies
+/// after the planes of f32.
+fn operand_start(dense: &Dense, channels: usize, plane: usize) -> usize {
+    match dense.in_parts {
+        true => padded(channels) / BLOCK * plane,
+        false => 0,
     }
 }
 

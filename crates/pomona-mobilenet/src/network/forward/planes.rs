@@ -3,7 +3,7 @@
 use super::super::kernels::packing::padded;
 use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
 use super::super::plan::Tiling;
-use super::{Forward, PANEL, clear_borders, row_starts};
+use super::{Forward, PANEL, clear_borders, operand_start, row_starts};
 
 impl Forward<'_> {
     /// Runs a block on the group.
@@ -30,7 +30,7 @@ impl Forward<'_> {
         let pixels = block.input_size * block.input_size;
         let output_pixels = block.output_size * block.output_size;
         let input_plane = self.pictures * pixels * BLOCK;
-        let operand = self.kernels.operand_start(block.block.input) * input_plane;
+        let operand = operand_start(expand, block.block.input, input_plane);
         clear_borders(block, expanded);
         let starts = row_starts(block, 0, block.output_size);
         let starts = &starts[..(block.output_size - 1) * stride + 3];
@@ -43,8 +43,11 @@ impl Forward<'_> {
                 let chunk_plane = count * output_pixels * BLOCK;
                 for start in (0..planes * BLOCK).step_by(PANEL) {
                     let columns = PANEL.min(planes * BLOCK - start);
-                    let before = self.kernels.weights_before(channel + start, expand.depth);
+                    let before =
+                        self.kernels
+                            .weights_before(expand.in_parts, channel + start, expand.depth);
                     self.session.product(Product {
+                        in_parts: expand.in_parts,
                         input: &input[operand + first * pixels * BLOCK..],
                         input_plane,
                         depth: expand.depth,
@@ -57,7 +60,7 @@ impl Forward<'_> {
                         places: Some(places),
                         start: Start::Bias,
                         relu6: true,
-                        parts: false,
+                        out_parts: false,
                     });
                     let panel = start / BLOCK..(start + columns) / BLOCK;
                     let weights = (channel + start) / BLOCK * PLANE_WEIGHTS;
@@ -71,6 +74,7 @@ impl Forward<'_> {
                             output_plane: chunk_plane,
                             planes: panel.clone(),
                             output_planes: planes,
+                            in_parts: block.project[0].in_parts,
                             columns: block.output_size,
                             stride,
                         });
@@ -78,6 +82,7 @@ impl Forward<'_> {
                 }
                 let offset = first * output_pixels * BLOCK;
                 self.session.product(Product {
+                    in_parts: project.in_parts,
                     input: depthwise,
                     input_plane: chunk_plane,
                     depth: project.depth,
@@ -94,7 +99,7 @@ impl Forward<'_> {
                         _ => Start::Output,
                     },
                     relu6: false,
-                    parts: self.kernels.in_parts(),
+                    out_parts: block.out_parts,
                 });
             }
             channel += project.depth;

@@ -6,7 +6,7 @@ use super::super::kernels::packing::padded;
 use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Places, Product, Start};
 use super::super::plan::{BlockPlan, Plan, Tiling};
 use super::picture::Picture;
-use super::{Forward, PANEL, Target, clear_borders, row_starts};
+use super::{Forward, PANEL, Target, clear_borders, operand_start, row_starts};
 
 /// What fills the padded planes of a block.
 pub(super) enum Source<'a> {
@@ -77,6 +77,7 @@ impl Forward<'_> {
                     output_plane: pixels * BLOCK,
                     planes: panel,
                     output_planes: planes,
+                    in_parts: block.project[0].in_parts,
                     columns: block.output_size,
                     stride,
                 });
@@ -92,6 +93,7 @@ impl Forward<'_> {
             // A residual block never ends the strips, so both tensors have planes of one picture.
             let project = &block.project[0];
             self.session.product(Product {
+                in_parts: project.in_parts,
                 input: depthwise,
                 input_plane: pixels * BLOCK,
                 depth: project.depth,
@@ -104,7 +106,7 @@ impl Forward<'_> {
                 places: None,
                 start,
                 relu6: false,
-                parts: self.kernels.in_parts(),
+                out_parts: block.out_parts,
             });
         }
     }
@@ -123,10 +125,13 @@ impl Forward<'_> {
             unreachable!("only the first block has no expansion, and a picture before it")
         };
         let plane = block.input_size * block.input_size * BLOCK;
-        let operand = self.kernels.operand_start(block.block.input) * plane;
+        let operand = operand_start(expand, block.block.input, plane);
         let column = panel.start * BLOCK;
-        let before = self.kernels.weights_before(column, expand.depth);
+        let before = self
+            .kernels
+            .weights_before(expand.in_parts, column, expand.depth);
         self.session.product(Product {
+            in_parts: expand.in_parts,
             input: &tensor[operand + first_pixel * BLOCK..],
             input_plane: plane,
             depth: expand.depth,
@@ -139,7 +144,7 @@ impl Forward<'_> {
             places: Some(places),
             start: Start::Bias,
             relu6: true,
-            parts: false,
+            out_parts: false,
         });
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Depthwise<'a> {
     pub planes: Range<usize>,
     /// How many planes of sixteen channels the output has.
     pub output_planes: usize,
+    /// Whether the output is in bf16 parts; see [`super::tiles`].
+    pub in_parts: bool,
     /// Pixels an output row.
     pub columns: usize,
     /// 1 or 2.

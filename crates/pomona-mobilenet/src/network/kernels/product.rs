@@ -24,6 +24,8 @@ pub(crate) enum Start<'a> {
 /// output  [channel / 16][pixel][16]      planes `output_plane` floats apart
 /// ```
 pub(crate) struct Product<'a> {
+    /// Whether the input and weights are in bf16 parts; see [`super::tiles`].
+    pub in_parts: bool,
     /// Planes of the input, from the first pixel on.
     pub input: &'a [f32],
     /// Floats from one input plane to the next.
@@ -48,15 +50,15 @@ pub(crate) struct Product<'a> {
     pub start: Start<'a>,
     /// Whether the result is clamped to 0 and 6.
     pub relu6: bool,
-    /// Whether the output is stored in parts as well, in planes after those of f32; only for
-    /// kernels that read operands in parts.
-    pub parts: bool,
+    /// Whether the output is stored in parts as well, in planes after those of f32; only where
+    /// the input is in parts.
+    pub out_parts: bool,
 }
 
 impl Product<'_> {
     /// Checks that every access the kernel will make is inside its slice.
     pub(super) fn check(&self) {
-        assert!(!self.parts);
+        assert!(!self.in_parts && !self.out_parts);
         if self.pixels == 0 {
             return;
         }

@@ -9,7 +9,7 @@ use super::{SIDE, Sums, TILE};
 
 /// Checks that every access of [`pooled`] will be inside its slice.
 pub(in super::super) fn check(task: &Product<'_>, pictures: usize, parts: usize) {
-    assert!(pictures > 0 && task.pixels > 0 && task.output_plane >= task.columns);
+    assert!(parts > 0 && pictures > 0 && task.pixels > 0 && task.output_plane >= task.columns);
     check_operands(task, parts, task.pixels * pictures);
     assert!(task.output.len() >= (pictures - 1) * task.output_plane + task.columns);
 }

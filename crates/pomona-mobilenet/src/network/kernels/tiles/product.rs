@@ -14,9 +14,7 @@ use super::{SIDE, Sums, TILE};
 /// Blocks have thirty-two pixels: the input must be readable, though not meaningful, up to a multiple
 /// of thirty-two pixels.
 pub(in super::super) fn check(task: &Product<'_>, parts: usize) {
-    if task.pixels == 0 {
-        return;
-    }
+    assert!(task.pixels > 0 && parts > 0);
     check_operands(task, parts, task.pixels);
     let last = match task.places {
         None => (task.pixels - 1) * BLOCK,
@@ -29,8 +27,8 @@ pub(in super::super) fn check(task: &Product<'_>, parts: usize) {
     let reach = (planes - 1) * task.output_plane + last + BLOCK;
     assert!(reach <= task.output.len());
     // The kernel has these two uses only: expansions, and projections.
-    assert!(task.relu6 == task.places.is_some() && !(task.parts && task.relu6));
-    if task.parts {
+    assert!(task.relu6 == task.places.is_some() && !(task.out_parts && task.relu6));
+    if task.out_parts {
         let reach = Parts::reach(parts, task.output_plane, planes, task.pixels);
         assert!(planes * task.output_plane + reach <= task.output.len());
     }
@@ -146,7 +144,7 @@ unsafe fn finish<const PARTS: usize, const COLUMNS: usize>(
                 _mm512_storeu_ps(to.add(offset), value);
             }
         }
-        if task.parts {
+        if task.out_parts {
             let parts = output.add(planes * stride + pixel * BLOCK);
             for tile in 0..COLUMNS {
                 let parts = Parts::new(parts, stride, plane + tile, planes);
