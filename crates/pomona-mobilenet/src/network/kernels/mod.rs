@@ -80,14 +80,15 @@ impl Kernels {
 
     /// Whether a 1x1 convolution should read its operand in parts.
     ///
-    /// A tile multiplies 32 channels by 16 outputs whether they are there or not, and takes three
-    /// operands where it takes one of bf16, so that small convolutions are faster in f32.
+    /// A tile multiplies 32 channels by 16 outputs whether they are there or not, so that the
+    /// first small convolutions are no slower in f32. In a bf16 network they also keep what all
+    /// later layers see: rounding them as well takes the lowest cosine with the f32 features from
+    /// 0.9995 to 0.995.
+    ///
+    /// What this leaves in f32 never feeds what it does not: a convolution to 16 channels or fewer
+    /// comes before one from as many.
     pub fn in_parts(&self, depth: usize, columns: usize) -> bool {
-        match self.parts {
-            0 => false,
-            1 => true,
-            _ => depth >= 32 && columns > 16,
-        }
+        self.parts > 0 && depth >= 2 * BLOCK && columns > BLOCK
     }
 
     /// Planes, of 16 floats a pixel, of some channels in parts.
