@@ -45,6 +45,45 @@ fn check(model: &str, column: &str) {
     }
 }
 
+/// bf16 is an option, so it is held to the direction of the feature vectors alone.
+#[test]
+fn bf16_features_point_where_those_of_keras_do() {
+    let Some(data) = test_data() else { return };
+    for (model, column) in [
+        ("models/mobilenet_v2_1.0_224.safetensors", "features_1_0"),
+        ("models/mobilenet_v2_0.35_224.safetensors", "features_0_35"),
+    ] {
+        let weights = Weights::load(data.join(model)).unwrap();
+        let network = match MobileNetV2::with_precision(&weights, Precision::Bf16) {
+            Ok(network) => network,
+            Err(error) => {
+                assert!(error.to_string().contains("AMX-BF16"), "{error}");
+                println!("skipped: {error}");
+                return;
+            }
+        };
+        let (pictures, golden) = pictures(&data, column);
+        let mut features = vec![0.0; golden.len() * network.feature_len()];
+        network.features_into(&mut Scratch::new(&network), &pictures, &mut features);
+        let lowest = features
+            .chunks_exact(network.feature_len())
+            .zip(&golden)
+            .map(|(features, golden)| cosine(features, golden))
+            .fold(1.0, f64::min);
+        println!("{column}: lowest cosine {lowest}");
+        assert!(lowest > 0.999, "{column}: {lowest}");
+        assert!(lowest < 1.0 - 1e-7, "{column}: this is not bf16");
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
+        products.sum()
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
 /// The resized pictures one after the other, and the features that Keras has for each.
 fn pictures(data: &Path, column: &str) -> (Vec<u8>, Vec<Vec<f32>>) {
     let file = File::open(data.join("golden/keras_features.parquet")).unwrap();

@@ -4,7 +4,7 @@ use super::aligned::Aligned;
 use super::architecture::{Architecture, Block, output_size};
 use super::folding::FoldedConvolution;
 use super::kernels::packing::{pack_depthwise, pad, padded};
-use super::kernels::{BLOCK, Kernels};
+use super::kernels::{BLOCK, Kernels, Places};
 use super::names::Place;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
@@ -23,6 +23,8 @@ const CHUNK: usize = 192;
 /// A 1x1 convolution, or the first 3x3 one, with packed weights.
 #[derive(Debug)]
 pub(super) struct Dense {
+    /// Whether the input and weights are in bf16 parts.
+    pub in_parts: bool,
     /// Inputs an output: channels, times nine for the first convolution.
     pub depth: usize,
     /// Outputs, padded to whole blocks.
@@ -47,24 +49,30 @@ impl Dense {
     /// A 1x1 convolution.
     pub fn new(kernels: &Kernels, weights: &Weights, place: Place) -> Result<Self, WeightsError> {
         let folded = FoldedConvolution::new(weights, place)?;
-        Ok(Self::channels(kernels, &folded, 0..folded.taps))
+        let in_parts = kernels.in_parts(folded.taps, folded.bias.len());
+        Ok(Self::channels(kernels, &folded, in_parts, 0..folded.taps))
     }
 
     /// The part of a 1x1 convolution that reads some channels.
     fn channels(
         kernels: &Kernels,
         folded: &FoldedConvolution,
+        in_parts: bool,
         channels: std::ops::Range<usize>,
     ) -> Self {
         let columns = folded.bias.len();
-        let packed = kernels.pack_product(columns, channels.len(), |column, step| {
+        let packed = kernels.pack_product(in_parts, columns, channels.len(), |column, step| {
             folded.kernel[column * folded.taps + channels.start + step]
         });
-        Self::packed(channels.len(), &packed, &folded.bias)
+        Self {
+            in_parts,
+            ..Self::packed(channels.len(), &packed, &folded.bias)
+        }
     }
 
     fn packed(depth: usize, weights: &[f32], bias: &[f32]) -> Self {
         Self {
+            in_parts: false,
             depth,
             columns: padded(bias.len()),
             weights: Aligned::copy_of(weights),
@@ -87,7 +95,7 @@ pub(super) enum Tiling {
         /// Pictures at a time.
         pictures: usize,
         /// Where each of their pixels goes in their padded planes, in floats.
-        places: Vec<u32>,
+        places: Places,
     },
 }
 
@@ -108,6 +116,8 @@ pub(super) struct BlockPlan {
     pub depthwise: Aligned,
     /// The projection, one a chunk of expanded channels.
     pub project: Vec<Dense>,
+    /// Whether the output is stored in parts too, since the next convolution reads it so.
+    pub out_parts: bool,
     /// Rows of a padded plane that are in memory at a time.
     pub ring: usize,
     /// How the block goes through its rows.
@@ -130,9 +140,13 @@ impl BlockPlan {
             .transpose()?;
         let depthwise = FoldedConvolution::new(weights, Place::Depthwise(index))?;
         let project = FoldedConvolution::new(weights, Place::Project(index))?;
+        let next = architecture.blocks.get(index + 1);
+        let next = next.map_or(architecture.features, |next| next.expanded);
+        let out_parts = kernels.in_parts(block.output, next);
         let whole = expand.is_some() && input_size <= WHOLE;
         // Sums in tiles are kept over all channels, as they cannot start from stored ones.
-        let chunk = if whole && !kernels.in_parts() {
+        let project_parts = kernels.in_parts(block.expanded, block.output);
+        let chunk = if whole && !project_parts {
             CHUNK
         } else {
             block.expanded
@@ -141,7 +155,7 @@ impl BlockPlan {
             .step_by(chunk)
             .map(|first| {
                 let depths = first..(first + chunk).min(block.expanded);
-                Dense::channels(kernels, &project, depths)
+                Dense::channels(kernels, &project, project_parts, depths)
             })
             .collect();
         let (ring, tiling) = if whole {
@@ -151,14 +165,12 @@ impl BlockPlan {
             let pictures = (200 / pixels).clamp(1, GROUP);
             let width = input_size + 2;
             let plane = (input_size + 1) * width;
-            let places = (0..pixels * pictures)
-                .map(|pixel| (pixel / pixels, pixel % pixels))
-                .map(|(picture, pixel)| {
-                    let row = pixel / input_size;
-                    (picture * plane + row * width + pixel % input_size + 1) * BLOCK
-                })
-                .map(|place| place as u32)
-                .collect();
+            let mut places = Places::with_capacity(pixels * pictures);
+            places.set((0..pixels * pictures).map(|pixel| {
+                let (picture, pixel) = (pixel / pixels, pixel % pixels);
+                let row = pixel / input_size;
+                (picture * plane + row * width + pixel % input_size + 1) * BLOCK
+            }));
             (input_size, Tiling::Planes { pictures, places })
         } else {
             let rows = if input_size > 80 { 2 } else { 4 } / block.stride;
@@ -172,6 +184,7 @@ impl BlockPlan {
             expand,
             depthwise: Aligned::copy_of(&pack_depthwise(&depthwise.kernel, &depthwise.bias)),
             project,
+            out_parts,
             ring,
             tiling,
         })
@@ -218,12 +231,22 @@ impl BlockPlan {
             Tiling::Strips { rows } => rows * self.output_size,
             Tiling::Planes { pictures, .. } => pictures * self.output_size * self.output_size,
         };
-        kernels.operand_planes(self.project[0].depth) * pixels * BLOCK
+        let project = &self.project[0];
+        let planes = match project.in_parts {
+            true => kernels.part_planes(project.depth),
+            false => padded(project.depth) / BLOCK,
+        };
+        planes * pixels * BLOCK
     }
 
-    /// Floats a picture that leave the block.
+    /// Floats a picture that leave the block: planes of f32, then those in parts.
     pub fn output_len(&self, kernels: &Kernels) -> usize {
-        self.output_size * self.output_size * kernels.tensor_planes(self.block.output) * BLOCK
+        let parts = match self.out_parts {
+            true => kernels.part_planes(self.block.output),
+            false => 0,
+        };
+        let planes = padded(self.block.output) / BLOCK + parts;
+        self.output_size * self.output_size * planes * BLOCK
     }
 }
 

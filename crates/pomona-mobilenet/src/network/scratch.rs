@@ -2,7 +2,7 @@
 
 use super::aligned::Aligned;
 use super::kernels::packing::padded;
-use super::kernels::{BLOCK, Kernels};
+use super::kernels::{BLOCK, Kernels, Places};
 use super::mobilenet::MobileNetV2;
 use super::plan::{GROUP, Plan};
 
@@ -22,7 +22,7 @@ pub struct Scratch {
     /// Outputs of the blocks that take a group, alternating.
     pub(super) group: [Aligned; 2],
     /// Where each pixel of a strip goes.
-    pub(super) places: Vec<u32>,
+    pub(super) places: Places,
     /// Averages, padded to whole blocks of channels.
     pub(super) pooled: Aligned,
 }
@@ -30,8 +30,8 @@ pub struct Scratch {
 /// Rows of the picture in memory: three for one output row and one to spare, a power of two.
 pub(super) const PICTURE_ROWS: usize = 4;
 
-/// Floats beyond the last pixel of an operand: tiles read sixteen pixels, if only to ignore some.
-const SLACK: usize = 16 * BLOCK;
+/// Floats beyond the last pixel of an operand: tiles read thirty-two pixels, if only to ignore some.
+const SLACK: usize = 32 * BLOCK;
 
 impl Scratch {
     /// Buffers for a network.
@@ -60,7 +60,10 @@ impl Scratch {
             depthwise: Aligned::zeros(depthwise + SLACK),
             single: [0, 1].map(|parity| alternating(0..single - 1, parity, 1)),
             group: [0, 1].map(|parity| alternating(single - 1..plan.blocks.len(), parity, GROUP)),
-            places: vec![0; largest(&|b| plan.blocks[b].strip_pixels(), 0..plan.single)],
+            places: Places::with_capacity(largest(
+                &|b| plan.blocks[b].strip_pixels(),
+                0..plan.single,
+            )),
             pooled: Aligned::zeros(GROUP * padded(plan.last.columns)),
         }
     }

@@ -10,8 +10,9 @@ mod picture;
 mod planes;
 mod strips;
 
+use super::kernels::packing::padded;
 use super::kernels::{BLOCK, Kernels, Product, Session, Start};
-use super::plan::{BlockPlan, GROUP, Plan};
+use super::plan::{BlockPlan, Dense, GROUP, Plan};
 use super::scratch::Scratch;
 use strips::Source;
 
@@ -25,6 +26,10 @@ pub(super) struct Forward<'a> {
     session: Session<'a>,
     pictures: usize,
 }
+
+/// Channels that are expanded together: the depthwise convolution follows while they are in the
+/// first-level cache.
+const PANEL: usize = 2 * BLOCK;
 
 /// Where a block's output goes: a plane may hold the pixels of other pictures too.
 struct Target<'a> {
@@ -129,9 +134,10 @@ impl<'a> Forward<'a> {
         let pixels = last.output_size * last.output_size;
         let plane = self.pictures * pixels * BLOCK;
         let dense = &self.plan.last;
-        let operand = self.kernels.operand_start(last.block.output) * plane;
+        let operand = operand_start(dense, last.block.output, plane);
         self.session.pooled(
             Product {
+                in_parts: dense.in_parts,
                 input: &input[operand..],
                 input_plane: plane,
                 depth: dense.depth,
@@ -144,7 +150,7 @@ impl<'a> Forward<'a> {
                 places: None,
                 start: Start::Bias,
                 relu6: true,
-                parts: false,
+                out_parts: false,
             },
             self.pictures,
         );
@@ -155,6 +161,15 @@ impl<'a> Forward<'a> {
         {
             feature.copy_from_slice(&pooled[..length]);
         }
+    }
+}
+
+/// Floats of a tensor of some channels before the operand of a convolution: in parts, it lies
+/// after the planes of f32.
+fn operand_start(dense: &Dense, channels: usize, plane: usize) -> usize {
+    match dense.in_parts {
+        true => padded(channels) / BLOCK * plane,
+        false => 0,
     }
 }
 

@@ -3,10 +3,7 @@
 use super::super::kernels::packing::padded;
 use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
 use super::super::plan::Tiling;
-use super::{Forward, clear_borders, row_starts};
-
-/// Expanded channels that are in memory at a time.
-const PANEL: usize = 2 * BLOCK;
+use super::{Forward, PANEL, clear_borders, operand_start, row_starts};
 
 impl Forward<'_> {
     /// Runs a block on the group.
@@ -33,7 +30,7 @@ impl Forward<'_> {
         let pixels = block.input_size * block.input_size;
         let output_pixels = block.output_size * block.output_size;
         let input_plane = self.pictures * pixels * BLOCK;
-        let operand = self.kernels.operand_start(block.block.input) * input_plane;
+        let operand = operand_start(expand, block.block.input, input_plane);
         clear_borders(block, expanded);
         let starts = row_starts(block, 0, block.output_size);
         let starts = &starts[..(block.output_size - 1) * stride + 3];
@@ -46,8 +43,11 @@ impl Forward<'_> {
                 let chunk_plane = count * output_pixels * BLOCK;
                 for start in (0..planes * BLOCK).step_by(PANEL) {
                     let columns = PANEL.min(planes * BLOCK - start);
-                    let before = self.kernels.weights_before(channel + start, expand.depth);
+                    let before =
+                        self.kernels
+                            .weights_before(expand.in_parts, channel + start, expand.depth);
                     self.session.product(Product {
+                        in_parts: expand.in_parts,
                         input: &input[operand + first * pixels * BLOCK..],
                         input_plane,
                         depth: expand.depth,
@@ -60,22 +60,21 @@ impl Forward<'_> {
                         places: Some(places),
                         start: Start::Bias,
                         relu6: true,
-                        parts: false,
+                        out_parts: false,
                     });
-                    for (plane, picture) in (0..columns / BLOCK)
-                        .flat_map(|plane| (0..count).map(move |picture| (plane, picture)))
-                    {
-                        let padded_plane = (plane * together + picture) * block.plane();
-                        let in_chunk = start / BLOCK + plane;
-                        let weights = (channel / BLOCK + in_chunk) * PLANE_WEIGHTS;
+                    let panel = start / BLOCK..(start + columns) / BLOCK;
+                    let weights = (channel + start) / BLOCK * PLANE_WEIGHTS;
+                    for picture in 0..count {
                         self.session.depthwise(Depthwise {
-                            input: &expanded[padded_plane..][..block.plane()],
+                            input: &expanded[picture * block.plane()..],
+                            input_plane: together * block.plane(),
                             rows: starts,
                             weights: &block.depthwise[weights..],
                             output: &mut depthwise[picture * output_pixels * BLOCK..],
                             output_plane: chunk_plane,
-                            plane: in_chunk,
-                            planes,
+                            planes: panel.clone(),
+                            output_planes: planes,
+                            in_parts: block.project[0].in_parts,
                             columns: block.output_size,
                             stride,
                         });
@@ -83,6 +82,7 @@ impl Forward<'_> {
                 }
                 let offset = first * output_pixels * BLOCK;
                 self.session.product(Product {
+                    in_parts: project.in_parts,
                     input: depthwise,
                     input_plane: chunk_plane,
                     depth: project.depth,
@@ -99,7 +99,7 @@ impl Forward<'_> {
                         _ => Start::Output,
                     },
                     relu6: false,
-                    parts: self.kernels.in_parts(),
+                    out_parts: block.out_parts,
                 });
             }
             channel += project.depth;

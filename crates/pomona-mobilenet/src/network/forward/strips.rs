@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::super::kernels::packing::padded;
-use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
+use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Places, Product, Start};
 use super::super::plan::{BlockPlan, Plan, Tiling};
 use super::picture::Picture;
-use super::{Forward, Target, clear_borders, row_starts};
+use super::{Forward, PANEL, Target, clear_borders, operand_start, row_starts};
 
 /// What fills the padded planes of a block.
 pub(super) enum Source<'a> {
@@ -17,7 +17,7 @@ pub(super) enum Source<'a> {
         /// That output.
         tensor: &'a [f32],
         /// Room for the places of a strip's pixels.
-        places: &'a mut [u32],
+        places: &'a mut Places,
     },
 }
 
@@ -48,27 +48,36 @@ impl Forward<'_> {
         for first in (0..block.output_size).step_by(strip) {
             let count = strip.min(block.output_size - first);
             let needed = ((first + count - 1) * stride + 3 - block.before).min(block.input_size);
-            match &mut source {
+            let expand = match &mut source {
                 Source::Picture(picture) => {
                     picture.fill(&self.session, block, expanded, done..needed);
+                    None
                 }
                 Source::Tensor { tensor, places } => {
-                    self.expand(block, tensor, places, expanded, done..needed);
+                    Some((*tensor, strip_places(block, places, done..needed)))
                 }
-            }
+            };
+            let first_pixel = done * block.input_size;
             done = needed;
 
             let starts = row_starts(block, first, count);
             let pixels = count * block.output_size;
-            for plane in 0..planes {
+            for start in (0..planes).step_by(PANEL / BLOCK) {
+                let panel = start..planes.min(start + PANEL / BLOCK);
+                let expanded = &mut expanded[start * block.plane()..];
+                if let Some((tensor, places)) = expand {
+                    self.expand(block, tensor, first_pixel, places, panel.clone(), expanded);
+                }
                 self.session.depthwise(Depthwise {
-                    input: &expanded[plane * block.plane()..(plane + 1) * block.plane()],
+                    input: expanded,
+                    input_plane: block.plane(),
                     rows: &starts[..(count - 1) * stride + 3],
-                    weights: &block.depthwise[plane * PLANE_WEIGHTS..],
+                    weights: &block.depthwise[start * PLANE_WEIGHTS..],
                     output: depthwise,
                     output_plane: pixels * BLOCK,
-                    plane,
-                    planes,
+                    planes: panel,
+                    output_planes: planes,
+                    in_parts: block.project[0].in_parts,
                     columns: block.output_size,
                     stride,
                 });
@@ -84,6 +93,7 @@ impl Forward<'_> {
             // A residual block never ends the strips, so both tensors have planes of one picture.
             let project = &block.project[0];
             self.session.product(Product {
+                in_parts: project.in_parts,
                 input: depthwise,
                 input_plane: pixels * BLOCK,
                 depth: project.depth,
@@ -96,47 +106,54 @@ impl Forward<'_> {
                 places: None,
                 start,
                 relu6: false,
-                parts: self.kernels.in_parts(),
+                out_parts: block.out_parts,
             });
         }
     }
 
-    /// Expands some rows into the ring of padded rows.
+    /// Expands pixels into a panel of the ring of padded rows.
     fn expand(
         &self,
         block: &BlockPlan,
         tensor: &[f32],
-        places: &mut [u32],
+        first_pixel: usize,
+        places: &Places,
+        panel: Range<usize>,
         expanded: &mut [f32],
-        rows: Range<usize>,
     ) {
         let Some(expand) = &block.expand else {
             unreachable!("only the first block has no expansion, and a picture before it")
         };
-        let size = block.input_size;
-        let places = &mut places[..rows.len() * size];
-        for (row, places) in rows.clone().zip(places.chunks_exact_mut(size)) {
-            let start = (row % block.ring) * block.row() + BLOCK;
-            for (column, place) in places.iter_mut().enumerate() {
-                *place = (start + column * BLOCK) as u32;
-            }
-        }
-        let plane = size * size * BLOCK;
-        let operand = self.kernels.operand_start(block.block.input) * plane;
+        let plane = block.input_size * block.input_size * BLOCK;
+        let operand = operand_start(expand, block.block.input, plane);
+        let column = panel.start * BLOCK;
+        let before = self
+            .kernels
+            .weights_before(expand.in_parts, column, expand.depth);
         self.session.product(Product {
-            input: &tensor[operand + rows.start * size * BLOCK..],
+            in_parts: expand.in_parts,
+            input: &tensor[operand + first_pixel * BLOCK..],
             input_plane: plane,
             depth: expand.depth,
             pixels: places.len(),
-            weights: &expand.weights,
-            bias: &expand.bias,
-            columns: expand.columns,
+            weights: &expand.weights[before..],
+            bias: &expand.bias[column..],
+            columns: panel.len() * BLOCK,
             output: expanded,
             output_plane: block.plane(),
             places: Some(places),
             start: Start::Bias,
             relu6: true,
-            parts: false,
+            out_parts: false,
         });
     }
+}
+
+/// Where the pixels of some rows go in the ring of padded rows.
+fn strip_places<'a>(block: &BlockPlan, places: &'a mut Places, rows: Range<usize>) -> &'a Places {
+    places.set(rows.flat_map(|row| {
+        let start = (row % block.ring) * block.row() + BLOCK;
+        (0..block.input_size).map(move |column| start + column * BLOCK)
+    }));
+    places
 }

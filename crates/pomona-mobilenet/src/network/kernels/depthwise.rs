@@ -1,5 +1,7 @@
 //! Depthwise 3x3 convolution of one plane of sixteen channels, with its ReLU6.
 
+use std::ops::Range;
+
 use super::BLOCK;
 use super::tile::unroll;
 #[cfg(target_arch = "x86_64")]
@@ -9,23 +11,30 @@ use super::vector::Vector;
 /// Floats that describe one plane's kernel: nine taps and the bias of sixteen channels.
 pub(crate) const PLANE_WEIGHTS: usize = 10 * BLOCK;
 
-/// A depthwise convolution of one plane.
+/// A depthwise convolution of some neighbouring planes.
+///
+/// Rows are the outer loop: where two planes of sixteen channels share cache lines of the output,
+/// the line is still in the first-level cache when the second of them is written.
 pub(crate) struct Depthwise<'a> {
-    /// The plane: rows of pixels of 16 channels, zeros to the left and right included.
+    /// The planes: rows of pixels of 16 channels, zeros to the left and right included.
     pub input: &'a [f32],
-    /// Where in the plane each needed input row starts, in floats, at the first pixel that the
+    /// Floats from one input plane to the next.
+    pub input_plane: usize,
+    /// Where in a plane each needed input row starts, in floats, at the first pixel that the
     /// first output reads; `stride * (rows - 1) + 3` of them.
     pub rows: &'a [u32],
-    /// Nine taps then the bias, 16 floats each.
+    /// Of each plane, nine taps then the bias, 16 floats each.
     pub weights: &'a [f32],
     /// Planes of rows of `columns` pixels, without padding: of 16 channels, or of 32 in parts.
     pub output: &'a mut [f32],
     /// Floats from one output plane to the next.
     pub output_plane: usize,
-    /// Which plane of sixteen channels this is.
-    pub plane: usize,
-    /// How many planes of sixteen channels there are.
-    pub planes: usize,
+    /// Which of the output's planes of sixteen channels these are.
+    pub planes: Range<usize>,
+    /// How many planes of sixteen channels the output has.
+    pub output_planes: usize,
+    /// Whether the output is in bf16 parts; see [`super::tiles`].
+    pub in_parts: bool,
     /// Pixels an output row.
     pub columns: usize,
     /// 1 or 2.
@@ -43,13 +52,14 @@ impl Depthwise<'_> {
         assert!(self.rows.len() >= 3 && self.columns > 0 && matches!(self.stride, 1 | 2));
         let width = ((self.columns - 1) * self.stride + 3) * BLOCK;
         let furthest = self.rows.iter().copied().max().unwrap_or(0) as usize;
-        assert!(furthest + width <= self.input.len());
-        assert!(self.weights.len() >= PLANE_WEIGHTS);
-        assert!(self.plane < self.planes);
+        let planes = self.planes.len();
+        assert!(planes > 0 && self.planes.end <= self.output_planes);
+        assert!((planes - 1) * self.input_plane + furthest + width <= self.input.len());
+        assert!(self.weights.len() >= planes * PLANE_WEIGHTS);
         let reach = match parts {
-            0 => self.plane * self.output_plane + self.pixels() * BLOCK,
+            0 => (self.planes.end - 1) * self.output_plane + self.pixels() * BLOCK,
             #[cfg(target_arch = "x86_64")]
-            _ => Parts::reach(parts, self.output_plane, self.planes, self.pixels()),
+            _ => Parts::reach(parts, self.output_plane, self.output_planes, self.pixels()),
             #[cfg(not(target_arch = "x86_64"))]
             _ => unreachable!("parts are for the tile unit of x86-64"),
         };
@@ -78,73 +88,79 @@ impl<V: Vector> Sink<V> for Floats {
     }
 }
 
-/// Convolves a plane into f32, `WIDTH` outputs at a time.
+/// Convolves planes into f32, `WIDTH` outputs at a time.
 ///
 /// # Safety
 /// The processor has `V`'s instruction set and [`Depthwise::check`] has passed.
 #[inline(always)]
 pub(super) unsafe fn depthwise<V: Vector, const WIDTH: usize>(task: &mut Depthwise<'_>) {
-    // SAFETY: `check` has compared the plane with the output.
+    let (output, stride) = (task.output.as_mut_ptr(), task.output_plane);
+    // SAFETY: `check` has compared the planes with the output.
     unsafe {
-        let output = task.output.as_mut_ptr().add(task.plane * task.output_plane);
-        depthwise_into::<V, Floats, WIDTH>(task, Floats(output));
+        depthwise_into::<V, Floats, WIDTH>(task, |plane| Floats(output.add(plane * stride)));
     }
 }
 
-/// Convolves a plane into a sink.
+/// Convolves planes into the sinks that `sink` gives for them.
 ///
 /// # Safety
 /// As [`depthwise`].
 #[inline(always)]
 pub(super) unsafe fn depthwise_into<V: Vector, S: Sink<V>, const WIDTH: usize>(
     task: &Depthwise<'_>,
-    sink: S,
+    sink: impl Fn(usize) -> S,
 ) {
-    // SAFETY: passed on; a block is a whole number of vectors.
-    unsafe {
-        let mut lane = 0;
-        while lane < BLOCK {
-            if task.stride == 1 {
-                convolve::<V, S, WIDTH, 1>(task, sink, lane);
-            } else {
-                convolve::<V, S, WIDTH, 2>(task, sink, lane);
+    for (row, first) in (0..task.rows.len() - 2).step_by(task.stride).enumerate() {
+        for (index, plane) in task.planes.clone().enumerate() {
+            let sink = sink(plane);
+            for lane in (0..BLOCK).step_by(V::LANES) {
+                // SAFETY: passed on; a block is a whole number of vectors.
+                unsafe {
+                    if task.stride == 1 {
+                        convolve::<V, S, WIDTH, 1>(task, sink, index, row, first, lane);
+                    } else {
+                        convolve::<V, S, WIDTH, 2>(task, sink, index, row, first, lane);
+                    }
+                }
             }
-            lane += V::LANES;
         }
     }
 }
 
+/// Convolves output row `row`, the first of whose input rows is `first`, of one vector of a plane.
 #[inline(always)]
 unsafe fn convolve<V: Vector, S: Sink<V>, const WIDTH: usize, const STRIDE: usize>(
     task: &Depthwise<'_>,
     sink: S,
+    plane: usize,
+    row: usize,
+    first: usize,
     lane: usize,
 ) {
     // SAFETY: `check` has compared the furthest row and pixel with the slices.
     unsafe {
-        let input = task.input.as_ptr().add(lane);
+        let input = task.input.as_ptr().add(plane * task.input_plane + lane);
+        let from = task.weights.as_ptr().add(plane * PLANE_WEIGHTS + lane);
         let mut weights = [V::splat(0.0); 10];
-        for (tap, weight) in weights.iter_mut().enumerate() {
-            *weight = V::load(task.weights.as_ptr().add(tap * BLOCK + lane));
+        unroll!(tap < 10 => {
+            weights[tap] = V::load(from.add(tap * BLOCK));
+        });
+        let mut rows = [
+            input.add(*task.rows.get_unchecked(first) as usize),
+            input.add(*task.rows.get_unchecked(first + 1) as usize),
+            input.add(*task.rows.get_unchecked(first + 2) as usize),
+        ];
+        let mut pixel = row * task.columns;
+        let end = pixel + task.columns;
+        while pixel + WIDTH <= end {
+            let sums = pixels::<V, WIDTH, STRIDE>(&mut rows, &weights);
+            unroll!(index < WIDTH => sink.store(pixel + index, lane, sums[index]));
+            pixel += WIDTH;
         }
-        let mut pixel = 0;
-        for first in (0..task.rows.len() - 2).step_by(STRIDE) {
-            let mut rows = [
-                input.add(*task.rows.get_unchecked(first) as usize),
-                input.add(*task.rows.get_unchecked(first + 1) as usize),
-                input.add(*task.rows.get_unchecked(first + 2) as usize),
-            ];
-            let end = pixel + task.columns;
-            while pixel + WIDTH <= end {
-                let sums = pixels::<V, WIDTH, STRIDE>(&mut rows, &weights);
-                unroll!(index < WIDTH => sink.store(pixel + index, lane, sums[index]));
-                pixel += WIDTH;
-            }
-            while pixel < end {
-                let [sum] = pixels::<V, 1, STRIDE>(&mut rows, &weights);
-                sink.store(pixel, lane, sum);
-                pixel += 1;
-            }
+        while pixel < end {
+            let [sum] = pixels::<V, 1, STRIDE>(&mut rows, &weights);
+            sink.store(pixel, lane, sum);
+            pixel += 1;
         }
     }
 }

@@ -8,8 +8,8 @@ pub enum Precision {
     /// Values of f32 precision, whatever the instructions.
     #[default]
     F32,
-    /// Values rounded to bf16, summed in f32; depthwise convolutions and residual sums stay f32.
-    /// Needs [`Isa::Amx`].
+    /// Values rounded to bf16, summed in f32; depthwise convolutions, residual sums and the first
+    /// small convolutions stay f32. Needs [`Isa::Amx`].
     Bf16,
 }
 

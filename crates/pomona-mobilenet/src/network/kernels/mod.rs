@@ -9,6 +9,7 @@ pub(super) mod packing;
 
 mod depthwise;
 mod isa;
+mod places;
 mod pooled;
 mod product;
 mod stem;
@@ -20,6 +21,7 @@ mod vector;
 pub use isa::{Isa, Precision};
 
 pub(super) use depthwise::{Depthwise, PLANE_WEIGHTS};
+pub(super) use places::Places;
 pub(super) use product::{Product, Start};
 pub(super) use stem::Stem;
 
@@ -39,11 +41,16 @@ pub(super) struct Kernels {
     panel: usize,
     /// bf16 parts that dense operands are stored in; none if they are f32.
     parts: usize,
+    /// Operands in f32.
     product: unsafe fn(&mut Product<'_>),
     pooled: unsafe fn(&mut Product<'_>, usize),
     depthwise: unsafe fn(&mut Depthwise<'_>),
     stem: unsafe fn(&mut Stem<'_>),
     normalize: unsafe fn(&[u8], &mut [f32]),
+    /// Operands in parts; those of f32 where there are none.
+    tile_product: unsafe fn(&mut Product<'_>),
+    tile_pooled: unsafe fn(&mut Product<'_>, usize),
+    tile_depthwise: unsafe fn(&mut Depthwise<'_>),
 }
 
 impl Kernels {
@@ -71,48 +78,39 @@ impl Kernels {
         self.isa
     }
 
-    /// Whether dense operands are stored in parts.
-    pub fn in_parts(&self) -> bool {
-        self.parts > 0
+    /// Whether a 1x1 convolution should read its operand in parts.
+    ///
+    /// A tile multiplies 32 channels by 16 outputs whether they are there or not, so that the
+    /// first small convolutions are no slower in f32. In a bf16 network they also keep what all
+    /// later layers see: rounding them as well takes the lowest cosine with the f32 features from
+    /// 0.9995 to 0.995.
+    ///
+    /// What this leaves in f32 never feeds what it does not: a convolution to 16 channels or fewer
+    /// comes before one from as many.
+    pub fn in_parts(&self, depth: usize, columns: usize) -> bool {
+        self.parts > 0 && depth >= 2 * BLOCK && columns > BLOCK
     }
 
-    /// Planes, of 16 floats a pixel, of a dense operand of some channels.
-    pub fn operand_planes(&self, channels: usize) -> usize {
-        match self.parts {
-            0 => channels.div_ceil(BLOCK),
-            parts => parts * channels.div_ceil(PARTS_BLOCK),
-        }
-    }
-
-    /// Planes of a block's output: f32 first, for residuals, then the operand where it is in
-    /// parts.
-    pub fn tensor_planes(&self, channels: usize) -> usize {
-        self.operand_start(channels) + self.operand_planes(channels)
-    }
-
-    /// Planes of a block's output before those of the operand.
-    pub fn operand_start(&self, channels: usize) -> usize {
-        if self.in_parts() {
-            channels.div_ceil(BLOCK)
-        } else {
-            0
-        }
+    /// Planes, of 16 floats a pixel, of some channels in parts.
+    pub fn part_planes(&self, channels: usize) -> usize {
+        self.parts * channels.div_ceil(PARTS_BLOCK)
     }
 
     /// Packs `columns` outputs of `depth` weights each for [`Session::product`].
     pub fn pack_product(
         &self,
+        in_parts: bool,
         columns: usize,
         depth: usize,
         weight: impl Fn(usize, usize) -> f32,
     ) -> Vec<f32> {
-        match self.parts {
-            0 => packing::pack(columns, depth, self.panel, weight),
-            #[cfg(target_arch = "x86_64")]
-            parts => tiles::parts::pack(parts, columns, depth, weight),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("parts are for the tile unit of x86-64"),
+        if !in_parts {
+            return packing::pack(columns, depth, self.panel, weight);
         }
+        #[cfg(target_arch = "x86_64")]
+        return tiles::parts::pack(self.parts, columns, depth, weight);
+        #[cfg(not(target_arch = "x86_64"))]
+        unreachable!("parts are for the tile unit of x86-64");
     }
 
     /// Packs the outputs of the first convolution for [`Session::stem`].
@@ -121,17 +119,18 @@ impl Kernels {
     }
 
     /// Floats of packed weights before those of a column, a multiple of 32.
-    pub fn weights_before(&self, column: usize, depth: usize) -> usize {
-        match self.parts {
-            0 => column * depth,
-            parts => column * parts * depth.next_multiple_of(PARTS_BLOCK) / 2,
+    pub fn weights_before(&self, in_parts: bool, column: usize, depth: usize) -> usize {
+        if in_parts {
+            column * self.parts * depth.next_multiple_of(PARTS_BLOCK) / 2
+        } else {
+            column * depth
         }
     }
 
     /// Prepares the calling thread for the kernels.
     pub fn session(&self) -> Session<'_> {
         #[cfg(target_arch = "x86_64")]
-        if self.in_parts() {
+        if self.parts > 0 {
             // SAFETY: kernels in parts are made only where the tile unit is available.
             unsafe { tiles::unit::configure() }
         }
@@ -148,35 +147,43 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     /// A 1x1 convolution.
     pub fn product(&self, mut task: Product<'_>) {
-        match self.kernels.parts {
-            0 => task.check(),
+        if task.in_parts {
             #[cfg(target_arch = "x86_64")]
-            parts => tiles::check(&task, parts),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("parts are for the tile unit of x86-64"),
+            tiles::check(&task, self.kernels.parts);
+            // SAFETY: the processor has the instruction set, and the ranges are checked.
+            unsafe { (self.kernels.tile_product)(&mut task) }
+        } else {
+            task.check();
+            // SAFETY: the processor has the instruction set, and the ranges are checked.
+            unsafe { (self.kernels.product)(&mut task) }
         }
-        // SAFETY: the processor has the instruction set, and the ranges are checked.
-        unsafe { (self.kernels.product)(&mut task) }
     }
 
     /// The last 1x1 convolution of several pictures, averaged over pixels; see [`pooled`].
     pub fn pooled(&self, mut task: Product<'_>, pictures: usize) {
-        match self.kernels.parts {
-            0 => pooled::check(&task, pictures),
+        if task.in_parts {
             #[cfg(target_arch = "x86_64")]
-            parts => tiles::check_pooled(&task, pictures, parts),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("parts are for the tile unit of x86-64"),
+            tiles::check_pooled(&task, pictures, self.kernels.parts);
+            // SAFETY: the processor has the instruction set, and the ranges are checked.
+            unsafe { (self.kernels.tile_pooled)(&mut task, pictures) }
+        } else {
+            pooled::check(&task, pictures);
+            // SAFETY: the processor has the instruction set, and the ranges are checked.
+            unsafe { (self.kernels.pooled)(&mut task, pictures) }
         }
-        // SAFETY: the processor has the instruction set, and the ranges are checked.
-        unsafe { (self.kernels.pooled)(&mut task, pictures) }
     }
 
-    /// A depthwise convolution of one plane.
+    /// A depthwise convolution of some planes.
     pub fn depthwise(&self, mut task: Depthwise<'_>) {
-        task.check(self.kernels.parts);
-        // SAFETY: the processor has the instruction set, and the ranges are checked.
-        unsafe { (self.kernels.depthwise)(&mut task) }
+        if task.in_parts {
+            task.check(self.kernels.parts);
+            // SAFETY: the processor has the instruction set, and the ranges are checked.
+            unsafe { (self.kernels.tile_depthwise)(&mut task) }
+        } else {
+            task.check(0);
+            // SAFETY: the processor has the instruction set, and the ranges are checked.
+            unsafe { (self.kernels.depthwise)(&mut task) }
+        }
     }
 
     /// A row of the first convolution.
@@ -196,7 +203,7 @@ impl Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         #[cfg(target_arch = "x86_64")]
-        if self.kernels.in_parts() {
+        if self.kernels.parts > 0 {
             // SAFETY: the session has configured the tile unit.
             unsafe { tiles::unit::release() }
         }
@@ -221,6 +228,9 @@ macro_rules! kernels {
                 depthwise,
                 stem,
                 normalize,
+                tile_product: product,
+                tile_pooled: pooled,
+                tile_depthwise: depthwise,
             };
 
             $(#[target_feature(enable = $feature)])?
@@ -279,9 +289,9 @@ macro_rules! tile_kernels {
             pub(super) const KERNELS: Kernels = Kernels {
                 isa: Isa::Amx,
                 parts: $parts,
-                product,
-                pooled,
-                depthwise,
+                tile_product: product,
+                tile_pooled: pooled,
+                tile_depthwise: depthwise,
                 ..avx512::KERNELS
             };
 
@@ -301,9 +311,11 @@ macro_rules! tile_kernels {
             unsafe fn depthwise(task: &mut Depthwise<'_>) {
                 // SAFETY: passed on to the caller, who has checked the reach of the parts.
                 unsafe {
-                    let (stride, plane) = (task.output_plane, task.plane);
-                    let parts = Parts::new(task.output.as_mut_ptr(), stride, plane, task.planes);
-                    depthwise_into::<Avx512, InParts, 7>(task, InParts(parts));
+                    let (to, stride) = (task.output.as_mut_ptr(), task.output_plane);
+                    let planes = task.output_planes;
+                    depthwise_into::<Avx512, InParts, 7>(task, |plane| {
+                        InParts(Parts::new(to, stride, plane, planes))
+                    });
                 }
             }
 

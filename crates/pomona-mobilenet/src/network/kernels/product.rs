@@ -1,6 +1,7 @@
 //! 1x1 convolution: the matrix product of pixels and packed weights, with all that follows it.
 
 use super::BLOCK;
+use super::places::Places;
 use super::tile::{Tile, accumulate, unroll};
 use super::vector::Vector;
 
@@ -23,6 +24,8 @@ pub(crate) enum Start<'a> {
 /// output  [channel / 16][pixel][16]      planes `output_plane` floats apart
 /// ```
 pub(crate) struct Product<'a> {
+    /// Whether the input and weights are in bf16 parts; see [`super::tiles`].
+    pub in_parts: bool,
     /// Planes of the input, from the first pixel on.
     pub input: &'a [f32],
     /// Floats from one input plane to the next.
@@ -42,20 +45,20 @@ pub(crate) struct Product<'a> {
     /// Floats from one output plane to the next.
     pub output_plane: usize,
     /// Where in a plane each pixel goes, in floats; in order and dense if absent.
-    pub places: Option<&'a [u32]>,
+    pub places: Option<&'a Places>,
     /// What the sums start from.
     pub start: Start<'a>,
     /// Whether the result is clamped to 0 and 6.
     pub relu6: bool,
-    /// Whether the output is stored in parts as well, in planes after those of f32; only for
-    /// kernels that read operands in parts.
-    pub parts: bool,
+    /// Whether the output is stored in parts as well, in planes after those of f32; only where
+    /// the input is in parts.
+    pub out_parts: bool,
 }
 
 impl Product<'_> {
     /// Checks that every access the kernel will make is inside its slice.
     pub(super) fn check(&self) {
-        assert!(!self.parts);
+        assert!(!self.in_parts && !self.out_parts);
         if self.pixels == 0 {
             return;
         }
@@ -69,8 +72,8 @@ impl Product<'_> {
         let furthest = match self.places {
             None => (self.pixels - 1) * BLOCK,
             Some(places) => {
-                let places = &places[..self.pixels];
-                places.iter().copied().max().unwrap_or(0) as usize
+                assert!(self.pixels <= places.len());
+                places.furthest()
             }
         };
         let reach = (self.columns / BLOCK - 1) * self.output_plane + furthest + BLOCK;
@@ -147,7 +150,7 @@ unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
 ) {
     // SAFETY: `check` has compared the furthest place and weight with the slices.
     unsafe {
-        let places = task.places.map(|places| places.as_ptr().add(pixel));
+        let places = task.places.map(|places| places.list().as_ptr().add(pixel));
         // Where a row lies in each plane.
         let place = |row: usize| match places {
             Some(places) => *places.add(row) as usize,

@@ -26,6 +26,8 @@ mod pooled;
 mod product;
 pub(super) mod unit;
 
+use std::arch::x86_64::{__m512, _mm512_load_ps};
+
 pub(super) use pooled::{check as check_pooled, pooled};
 pub(super) use product::{check, product};
 
@@ -39,3 +41,16 @@ pub(super) const TILE: usize = SIDE * SIDE;
 /// Sums of two tiles of pixels by two tiles of outputs, and where they are written.
 #[repr(C, align(64))]
 struct Sums([[f32; TILE]; 4]);
+
+impl Sums {
+    /// Sixteen columns, those of `tile` 0 or 1, of one of 32 pixels.
+    ///
+    /// # Safety
+    /// The processor has AVX-512F, `row` is below 32 and `tile` below 2.
+    #[inline(always)]
+    unsafe fn row(&self, row: usize, tile: usize) -> __m512 {
+        let place = (row / SIDE * 2 + tile) * TILE + row % SIDE * SIDE;
+        // SAFETY: the place is inside the four tiles.
+        unsafe { _mm512_load_ps(self.0.as_ptr().cast::<f32>().add(place)) }
+    }
+}

@@ -1,4 +1,4 @@
-//! The innermost loop: two tiles of pixels by two of outputs, over all channels and parts.
+//! The innermost loop: up to two tiles of pixels by two of outputs, over all channels and parts.
 
 use std::arch::asm;
 
@@ -14,181 +14,160 @@ pub(super) fn units(depth: usize) -> usize {
     depth.div_ceil(DEPTH)
 }
 
-/// Sums of pixels `pixel..pixel + 32` and columns `column..column + 32`, bias included, to
-/// `sums`: pixels 0 to 15 by columns 0 to 15, then by columns 16 to 31, then pixels 16 to 31.
+/// Loads a tile from rows a given number of bytes apart.
+macro_rules! load {
+    ($tile:literal, $from:expr, $stride:expr) => {
+        asm!(
+            concat!("tileloadd tmm", $tile, ", [{from} + {stride}*1]"),
+            from = in(reg) $from,
+            stride = in(reg) $stride,
+            options(nostack, preserves_flags, readonly),
+        )
+    };
+}
+
+/// Adds the product of two tiles to a third.
+macro_rules! multiply {
+    ($sum:literal, $pixels:literal, $weights:literal) => {
+        asm!(
+            concat!("tdpbf16ps tmm", $sum, ", tmm", $pixels, ", tmm", $weights),
+            options(nostack, preserves_flags, nomem),
+        )
+    };
+}
+
+/// Writes a tile to sixteen rows of 64 bytes.
+macro_rules! store {
+    ($tile:literal, $to:expr) => {
+        asm!(
+            concat!("tilestored [{to} + {row}*1], tmm", $tile),
+            to = in(reg) $to,
+            row = in(reg) ROW,
+            options(nostack, preserves_flags),
+        )
+    };
+}
+
+/// Sums of `16 * ROWS` pixels from `pixel` on and `16 * COLUMNS` columns from `column` on, bias
+/// included, in tiles 0 (first pixels, first columns), 1 (first, second), 2 and 3.
 ///
 /// # Safety
-/// The tile unit is configured, `PARTS` is 1 or 3, and the input, weights and bias reach as far as
-/// [`super::product::check`] demands for that many pixels and columns.
+/// The tile unit is configured, `PARTS` is 1 or 3, `ROWS` and `COLUMNS` are 1 or 2, and the input,
+/// weights and bias reach as far as [`super::product::check`] demands.
 #[inline(always)]
-pub(super) unsafe fn wide<const PARTS: usize>(
+pub(super) unsafe fn sum<const PARTS: usize, const ROWS: usize, const COLUMNS: usize>(
     task: &Product<'_>,
-    sums: &mut Sums,
     column: usize,
     pixel: usize,
 ) {
     let units = units(task.depth);
-    // SAFETY: the caller vouches for the ranges; the assembly reads them and writes `sums`.
+    // SAFETY: the caller vouches for the ranges.
     unsafe {
-        let pixels = task.input.as_ptr().add(pixel * BLOCK);
-        let panel = units * PARTS * TILE;
-        let weights = task.weights.as_ptr().add(column / SIDE * panel);
         let bias = task.bias.as_ptr().add(column);
-        asm!(
-            "tileloadd tmm0, [{bias} + {zero}*1]",
-            "tileloadd tmm1, [{bias} + {zero}*1 + 64]",
-            "tileloadd tmm2, [{bias} + {zero}*1]",
-            "tileloadd tmm3, [{bias} + {zero}*1 + 64]",
-            bias = in(reg) bias,
-            zero = in(reg) 0_usize,
-            options(nostack, preserves_flags, readonly),
-        );
-        if PARTS == 1 {
-            asm!(
-                "2:",
-                "tileloadd tmm4, [{a} + {row}*1]",
-                "tileloadd tmm6, [{w} + {row}*1]",
-                "tileloadd tmm7, [{v} + {row}*1]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm5, [{a} + {row}*1 + 1024]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "add {a}, {plane}",
-                "add {w}, 1024",
-                "add {v}, 1024",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "dec {units}",
-                "jnz 2b",
-                a = inout(reg) pixels => _,
-                w = inout(reg) weights => _,
-                v = inout(reg) weights.add(panel) => _,
-                row = in(reg) ROW,
-                plane = in(reg) task.input_plane * size_of::<f32>(),
-                units = inout(reg) units => _,
-                options(nostack, readonly),
-            );
-        } else {
-            let part = units * task.input_plane;
-            // In the order of the sum in the module's documentation but for a0 w0, which waits
-            // for its operands to be loaded again: a0 w2, a0 w1, a1 w1, a1 w0, a2 w0, a0 w0.
-            asm!(
-                "2:",
-                "tileloadd tmm4, [{a} + {row}*1]",
-                "tileloadd tmm6, [{w} + {row}*1 + 2048]",
-                "tileloadd tmm7, [{v} + {row}*1 + 2048]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm5, [{a} + {row}*1 + 1024]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tileloadd tmm6, [{w} + {row}*1 + 1024]",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "tileloadd tmm7, [{v} + {row}*1 + 1024]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm4, [{b} + {row}*1]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "tileloadd tmm5, [{b} + {row}*1 + 1024]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tileloadd tmm6, [{w} + {row}*1]",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "tileloadd tmm7, [{v} + {row}*1]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm4, [{c} + {row}*1]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "tileloadd tmm5, [{c} + {row}*1 + 1024]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm4, [{a} + {row}*1]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "tileloadd tmm5, [{a} + {row}*1 + 1024]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "add {a}, {plane}",
-                "add {b}, {plane}",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "add {c}, {plane}",
-                "add {w}, 3072",
-                "add {v}, 3072",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "dec {units}",
-                "jnz 2b",
-                a = inout(reg) pixels => _,
-                b = inout(reg) pixels.add(part) => _,
-                c = inout(reg) pixels.add(2 * part) => _,
-                w = inout(reg) weights => _,
-                v = inout(reg) weights.add(panel) => _,
-                row = in(reg) ROW,
-                plane = in(reg) task.input_plane * size_of::<f32>(),
-                units = inout(reg) units => _,
-                options(nostack, readonly),
-            );
+        // Rows no bytes apart: the same sixteen biases in each.
+        load!(0, bias, 0_usize);
+        if COLUMNS == 2 {
+            load!(1, bias.add(SIDE), 0_usize);
         }
-        asm!(
-            "tilestored [{to} + {row}*1], tmm0",
-            "tilestored [{to} + {row}*1 + 1024], tmm1",
-            "tilestored [{to} + {row}*1 + 2048], tmm2",
-            "tilestored [{to} + {row}*1 + 3072], tmm3",
-            to = in(reg) sums,
-            row = in(reg) ROW,
-            options(nostack, preserves_flags),
-        );
+        if ROWS == 2 {
+            load!(2, bias, 0_usize);
+        }
+        if ROWS == 2 && COLUMNS == 2 {
+            load!(3, bias.add(SIDE), 0_usize);
+        }
+
+        let panel = units * PARTS * TILE;
+        let mut pixels = task.input.as_ptr().add(pixel * BLOCK);
+        let mut weights = task.weights.as_ptr().add(column / SIDE * panel);
+        let part = units * task.input_plane;
+        for _ in 0..units {
+            if PARTS == 1 {
+                load_pixels::<ROWS>(pixels);
+                load_weights::<COLUMNS>(weights, panel);
+                multiply::<ROWS, COLUMNS>();
+            } else {
+                // Smallest products first, and each step changes one operand: a0 w2, a0 w1,
+                // a1 w1, a1 w0, a2 w0, a0 w0.
+                load_pixels::<ROWS>(pixels);
+                load_weights::<COLUMNS>(weights.add(2 * TILE), panel);
+                multiply::<ROWS, COLUMNS>();
+                load_weights::<COLUMNS>(weights.add(TILE), panel);
+                multiply::<ROWS, COLUMNS>();
+                load_pixels::<ROWS>(pixels.add(part));
+                multiply::<ROWS, COLUMNS>();
+                load_weights::<COLUMNS>(weights, panel);
+                multiply::<ROWS, COLUMNS>();
+                load_pixels::<ROWS>(pixels.add(2 * part));
+                multiply::<ROWS, COLUMNS>();
+                load_pixels::<ROWS>(pixels);
+                multiply::<ROWS, COLUMNS>();
+            }
+            pixels = pixels.wrapping_add(task.input_plane);
+            weights = weights.wrapping_add(PARTS * TILE);
+        }
     }
 }
 
-/// As [`wide`] for one tile of pixels or one of outputs: `pixel..pixel + 16` by
-/// `column..column + 16`, to the first tile of `sums`.
+/// Writes the tiles of [`sum`] to `sums`.
 ///
 /// # Safety
-/// As [`wide`].
+/// The tile unit is configured.
 #[inline(always)]
-pub(super) unsafe fn narrow<const PARTS: usize>(
-    task: &Product<'_>,
-    sums: &mut [f32; TILE],
-    column: usize,
-    pixel: usize,
-) {
-    let units = units(task.depth);
-    // SAFETY: the caller vouches for the ranges; the assembly reads them and writes `sums`.
+pub(super) unsafe fn store<const ROWS: usize, const COLUMNS: usize>(sums: &mut Sums) {
+    // SAFETY: `sums` holds four tiles of 1024 bytes.
     unsafe {
-        let pixels = task.input.as_ptr().add(pixel * BLOCK);
-        let weights = task
-            .weights
-            .as_ptr()
-            .add(column / SIDE * units * PARTS * TILE);
-        asm!(
-            "tileloadd tmm0, [{bias} + {zero}*1]",
-            bias = in(reg) task.bias.as_ptr().add(column),
-            zero = in(reg) 0_usize,
-            options(nostack, preserves_flags, readonly),
-        );
-        for unit in 0..units {
-            for sum in (0..PARTS).rev() {
-                for part in 0..=sum {
-                    let plane = (part * units + unit) * task.input_plane;
-                    let tile = (unit * PARTS + sum - part) * TILE;
-                    asm!(
-                        "tileloadd tmm4, [{a} + {row}*1]",
-                        "tileloadd tmm6, [{w} + {row}*1]",
-                        "tdpbf16ps tmm0, tmm4, tmm6",
-                        a = in(reg) pixels.add(plane),
-                        w = in(reg) weights.add(tile),
-                        row = in(reg) ROW,
-                        options(nostack, preserves_flags, readonly),
-                    );
-                }
-            }
+        let to = sums.0.as_mut_ptr();
+        store!(0, to);
+        if COLUMNS == 2 {
+            store!(1, to.add(1));
         }
-        asm!(
-            "tilestored [{to} + {row}*1], tmm0",
-            to = in(reg) sums,
-            row = in(reg) ROW,
-            options(nostack, preserves_flags),
-        );
+        if ROWS == 2 {
+            store!(2, to.add(2));
+        }
+        if ROWS == 2 && COLUMNS == 2 {
+            store!(3, to.add(3));
+        }
+    }
+}
+
+/// Sixteen pixels to tile 4, and sixteen more to tile 5.
+#[inline(always)]
+unsafe fn load_pixels<const ROWS: usize>(pixels: *const f32) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        load!(4, pixels, ROW);
+        if ROWS == 2 {
+            load!(5, pixels.add(SIDE * BLOCK), ROW);
+        }
+    }
+}
+
+/// Sixteen columns to tile 6, and sixteen more, `panel` floats on, to tile 7.
+#[inline(always)]
+unsafe fn load_weights<const COLUMNS: usize>(weights: *const f32, panel: usize) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        load!(6, weights, ROW);
+        if COLUMNS == 2 {
+            load!(7, weights.add(panel), ROW);
+        }
+    }
+}
+
+/// Adds all products of the loaded tiles.
+#[inline(always)]
+unsafe fn multiply<const ROWS: usize, const COLUMNS: usize>() {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        multiply!(0, 4, 6);
+        if COLUMNS == 2 {
+            multiply!(1, 4, 7);
+        }
+        if ROWS == 2 {
+            multiply!(2, 5, 6);
+        }
+        if ROWS == 2 && COLUMNS == 2 {
+            multiply!(3, 5, 7);
+        }
     }
 }

@@ -3,13 +3,13 @@
 use std::arch::x86_64::*;
 
 use super::super::product::Product;
-use super::multiply::{narrow, wide};
+use super::multiply::{store, sum};
 use super::product::check_operands;
 use super::{SIDE, Sums, TILE};
 
 /// Checks that every access of [`pooled`] will be inside its slice.
 pub(in super::super) fn check(task: &Product<'_>, pictures: usize, parts: usize) {
-    assert!(pictures > 0 && task.pixels > 0 && task.output_plane >= task.columns);
+    assert!(parts > 0 && pictures > 0 && task.pixels > 0 && task.output_plane >= task.columns);
     check_operands(task, parts, task.pixels * pictures);
     assert!(task.output.len() >= (pictures - 1) * task.output_plane + task.columns);
 }
@@ -26,25 +26,21 @@ pub(in super::super) unsafe fn pooled<const PARTS: usize>(task: &mut Product<'_>
     for picture in 0..pictures {
         task.output[picture * task.output_plane..][..task.columns].fill(0.0);
     }
+    let wide = task.columns / (2 * SIDE) * (2 * SIDE);
     // SAFETY: columns and pixels stay inside the checked ranges.
     unsafe {
-        for column in (0..task.columns).step_by(2 * SIDE) {
-            let both = column + SIDE < task.columns;
+        for column in (0..wide).step_by(2 * SIDE) {
             for pixel in (0..pixels).step_by(2 * SIDE) {
-                if both && pixel + SIDE < pixels {
-                    wide::<PARTS>(task, &mut sums, column, pixel);
-                    for (index, sums) in sums.0.iter().enumerate() {
-                        let (column, pixel) = (column + index % 2 * SIDE, pixel + index / 2 * SIDE);
-                        add(task, sums, column, pixel, pixels);
-                    }
-                    continue;
-                }
-                for pixel in (pixel..pixels.min(pixel + 2 * SIDE)).step_by(SIDE) {
-                    for column in (column..task.columns.min(column + 2 * SIDE)).step_by(SIDE) {
-                        narrow::<PARTS>(task, &mut sums.0[0], column, pixel);
-                        add(task, &sums.0[0], column, pixel, pixels);
-                    }
-                }
+                sum::<PARTS, 2, 2>(task, column, pixel);
+                store::<2, 2>(&mut sums);
+                add(task, &sums, 2, column, pixel, pixels);
+            }
+        }
+        for column in (wide..task.columns).step_by(SIDE) {
+            for pixel in (0..pixels).step_by(2 * SIDE) {
+                sum::<PARTS, 2, 1>(task, column, pixel);
+                store::<2, 1>(&mut sums);
+                add(task, &sums, 1, column, pixel, pixels);
             }
         }
     }
@@ -56,33 +52,33 @@ pub(in super::super) unsafe fn pooled<const PARTS: usize>(task: &mut Product<'_>
     }
 }
 
-/// Adds the rows of a tile, clamped, to the sums of their pictures.
+/// Adds the rows of a block of sums, clamped, to the sums of their pictures.
 #[inline(always)]
 unsafe fn add(
     task: &mut Product<'_>,
-    sums: &[f32; TILE],
+    sums: &Sums,
+    tiles: usize,
     column: usize,
     pixel: usize,
     pixels: usize,
 ) {
-    let rows = SIDE.min(pixels - pixel);
+    let rows = (2 * SIDE).min(pixels - pixel);
     let mut row = 0;
     while row < rows {
         let picture = (pixel + row) / task.pixels;
         let end = rows.min((picture + 1) * task.pixels - pixel);
-        // SAFETY: the picture and column are inside the checked output.
-        unsafe {
-            let to = task
-                .output
-                .as_mut_ptr()
-                .add(picture * task.output_plane + column);
-            let mut total = _mm512_loadu_ps(to);
-            for row in row..end {
-                let value = _mm512_loadu_ps(sums.as_ptr().add(row * SIDE));
-                let value = _mm512_max_ps(value, _mm512_setzero_ps());
-                total = _mm512_add_ps(total, _mm512_min_ps(value, _mm512_set1_ps(6.0)));
+        let place = picture * task.output_plane + column;
+        for tile in 0..tiles {
+            // SAFETY: the picture and column are inside the checked output.
+            unsafe {
+                let to = task.output.as_mut_ptr().add(place + tile * SIDE);
+                let mut total = _mm512_loadu_ps(to);
+                for row in row..end {
+                    let value = _mm512_max_ps(sums.row(row, tile), _mm512_setzero_ps());
+                    total = _mm512_add_ps(total, _mm512_min_ps(value, _mm512_set1_ps(6.0)));
+                }
+                _mm512_storeu_ps(to, total);
             }
-            _mm512_storeu_ps(to, total);
         }
         row = end;
     }

@@ -1,34 +1,34 @@
 //! 1x1 convolution on tiles, with all that follows it.
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use super::super::BLOCK;
 use super::super::product::{Product, Start};
-use super::multiply::{narrow, units, wide};
+use super::multiply::{store, sum, units};
 use super::parts::Parts;
 use super::{SIDE, Sums, TILE};
 
 /// Checks that every access the kernels will make is inside its slice.
 ///
-/// Tiles have sixteen pixels: the input must be readable, though not meaningful, up to a multiple
-/// of sixteen pixels.
+/// Blocks have thirty-two pixels: the input must be readable, though not meaningful, up to a multiple
+/// of thirty-two pixels.
 pub(in super::super) fn check(task: &Product<'_>, parts: usize) {
-    if task.pixels == 0 {
-        return;
-    }
+    assert!(task.pixels > 0 && parts > 0);
     check_operands(task, parts, task.pixels);
     let last = match task.places {
         None => (task.pixels - 1) * BLOCK,
         Some(places) => {
-            let places = &places[..task.pixels];
-            places.iter().copied().max().unwrap_or(0) as usize
+            assert!(task.pixels <= places.len());
+            places.furthest()
         }
     };
     let planes = task.columns / BLOCK;
     let reach = (planes - 1) * task.output_plane + last + BLOCK;
     assert!(reach <= task.output.len());
-    if task.parts {
-        assert!(task.places.is_none());
+    // The kernel has these two uses only: expansions, and projections.
+    assert!(task.relu6 == task.places.is_some() && !(task.out_parts && task.relu6));
+    if task.out_parts {
         let reach = Parts::reach(parts, task.output_plane, planes, task.pixels);
         assert!(planes * task.output_plane + reach <= task.output.len());
     }
@@ -42,7 +42,7 @@ pub(in super::super) fn check(task: &Product<'_>, parts: usize) {
 /// The part of [`check`] that concerns what is read.
 pub(super) fn check_operands(task: &Product<'_>, parts: usize, pixels: usize) {
     let units = units(task.depth);
-    let rows = pixels.next_multiple_of(SIDE);
+    let rows = pixels.next_multiple_of(2 * SIDE);
     assert!(units > 0 && (parts * units - 1) * task.input_plane + rows * BLOCK <= task.input.len());
     assert!(task.columns > 0 && task.columns.is_multiple_of(SIDE));
     assert!(task.weights.len() >= task.columns / SIDE * units * parts * TILE);
@@ -55,80 +55,103 @@ pub(super) fn check_operands(task: &Product<'_>, parts: usize, pixels: usize) {
 /// The tile unit is configured, the processor has AVX-512F, BW and BF16, and [`check`] has passed.
 #[inline(always)]
 pub(in super::super) unsafe fn product<const PARTS: usize>(task: &mut Product<'_>) {
+    let wide = task.columns / (2 * SIDE) * (2 * SIDE);
+    // SAFETY: columns stay inside the checked ranges.
+    unsafe {
+        columns::<PARTS, 2>(task, 0..wide);
+        columns::<PARTS, 1>(task, wide..task.columns);
+    }
+}
+
+/// Computes some columns, `COLUMNS` tiles at a time.
+///
+/// The tile unit multiplies for one block of pixels and columns while the vector unit finishes the
+/// block before it: the sums of a block are stored only after the other's have been read.
+#[inline(always)]
+unsafe fn columns<const PARTS: usize, const COLUMNS: usize>(
+    task: &mut Product<'_>,
+    columns: Range<usize>,
+) {
     let mut sums = Sums([[0.0; TILE]; 4]);
-    let mut column = 0;
+    let mut before = None;
     // SAFETY: columns and pixels stay inside the checked ranges.
     unsafe {
-        while column + 2 * SIDE <= task.columns {
-            let mut pixel = 0;
-            while pixel + SIDE < task.pixels {
-                wide::<PARTS>(task, &mut sums, column, pixel);
-                for (index, sums) in sums.0.iter().enumerate() {
-                    let (column, pixel) = (column + index % 2 * SIDE, pixel + index / 2 * SIDE);
-                    finish::<PARTS>(task, sums, column, pixel);
+        for column in columns.step_by(COLUMNS * SIDE) {
+            for pixel in (0..task.pixels).step_by(2 * SIDE) {
+                let two = pixel + SIDE < task.pixels;
+                if two {
+                    sum::<PARTS, 2, COLUMNS>(task, column, pixel);
+                } else {
+                    sum::<PARTS, 1, COLUMNS>(task, column, pixel);
                 }
-                pixel += 2 * SIDE;
-            }
-            if pixel < task.pixels {
-                for column in [column, column + SIDE] {
-                    narrow::<PARTS>(task, &mut sums.0[0], column, pixel);
-                    finish::<PARTS>(task, &sums.0[0], column, pixel);
+                if let Some((column, pixel)) = before {
+                    finish::<PARTS, COLUMNS>(task, &sums, column, pixel);
                 }
+                if two {
+                    store::<2, COLUMNS>(&mut sums);
+                } else {
+                    store::<1, COLUMNS>(&mut sums);
+                }
+                before = Some((column, pixel));
             }
-            column += 2 * SIDE;
         }
-        if column < task.columns {
-            for pixel in (0..task.pixels).step_by(SIDE) {
-                narrow::<PARTS>(task, &mut sums.0[0], column, pixel);
-                finish::<PARTS>(task, &sums.0[0], column, pixel);
-            }
+        if let Some((column, pixel)) = before {
+            finish::<PARTS, COLUMNS>(task, &sums, column, pixel);
         }
     }
 }
 
-/// Takes a tile of sums through residual and ReLU6 to the output, those pixels that exist.
+/// Takes a block of sums, `COLUMNS` tiles wide, through residual and ReLU6 to the output, those
+/// pixels that exist.
 #[inline(always)]
-unsafe fn finish<const PARTS: usize>(
+unsafe fn finish<const PARTS: usize, const COLUMNS: usize>(
     task: &mut Product<'_>,
-    sums: &[f32; TILE],
+    sums: &Sums,
     column: usize,
     pixel: usize,
 ) {
-    let rows = SIDE.min(task.pixels - pixel);
-    let planes = task.columns / BLOCK;
-    let plane = column / BLOCK;
+    let rows = (2 * SIDE).min(task.pixels - pixel);
+    let (stride, planes, plane) = (task.output_plane, task.columns / BLOCK, column / BLOCK);
     // SAFETY: `check` has compared the furthest place with the slices.
     unsafe {
-        let sum = |row: usize| _mm512_loadu_ps(sums.as_ptr().add(row * SIDE));
         let output = task.output.as_mut_ptr();
-        let to = output.add(plane * task.output_plane);
-        let (zero, six) = (_mm512_setzero_ps(), _mm512_set1_ps(6.0));
+        let to = output.add(plane * stride);
         if let Some(places) = task.places {
-            let places = places.as_ptr().add(pixel);
+            let places = places.list().as_ptr().add(pixel);
+            let (zero, six) = (_mm512_setzero_ps(), _mm512_set1_ps(6.0));
             for row in 0..rows {
-                let value = _mm512_min_ps(_mm512_max_ps(sum(row), zero), six);
-                _mm512_storeu_ps(to.add(*places.add(row) as usize), value);
+                let to = to.add(*places.add(row) as usize);
+                for tile in 0..COLUMNS {
+                    let value = sums.row(row, tile);
+                    let value = _mm512_min_ps(_mm512_max_ps(value, zero), six);
+                    _mm512_storeu_ps(to.add(tile * stride), value);
+                }
             }
             return;
         }
-        let offset = pixel * BLOCK;
+        let to = to.add(pixel * BLOCK);
         let residual = match task.start {
-            Start::Residual(residual) => residual.as_ptr().add(plane * task.output_plane + offset),
+            Start::Residual(residual) => residual.as_ptr().add(plane * stride + pixel * BLOCK),
             _ => std::ptr::null(),
         };
-        let parts = output.add(planes * task.output_plane + offset);
-        let parts = Parts::new(parts, task.output_plane, plane, planes);
-        for row in 0..rows {
-            let mut value = sum(row);
-            if !residual.is_null() {
-                value = _mm512_add_ps(value, _mm512_loadu_ps(residual.add(row * BLOCK)));
+        for tile in 0..COLUMNS {
+            for row in 0..rows {
+                let offset = tile * stride + row * BLOCK;
+                let mut value = sums.row(row, tile);
+                if !residual.is_null() {
+                    value = _mm512_add_ps(value, _mm512_loadu_ps(residual.add(offset)));
+                }
+                _mm512_storeu_ps(to.add(offset), value);
             }
-            if task.relu6 {
-                value = _mm512_min_ps(_mm512_max_ps(value, zero), six);
-            }
-            _mm512_storeu_ps(to.add(offset + row * BLOCK), value);
-            if task.parts {
-                parts.store::<PARTS>(row, value);
+        }
+        if task.out_parts {
+            let parts = output.add(planes * stride + pixel * BLOCK);
+            for tile in 0..COLUMNS {
+                let parts = Parts::new(parts, stride, plane + tile, planes);
+                for row in 0..rows {
+                    let value = _mm512_loadu_ps(to.add(tile * stride + row * BLOCK));
+                    parts.store::<PARTS>(row, value);
+                }
             }
         }
     }

@@ -1,0 +1,43 @@
+//! Where the pixels of a dense tensor go in padded planes.
+
+/// A place a pixel, in floats from the start of a plane, and how far they reach.
+#[derive(Debug)]
+pub(crate) struct Places {
+    list: Vec<u32>,
+    furthest: usize,
+}
+
+impl Places {
+    /// Room for some places, none of them set.
+    pub fn with_capacity(pixels: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(pixels),
+            furthest: 0,
+        }
+    }
+
+    /// Forgets all places and sets new ones, within the capacity without allocating.
+    pub fn set(&mut self, places: impl Iterator<Item = usize>) {
+        self.list.clear();
+        self.furthest = 0;
+        for place in places {
+            self.list.push(place as u32);
+            self.furthest = self.furthest.max(place);
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The places in order; none is beyond [`Places::furthest`].
+    pub fn list(&self) -> &[u32] {
+        &self.list
+    }
+
+    /// The largest of them.
+    pub fn furthest(&self) -> usize {
+        self.furthest
+    }
+}

@@ -1,0 +1,154 @@
+"""Times the crate and its peers in turn on the same pictures, and checks that they agree.
+
+compare.py WEIGHTS PICTURES THROUGHPUT [SECONDS] [ROUNDS]
+
+PICTURES holds 64 resized pictures as bytes; THROUGHPUT is the built example of that name. Each
+round gives every contender SECONDS; the best round of each counts, since anything else that runs
+on the machine can only slow a round down.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from network import onnx_model, tflite_model
+
+BATCHES = (1, 8)
+
+
+def onnxruntime_f32(weights, threads, batch):
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    session = ort.InferenceSession(onnx_model(weights), options, ["CPUExecutionProvider"])
+    return lambda nhwc, nchw: session.run(None, {"input": nchw})[0]
+
+
+def openvino(precision):
+    def make(weights, threads, batch):
+        import openvino as ov
+
+        core = ov.Core()
+        model = core.read_model(onnx_model(weights))
+        model.reshape([batch, 3, 224, 224])
+        compiled = core.compile_model(model, "CPU", {
+            "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": precision})
+        request = compiled.create_infer_request()
+
+        def run(nhwc, nchw):
+            request.infer({0: nchw}, share_inputs=True)
+            return request.get_output_tensor().data
+
+        return run
+
+    return make
+
+
+def xnnpack(weights, threads, batch):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=tflite_model(weights, batch), num_threads=threads)
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    output = interpreter.get_output_details()[0]["index"]
+
+    def run(nhwc, nchw):
+        interpreter.set_tensor(source, nhwc)
+        interpreter.invoke()
+        return interpreter.get_tensor(output)
+
+    return run
+
+
+PEERS = {
+    "XNNPACK f32 (LiteRT)": xnnpack,
+    "OpenVINO f32": openvino("f32"),
+    "ONNX Runtime f32": onnxruntime_f32,
+    "OpenVINO bf16": openvino("bf16"),
+}
+OURS = {"Pomona f32": "f32", "Pomona f32 (AVX-512 only)": "avx512", "Pomona bf16": "bf16"}
+
+
+def rate(run, nhwc, nchw, batch, seconds):
+    pictures, started = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < seconds:
+        for first in range(0, len(nhwc), batch):
+            run(nhwc[first : first + batch], nchw[first : first + batch])
+            pictures += batch
+            if time.perf_counter() - started >= seconds:
+                break
+    return pictures / (time.perf_counter() - started)
+
+
+def main():
+    weights, pictures, throughput = sys.argv[1:4]
+    seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 2.0
+    rounds = int(sys.argv[5]) if len(sys.argv) > 5 else 3
+    raw = np.fromfile(pictures, np.uint8).reshape(-1, 224, 224, 3)
+    nhwc = raw.astype(np.float32) / 127.5 - 1
+    nchw = np.ascontiguousarray(nhwc.transpose(0, 3, 1, 2))
+
+    def ours(precision, threads, path=None):
+        command = [throughput, weights, pictures, str(threads), str(seconds), precision]
+        result = subprocess.run(command + ([path] if path else []), capture_output=True, text=True)
+        return float(result.stdout) if result.returncode == 0 else None
+
+    reference = None
+    for name, precision in OURS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "features")
+            if ours(precision, 1, path) is None:
+                print(f"{name}: not on this processor")
+                continue
+            features = np.fromfile(path, np.float32).reshape(len(raw), -1)
+        reference = features if reference is None else reference
+        report(name, features, reference)
+    runners = {}
+    for threads in (1, 2):
+        for name, make in PEERS.items():
+            for batch in BATCHES:
+                try:
+                    run = make(weights, threads, batch)
+                    features = np.concatenate([
+                        np.array(run(nhwc[i : i + batch], nchw[i : i + batch]))
+                        for i in range(0, len(raw), batch)])
+                except Exception as error:
+                    print(f"{name}, {threads} threads, batch {batch}: {error}")
+                    continue
+                if threads == 1:
+                    report(f"{name}, batch {batch}", features, reference)
+                runners[name, threads, batch] = run
+
+    for threads in (1, 2):
+        best = {}
+        for _ in range(rounds):
+            for name, precision in OURS.items():
+                best[name] = max(best.get(name, 0), ours(precision, threads) or 0)
+            for name in PEERS:
+                for batch in BATCHES:
+                    if run := runners.get((name, threads, batch)):
+                        got = rate(run, nhwc, nchw, batch, seconds)
+                        best[name] = max(best.get(name, 0), got)
+        print(f"\n| {threads} thread{'s' * (threads > 1)} | pictures/s | of Pomona f32 | of Pomona bf16 |")
+        print("|---|---|---|---|")
+        for name, value in sorted(best.items(), key=lambda item: -item[1]):
+            shares = [value / best[k] if best[k] else float("nan") for k in ("Pomona f32", "Pomona bf16")]
+            print(f"| {name} | {value:.0f} | {shares[0]:.2f} | {shares[1]:.2f} |")
+
+
+def report(name, features, reference):
+    difference = np.abs(features - reference).max()
+    cosine = (features * reference).sum(1) / (
+        np.linalg.norm(features, axis=1) * np.linalg.norm(reference, axis=1))
+    print(f"{name}: differs from Pomona f32 by {difference:.1e}, lowest cosine {cosine.min():.6f}")
+    assert "bf16" in name or difference < 1e-4, name
+
+
+main()
