@@ -26,6 +26,7 @@ mod network;
 mod options;
 mod pca_fit;
 mod pca_transform;
+mod precision;
 mod try_mobilenet_v2;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub use network::{FEATURE_LEN, LoadedNetwork, network};
 pub use options::PomonaOptions;
 pub use pca_fit::PcaFit;
 pub use pca_transform::PcaTransformFunc;
+pub use precision::PrecisionOption;
 pub use try_mobilenet_v2::TryMobileNetV2Func;
 
 /// Every scalar function, to be registered in a session.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use pomona_mobilenet::network::{MobileNetV2, Weights};
+use pomona_mobilenet::network::{MobileNetV2, Precision, Weights};
 
 use crate::{FunctionError, PomonaOptions};
 
@@ -20,10 +20,13 @@ pub struct LoadedNetwork {
     pub sha256: String,
 }
 
-/// One slot a location, so that two partitions that start together load the file once.
+/// The same file is another network in another precision.
+type Key = (String, Precision);
+
+/// One slot a network, so that two partitions that start together load the file once.
 type Slot = Arc<Mutex<Option<Arc<LoadedNetwork>>>>;
 
-static NETWORKS: LazyLock<Mutex<HashMap<String, Slot>>> = LazyLock::new(Mutex::default);
+static NETWORKS: LazyLock<Mutex<HashMap<Key, Slot>>> = LazyLock::new(Mutex::default);
 
 /// The network that the options name, loaded at the first call in a process.
 ///
@@ -35,17 +38,18 @@ pub fn network(options: &PomonaOptions) -> Result<Arc<LoadedNetwork>, FunctionEr
     if location.is_empty() {
         return Err(FunctionError::NoWeights);
     }
+    let precision = options.precision.0;
     let slot = Arc::clone(
         NETWORKS
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .entry(location.to_string())
+            .entry((location.to_string(), precision))
             .or_default(),
     );
     let mut slot = slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let loaded = match &*slot {
         Some(loaded) => Arc::clone(loaded),
-        None => Arc::clone(slot.insert(Arc::new(load(location)?))),
+        None => Arc::clone(slot.insert(Arc::new(load(location, precision)?))),
     };
     drop(slot);
 
@@ -61,14 +65,14 @@ pub fn network(options: &PomonaOptions) -> Result<Arc<LoadedNetwork>, FunctionEr
     }
 }
 
-fn load(location: &str) -> Result<LoadedNetwork, FunctionError> {
+fn load(location: &str, precision: Precision) -> Result<LoadedNetwork, FunctionError> {
     let named = |source| FunctionError::Weights {
         location: location.to_string(),
         source,
     };
     let path = PathBuf::from(location.strip_prefix("file://").unwrap_or(location));
     let weights = Weights::load(&path).map_err(named)?;
-    let network = MobileNetV2::new(&weights).map_err(named)?;
+    let network = MobileNetV2::with_precision(&weights, precision).map_err(named)?;
     if network.feature_len() != FEATURE_LEN {
         return Err(FunctionError::FeatureLength {
             location: location.to_string(),

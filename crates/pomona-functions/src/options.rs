@@ -4,6 +4,8 @@ use datafusion::common::extensions_options;
 use datafusion::config::{ConfigExtension, ConfigOptions};
 use pomona_mobilenet::preprocess::DecodeLimits;
 
+use crate::PrecisionOption;
+
 extensions_options! {
     /// The options of Pomona's functions, set with `SET pomona.NAME = 'VALUE'`.
     ///
@@ -13,6 +15,8 @@ extensions_options! {
         pub weights: Option<String>, default = None
         /// The sha256 that the weights must have, in hexadecimal; the query fails if they differ
         pub weights_sha256: Option<String>, default = None
+        /// What the network computes in: 'f32', or 'bf16' where the processor has AMX
+        pub precision: PrecisionOption, default = PrecisionOption::default()
         /// The largest picture that is decoded, in pixels (width times height)
         pub max_pixels: u64, default = DecodeLimits::default().max_pixels
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What the dense convolutions multiply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
     /// Values of f32 precision, whatever the instructions.
     #[default]
