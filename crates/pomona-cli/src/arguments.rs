@@ -3,15 +3,28 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
 
 use crate::bytes::parse_bytes;
+use crate::color::When;
+use crate::logging::LogFormat;
+use crate::progress::Shown;
 
 /// Image features in SQL: folders of pictures in, MobileNetV2 features and PCA out
 #[derive(Debug, Parser)]
-#[command(name = "pomona", version, propagate_version = true)]
+#[command(
+    name = "pomona",
+    version,
+    propagate_version = true,
+    after_help = "Every option that is a setting can also be given in pomona.toml or in the environment, \
+                  as POMONA_COMMAND_OPTION: see pomona config show --origin"
+)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) general: GeneralArguments,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -22,6 +35,59 @@ pub(crate) enum Command {
     Sql(SqlArguments),
     /// Run the whole pipeline: metadata, features, errors, PCA
     Run(RunArguments),
+    /// Tell the settings
+    Config(ConfigArguments),
+    /// Print a script that completes pomona's commands and options in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a manual page, of pomona or of one of its commands
+    Man {
+        /// The command
+        command: Option<String>,
+    },
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct GeneralArguments {
+    /// Take the project's settings from this file, not from the nearest pomona.toml
+    #[arg(long, global = true, value_name = "FILE", env = "POMONA_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// When to print in colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    pub(crate) color: When,
+
+    /// How to tell the progress of a run: a bar on a terminal and lines of JSON elsewhere (auto),
+    /// a bar on terminals of every kind (on), or not at all (off)
+    #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = Shown::Auto)]
+    pub(crate) progress: Shown,
+
+    /// The form of log lines, which RUST_LOG chooses
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+
+    /// Print results and errors alone: no progress, no banner, no counts
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the effective settings, as a pomona.toml that gives them
+    Show {
+        /// Tell where each comes from
+        #[arg(long)]
+        origin: bool,
+    },
 }
 
 /// What every command that computes takes.
@@ -61,17 +127,9 @@ pub(crate) struct SqlArguments {
     #[arg(long, value_enum, default_value_t = PrintFormat::Automatic)]
     pub(crate) format: PrintFormat,
 
-    /// Print results alone: no banner, no row counts
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
     /// The largest number of rows of a table: a number, or inf
     #[arg(long, default_value = "40")]
     pub(crate) maxrows: MaxRows,
-
-    /// Highlight SQL in the shell
-    #[arg(long)]
-    pub(crate) color: bool,
 
     /// The batch size of each query
     #[arg(short, long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
@@ -110,10 +168,6 @@ pub(crate) struct RunArguments {
     /// The share of bad images, from 0 to 1, above which the exit code is 3
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]
     pub(crate) max_error_rate: f64,
-
-    /// Print errors alone
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

@@ -7,8 +7,14 @@ use std::process::ExitCode;
 use datafusion::error::DataFusionError;
 use pomona_session::plain_message;
 
+/// The arguments or the settings are wrong; clap's own code for that.
+pub(crate) const USAGE: u8 = 2;
+
 /// The work is done, with more bad images than `--max-error-rate` allows.
 pub(crate) const BAD_IMAGES: u8 = 3;
+
+/// The user pressed Ctrl-C: 128 and the number of the signal, as shells count.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Tells an error and gives the exit code for it: 1, or 0 where the reader of our output has
 /// simply read enough (`pomona sql … | head`).

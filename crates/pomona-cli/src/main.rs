@@ -2,51 +2,110 @@
 
 mod arguments;
 mod bytes;
+mod color;
+mod completions;
+mod config;
 mod exit;
+mod interrupt;
+mod logging;
+mod progress;
 mod run;
 mod session;
 mod sql;
 
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::Context;
-use clap::Parser;
+use anyhow::{Context, bail};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use indicatif::MultiProgress;
 
-use crate::arguments::{Arguments, Command};
-use crate::exit::report;
+use crate::arguments::{Arguments, Command, ConfigCommand};
+use crate::config::Configuration;
+use crate::exit::{USAGE, report};
+use crate::progress::Teller;
 
 /// Plans of many levels recurse deeply, and DataFusion's futures are large: the default 2 MB of a
 /// thread's stack overflow on queries that are merely long.
 const STACK_BYTES: usize = 32 * 1024 * 1024;
 
+/// The commands that say what there is to say, whatever the settings are.
+const WITHOUT_SETTINGS: [&str; 2] = ["completions", "man"];
+
 fn main() -> ExitCode {
-    env_logger::init();
-    let arguments = Arguments::parse();
-    // Planning happens on the thread that waits, so that one's stack is large too.
-    let main = thread::Builder::new().stack_size(STACK_BYTES);
-    let outcome = main.spawn(|| run(arguments)).map(|main| main.join());
-    match outcome {
-        Ok(Ok(Ok(code))) => code,
-        Ok(Ok(Err(error))) => report(&error),
-        Ok(Err(_panic)) => {
-            eprintln!("Error: this is a bug in pomona, please report it with the lines above");
-            ExitCode::FAILURE
+    let command = Arguments::command();
+    // Where the settings are is an option too, so the arguments are read twice: first for that,
+    // whatever else is wrong with them. Help is no error, and the second reading gives it.
+    let flags = command.clone().ignore_errors(true).try_get_matches();
+    let needs_settings = flags.as_ref().is_ok_and(|flags| {
+        let command = flags.subcommand_name();
+        !command.is_some_and(|name| WITHOUT_SETTINGS.contains(&name))
+    });
+    let flags = flags.unwrap_or_default();
+    let configuration = if needs_settings {
+        let given = flags.get_one::<PathBuf>("config");
+        match Configuration::load(&command, given.map(PathBuf::as_path)) {
+            Ok(configuration) => configuration,
+            Err(error) => {
+                eprintln!("Error: {error}");
+                return ExitCode::from(USAGE);
+            }
         }
-        Err(error) => report(&anyhow::Error::new(error).context("start a thread")),
-    }
+    } else {
+        Configuration::without_files(&command)
+    };
+    let color = configuration.color(&flags);
+    let command = configuration.apply(command).color(color.into());
+    start(&command.get_matches(), &configuration)
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .thread_stack_size(STACK_BYTES)
-        .enable_all()
-        .build()
-        .context("start threads")?;
-    runtime.block_on(async {
-        match arguments.command {
-            Command::Sql(arguments) => sql::main(arguments).await,
-            Command::Run(arguments) => run::main(arguments).await,
+fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
+    let Arguments {
+        mut general,
+        command,
+    } = Arguments::from_arg_matches(flags).unwrap_or_else(|error| error.exit());
+    general.color = configuration.color(flags);
+    let in_color = general.color.on(io::stderr().is_terminal());
+    let bars = MultiProgress::new();
+    logging::start(general.log_format, in_color, bars.clone());
+
+    let outcome = match command {
+        Command::Sql(sql) => on_large_stack(async move || sql::main(sql, &general).await),
+        Command::Run(run) => {
+            let teller = Teller::new(general.progress, general.quiet, in_color, bars);
+            on_large_stack(async move || run::main(run, &teller).await)
         }
+        Command::Config(config) => {
+            let ConfigCommand::Show { origin } = config.command;
+            config::show(configuration, flags, origin)
+        }
+        Command::Completions { shell } => completions::completions(Arguments::command(), shell),
+        Command::Man { command } => completions::man(Arguments::command(), command.as_deref()),
+    };
+    outcome.unwrap_or_else(|error| report(&error))
+}
+
+/// Runs a command to its end on threads with large stacks.
+fn on_large_stack(
+    command: impl AsyncFnOnce() -> anyhow::Result<ExitCode> + Send + 'static,
+) -> anyhow::Result<ExitCode> {
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .context("start threads")?;
+        let outcome = runtime.block_on(command());
+        // A command that was interrupted does not wait for the batches that are in the network.
+        runtime.shutdown_background();
+        outcome
+    };
+    // Planning happens on the thread that waits, so that one's stack is large too.
+    let main = thread::Builder::new().stack_size(STACK_BYTES);
+    let main = main.spawn(run).context("start a thread")?;
+    main.join().unwrap_or_else(|_panic| {
+        bail!("this is a bug in pomona, please report it with the lines above")
     })
 }

@@ -3,14 +3,16 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pomona_driver::{Location, MANIFEST, Manifest, Pipeline, PipelineOptions, Progress};
+use pomona_driver::{Location, Pipeline, PipelineOptions};
 
 use crate::arguments::RunArguments;
-use crate::exit::BAD_IMAGES;
+use crate::exit::{BAD_IMAGES, INTERRUPTED};
+use crate::interrupt::first_interrupt;
+use crate::progress::Teller;
 use crate::session::open;
 
 /// Runs the subcommand.
-pub(crate) async fn main(arguments: RunArguments) -> Result<ExitCode> {
+pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<ExitCode> {
     let (ctx, _) = open(&arguments.session)?;
     let output = Location::parse(&arguments.output)?;
     let pipeline = Pipeline::new(
@@ -24,13 +26,20 @@ pub(crate) async fn main(arguments: RunArguments) -> Result<ExitCode> {
             overwrite: arguments.overwrite,
         },
     );
-    let manifest = pipeline
-        .run(|progress| {
-            if !arguments.quiet {
-                tell(&progress);
-            }
-        })
-        .await?;
+    let interrupt = first_interrupt()?;
+    let run = pipeline.run(|progress| teller.tell(&progress));
+    let manifest = tokio::select! {
+        finished = run => finished?,
+        Ok(()) = interrupt => {
+            teller.stop();
+            eprintln!(
+                "Interrupted: nothing was published in {output}; what was begun lies in {}, \
+                 which readers pass over",
+                output.below("_temporary")
+            );
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
 
     let counts = manifest.counts;
     if counts.error_rate() > arguments.max_error_rate {
@@ -45,29 +54,6 @@ pub(crate) async fn main(arguments: RunArguments) -> Result<ExitCode> {
         );
         return Ok(ExitCode::from(BAD_IMAGES));
     }
-    if !arguments.quiet {
-        summarize(&manifest, &output);
-    }
+    teller.summarize(&manifest, &output);
     Ok(ExitCode::SUCCESS)
-}
-
-fn tell(progress: &Progress) {
-    match progress {
-        Progress::Found { images } => eprintln!("{images} images"),
-        Progress::Finished { stage, images } => {
-            let rate = match stage.name.as_str() {
-                "features" => format!(", {:.0} images/s", *images as f64 / stage.seconds),
-                _ => String::new(),
-            };
-            eprintln!("{:<14}{:>8.2} s{rate}", stage.name, stage.seconds);
-        }
-    }
-}
-
-fn summarize(manifest: &Manifest, output: &Location) {
-    let counts = manifest.counts;
-    eprintln!(
-        "{} images: {} with features, {} bad; {} components. Results in {output}, see {MANIFEST}",
-        counts.images, counts.features, counts.errors, counts.components
-    );
 }

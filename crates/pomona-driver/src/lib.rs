@@ -12,6 +12,7 @@ mod output;
 mod pipeline;
 mod script;
 mod variables;
+mod watch;
 
 pub use error::DriverError;
 pub use location::Location;

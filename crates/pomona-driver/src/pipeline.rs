@@ -43,6 +43,18 @@ pub enum Progress {
         /// The number of pictures.
         images: u64,
     },
+    /// A stage begins.
+    Started {
+        /// The stage's name.
+        stage: String,
+        /// The number of pictures that it will handle.
+        images: u64,
+    },
+    /// The stage is going on; this comes several times a second, counted and never estimated.
+    Advanced {
+        /// The number of pictures that the stage has handled so far.
+        images: u64,
+    },
     /// A stage is complete.
     Finished {
         /// The stage and its time.
@@ -119,7 +131,14 @@ impl<'a> Pipeline<'a> {
         let mut stages = vec![];
         for name in STAGES {
             let start = Instant::now();
-            Script::find(name)?.run(self.ctx, &variables).await?;
+            progress(Progress::Started {
+                stage: name.to_string(),
+                images: counts.images,
+            });
+            let advanced = |images| progress(Progress::Advanced { images });
+            Script::find(name)?
+                .run_watched(self.ctx, &variables, advanced)
+                .await?;
             let stage = StageTiming {
                 name: name.to_string(),
                 seconds: start.elapsed().as_secs_f64(),

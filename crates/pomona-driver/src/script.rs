@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 use pomona_session::{parse_statements, plan_statement};
 
+use crate::watch::collect_watched;
 use crate::{DriverError, Variables};
 
 /// The scripts of `sql/`, in the order of the pipeline.
@@ -85,6 +86,17 @@ impl Script {
         ctx: &SessionContext,
         variables: &Variables,
     ) -> Result<Vec<RecordBatch>, DriverError> {
+        self.run_watched(ctx, variables, |_| ()).await
+    }
+
+    /// Runs the statements as [`Script::run`] does, and tells several times a second how many rows
+    /// the statement that is running has handled.
+    pub(crate) async fn run_watched(
+        &self,
+        ctx: &SessionContext,
+        variables: &Variables,
+        handled: impl Fn(u64),
+    ) -> Result<Vec<RecordBatch>, DriverError> {
         let sql = variables.substitute(&self.sql)?;
         let failed = |number: usize| {
             let script = self.name.clone();
@@ -100,7 +112,9 @@ impl Script {
             let frame = plan_statement(ctx, statement)
                 .await
                 .map_err(failed(index + 1))?;
-            last = frame.collect().await.map_err(failed(index + 1))?;
+            last = collect_watched(frame, &handled)
+                .await
+                .map_err(failed(index + 1))?;
         }
         Ok(last)
     }

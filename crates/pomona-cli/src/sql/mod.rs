@@ -12,12 +12,13 @@ use anyhow::{Context, Result};
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::PrintOptions;
 
-use crate::arguments::SqlArguments;
+use crate::arguments::{GeneralArguments, SqlArguments};
+use crate::interrupt::exit_on_interrupt;
 use crate::session::{configure, open};
 use execute::{Audience, execute};
 
 /// Runs the subcommand.
-pub(crate) async fn main(arguments: SqlArguments) -> Result<ExitCode> {
+pub(crate) async fn main(arguments: SqlArguments, general: &GeneralArguments) -> Result<ExitCode> {
     let (ctx, stores) = open(&arguments.session)?;
     if let Some(batch_size) = arguments.batch_size {
         configure(&ctx, |options| {
@@ -31,17 +32,22 @@ pub(crate) async fn main(arguments: SqlArguments) -> Result<ExitCode> {
     };
     let mut print_options = PrintOptions {
         format,
-        quiet: arguments.quiet,
+        quiet: general.quiet,
         maxrows: arguments.maxrows,
-        color: arguments.color,
+        color: general.color.on(io::stdout().is_terminal()),
         instrumented_registry: stores,
     };
 
-    if arguments.command.is_empty() && arguments.file.is_empty() {
+    let is_shell = arguments.command.is_empty() && arguments.file.is_empty();
+    let is_interactive = is_shell && io::stdin().is_terminal();
+    if !is_interactive {
+        exit_on_interrupt()?;
+    }
+    if is_shell {
         for file in startup_files(arguments.rc) {
             execute(&ctx, &read(&file)?, &print_options, Audience::Program).await?;
         }
-        if io::stdin().is_terminal() {
+        if is_interactive {
             shell::run(&ctx, &mut print_options).await?;
         } else {
             let mut sql = String::new();

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -47,9 +48,21 @@ impl Workplace {
 
     /// Runs `pomona` in the folder, without the user's settings.
     pub fn pomona<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        Ran(self.command(arguments).output().unwrap())
+    }
+
+    /// A call of `pomona` in the folder, without the user's settings, to be started by the test.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pomona"));
         for (name, _) in env::vars_os() {
-            let settings = ["AWS_", "POMONA_", "DATAFUSION_"];
+            let settings = [
+                "AWS_",
+                "POMONA_",
+                "DATAFUSION_",
+                "XDG_",
+                "RUST_LOG",
+                "NO_COLOR",
+            ];
             if settings
                 .iter()
                 .any(|prefix| name.to_string_lossy().starts_with(prefix))
@@ -57,20 +70,33 @@ impl Workplace {
                 command.env_remove(name);
             }
         }
-        let output = command
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
             .envs(self.environment.iter().map(|(name, value)| (*name, value)))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Ran(output)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Makes the folder `many` with this many pictures, the same ones over and over.
+    pub fn many_pictures(&self, count: usize) {
+        let folder = self.path("pictures/Kiwi");
+        let pictures: Vec<_> = fs::read_dir(folder).unwrap().flatten().collect();
+        fs::create_dir(self.path("many")).unwrap();
+        for (index, picture) in pictures.iter().cycle().take(count).enumerate() {
+            let name = picture.file_name().into_string().unwrap();
+            fs::hard_link(picture.path(), self.path(&format!("many/{index}_{name}"))).unwrap();
+        }
+    }
+
+    /// The network's weights.
+    pub fn weights(&self) -> &str {
+        self.weights.to_str().unwrap()
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let weights = self.weights.to_str().unwrap();
-        let fixed = ["run", "--weights", weights, "--components", "3"];
+        let fixed = ["run", "--weights", self.weights(), "--components", "3"];
         self.pomona(fixed.iter().chain(arguments))
     }
 }

@@ -1,0 +1,42 @@
+//! `pomona completions` and `pomona man`: what a shell and `man` want to know of the commands.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Command;
+use clap_complete::{Shell, generate};
+use clap_mangen::Man;
+
+/// Prints the completions of a shell.
+pub(crate) fn completions(mut command: Command, shell: Shell) -> Result<ExitCode> {
+    // The generator panics where it cannot write, so it writes to memory.
+    let mut script = vec![];
+    generate(shell, &mut command, "pomona", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the manual page of the program, or of one of its commands.
+pub(crate) fn man(mut command: Command, of: Option<&str>) -> Result<ExitCode> {
+    command.build();
+    let page = match of {
+        None => command,
+        Some(name) => match command.find_subcommand(name) {
+            Some(found) => {
+                let name = format!("pomona-{}", found.get_name());
+                found.clone().display_name(name)
+            }
+            None => {
+                let known: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+                bail!("no command '{name}': there are {}", known.join(", "));
+            }
+        },
+    };
+    let mut text = vec![];
+    Man::new(page)
+        .source(concat!("pomona ", env!("CARGO_PKG_VERSION")))
+        .render(&mut text)?;
+    io::stdout().write_all(&text)?;
+    Ok(ExitCode::SUCCESS)
+}

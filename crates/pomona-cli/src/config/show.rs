@@ -1,0 +1,62 @@
+//! `pomona config show`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::Value;
+
+use super::error::ConfigError;
+use super::keys::Kind;
+use super::{Configuration, Origin};
+
+/// Prints every setting that has a value, a line each, as TOML; with its origin before it, as
+/// `git config --show-origin` does, when that is asked for.
+pub(crate) fn show(
+    configuration: &Configuration,
+    flags: &ArgMatches,
+    origin: bool,
+) -> Result<ExitCode> {
+    let mut lines = String::new();
+    for key in &configuration.keys {
+        let Some((value, from)) = configuration.effective(key, flags) else {
+            continue;
+        };
+        if let (Origin::Environment(variable), Some(reason)) = (&from, key.refusal(&value)) {
+            let variable = variable.clone();
+            return Err(ConfigError::BadVariable {
+                variable,
+                value,
+                reason,
+            }
+            .into());
+        }
+        if origin {
+            lines += &format!("{from}\t");
+        }
+        lines += &format!("{} = {}\n", key.path(), toml(key.kind, &value));
+    }
+    io::stdout().write_all(lines.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The value as TOML writes it.
+fn toml(kind: Kind, value: &str) -> String {
+    let bare = match kind {
+        Kind::Flag => {
+            // A variable may say it in other words.
+            let falsy = ["false", "no", "off", "f", "n", "0"];
+            return (!falsy.contains(&value.to_ascii_lowercase().as_str())).to_string();
+        }
+        Kind::Number => true,
+        Kind::Amount => value.parse::<f64>().is_ok(),
+        Kind::Text | Kind::Path => false,
+    };
+    if bare {
+        value.to_string()
+    } else {
+        // A JSON string is a basic string of TOML.
+        Value::from(value).to_string()
+    }
+}

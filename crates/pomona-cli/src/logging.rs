@@ -1,0 +1,56 @@
+//! Log lines on standard error, at the levels of `RUST_LOG`.
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use env_logger::{Builder, Target, WriteStyle};
+use indicatif::MultiProgress;
+use serde_json::json;
+
+/// The values of `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+/// Starts the log. `bars` steps aside while a line is written.
+pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress) {
+    let mut builder = Builder::from_default_env();
+    // env_logger cannot see that what is behind the pipe is a terminal.
+    builder.write_style(if in_color {
+        WriteStyle::Always
+    } else {
+        WriteStyle::Never
+    });
+    builder.target(Target::Pipe(Box::new(BesideBars(bars))));
+    if format == LogFormat::Json {
+        builder.format(|line, record| {
+            let time = line.timestamp_millis().to_string();
+            let object = json!({
+                "time": time,
+                "level": record.level().as_str().to_ascii_lowercase(),
+                "target": record.target(),
+                "message": record.args().to_string(),
+            });
+            writeln!(line, "{object}")
+        });
+    }
+    builder.init();
+}
+
+/// Standard error, with the progress bars taken away while something is written.
+struct BesideBars(MultiProgress);
+
+impl Write for BesideBars {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write_all(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

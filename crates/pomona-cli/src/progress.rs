@@ -1,0 +1,245 @@
+//! Tells how far a run is: a bar on a terminal, a JSON object a line elsewhere.
+
+use std::cell::RefCell;
+use std::fmt::Write;
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use pomona_driver::{Location, MANIFEST, Manifest, Progress};
+use serde_json::json;
+
+use crate::color::is_dumb;
+
+/// The time between two JSON lines of one phase.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often the bar is drawn while nothing is told: its clock goes on.
+const REDRAW: Duration = Duration::from_millis(200);
+
+/// The values of `--progress`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shown {
+    /// A bar on a terminal, lines of JSON elsewhere
+    Auto,
+    /// A bar on terminals of every kind, lines of JSON elsewhere
+    On,
+    /// No progress
+    Off,
+}
+
+/// Tells the progress of a run on standard error.
+pub(crate) struct Teller {
+    form: Form,
+    is_quiet: bool,
+    in_color: bool,
+    bars: MultiProgress,
+    phase: RefCell<Option<Phase>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Bar,
+    Lines,
+    Nothing,
+}
+
+/// A phase that is going on.
+struct Phase {
+    name: String,
+    total: u64,
+    done: u64,
+    began: Instant,
+    told: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Teller {
+    /// Chooses the form for what standard error is.
+    pub(crate) fn new(shown: Shown, is_quiet: bool, in_color: bool, bars: MultiProgress) -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        let form = match shown {
+            _ if is_quiet => Form::Nothing,
+            Shown::Off => Form::Nothing,
+            Shown::Auto if is_terminal && !is_dumb() => Form::Bar,
+            Shown::On if is_terminal => Form::Bar,
+            Shown::Auto | Shown::On => Form::Lines,
+        };
+        Self {
+            form,
+            is_quiet,
+            in_color,
+            bars,
+            phase: RefCell::new(None),
+        }
+    }
+
+    /// Tells what the pipeline says.
+    pub(crate) fn tell(&self, progress: &Progress) {
+        if self.form == Form::Nothing {
+            return;
+        }
+        match progress {
+            Progress::Found { images } => {
+                if self.form == Form::Bar {
+                    self.print(&format!("{images} images"));
+                }
+            }
+            Progress::Started { stage, images } => self.start(stage, *images),
+            Progress::Advanced { images } => self.advance(*images),
+            Progress::Finished { stage, images } => {
+                self.finish(&stage.name, stage.seconds, *images)
+            }
+        }
+    }
+
+    /// Tells what a finished run has made.
+    pub(crate) fn summarize(&self, manifest: &Manifest, output: &Location) {
+        if self.is_quiet {
+            return;
+        }
+        let counts = manifest.counts;
+        eprintln!(
+            "{} images: {} with features, {} bad; {} components. Results in {output}, see {MANIFEST}",
+            counts.images, counts.features, counts.errors, counts.components
+        );
+    }
+
+    /// Takes the bar away: the run has ended before its end.
+    pub(crate) fn stop(&self) {
+        if let Some(bar) = self.phase.take().and_then(|phase| phase.bar) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn start(&self, name: &str, total: u64) {
+        self.stop();
+        let bar = (self.form == Form::Bar).then(|| {
+            let bar = self.bars.add(ProgressBar::new(total));
+            bar.set_style(style(self.in_color));
+            bar.set_prefix(name.to_string());
+            bar.enable_steady_tick(REDRAW);
+            bar
+        });
+        let now = Instant::now();
+        *self.phase.borrow_mut() = Some(Phase {
+            name: name.to_string(),
+            total,
+            done: 0,
+            began: now,
+            told: now,
+            bar,
+        });
+    }
+
+    fn advance(&self, done: u64) {
+        let mut phase = self.phase.borrow_mut();
+        let Some(phase) = phase.as_mut() else {
+            return;
+        };
+        phase.done = done.clamp(phase.done, phase.total.max(phase.done));
+        if let Some(bar) = &phase.bar {
+            bar.set_position(phase.done);
+        } else if phase.told.elapsed() >= INTERVAL {
+            phase.told = Instant::now();
+            tell_line(
+                &phase.name,
+                phase.done,
+                phase.total,
+                phase.began.elapsed().as_secs_f64(),
+            );
+        }
+    }
+
+    fn finish(&self, name: &str, seconds: f64, images: u64) {
+        self.stop();
+        match self.form {
+            Form::Lines => tell_line(name, images, images, seconds),
+            _ => self.print(&format!(
+                "{name:<14}{seconds:>8.2} s, {:.0} images/s",
+                rate(images, seconds).unwrap_or(0.0)
+            )),
+        }
+    }
+
+    /// Prints a line above the bar.
+    fn print(&self, line: &str) {
+        self.bars.suspend(|| eprintln!("{line}"));
+    }
+}
+
+fn style(in_color: bool) -> ProgressStyle {
+    // The colours are written out, because indicatif's own follow the terminal alone and not
+    // --color.
+    let template = if in_color {
+        "\x1b[1m{prefix:<14}\x1b[0m\x1b[36m{bar:30}\x1b[0m {pos:>7}/{len} {rate:>14} ETA {eta}"
+    } else {
+        "{prefix:<14}{bar:30} {pos:>7}/{len} {rate:>14} ETA {eta}"
+    };
+    ProgressStyle::with_template(template)
+        .expect("the template is well-formed")
+        .progress_chars("━╸─")
+        .with_key("rate", |state: &ProgressState, line: &mut dyn Write| {
+            let rate = rate(state.pos(), state.elapsed().as_secs_f64()).unwrap_or(0.0);
+            let _ = write!(line, "{rate:.0} images/s");
+        })
+        .with_key("eta", |state: &ProgressState, line: &mut dyn Write| {
+            let left = state.len().unwrap_or(0).saturating_sub(state.pos());
+            let _ = match rate(state.pos(), state.elapsed().as_secs_f64()) {
+                Some(rate) => write!(line, "{}", clock(left as f64 / rate)),
+                None => write!(line, "-"),
+            };
+        })
+}
+
+fn tell_line(phase: &str, done: u64, total: u64, seconds: f64) {
+    let rate = rate(done, seconds);
+    let object = json!({
+        "phase": phase,
+        "done": done,
+        "total": total,
+        "elapsed_seconds": rounded(seconds),
+        "images_per_second": rate.map(rounded),
+        "eta_seconds": rate.map(|rate| rounded(total.saturating_sub(done) as f64 / rate)),
+    });
+    eprintln!("{object}");
+}
+
+/// Images a second, once there is one.
+fn rate(done: u64, seconds: f64) -> Option<f64> {
+    (done > 0 && seconds > 0.0).then(|| done as f64 / seconds)
+}
+
+/// To a hundredth: more is noise.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+/// `1:02:03` or `2:03`.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.ceil() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_has_hours_when_there_are_any() {
+        assert_eq!(clock(0.0), "0:00");
+        assert_eq!(clock(61.2), "1:02");
+        assert_eq!(clock(3_723.0), "1:02:03");
+    }
+
+    #[test]
+    fn there_is_no_rate_before_the_first_image() {
+        assert_eq!(rate(0, 3.0), None);
+        assert_eq!(rate(30, 3.0), Some(10.0));
+    }
+}

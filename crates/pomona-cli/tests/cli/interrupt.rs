@@ -1,0 +1,89 @@
+//! Ctrl-C.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::workplace::Workplace;
+
+fn interrupt(child: &Child) {
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+}
+
+#[test]
+fn a_run_stops_and_publishes_nothing() {
+    let place = Workplace::new();
+    place.many_pictures(3000);
+    let arguments = [
+        "run",
+        "-k",
+        "3",
+        "-i",
+        "many",
+        "-o",
+        "out",
+        "--weights",
+        place.weights(),
+    ];
+    let mut child = place
+        .command(arguments)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    // The features are what takes long, and they come after the metadata.
+    while !line.contains("metadata") || !line.contains("\"done\":3000") {
+        line.clear();
+        assert!(
+            stderr.read_line(&mut line).unwrap() > 0,
+            "the run has ended"
+        );
+    }
+    let start = Instant::now();
+    interrupt(&child);
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert!(
+        rest.contains("Interrupted: nothing was published"),
+        "{rest}"
+    );
+    assert!(!place.path("out/manifest.json").exists());
+    assert!(!place.path("out/features").exists());
+}
+
+#[test]
+fn a_command_stops() {
+    let place = Workplace::new();
+    let sql = "SELECT 1 AS a; SELECT sum(value % 7) FROM generate_series(1, 1000000000000)";
+    let arguments = ["sql", "-q", "--format", "csv", "-c", sql];
+    let command = place
+        .command(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = command.unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    for expected in ["a\n", "1\n"] {
+        line.clear();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, expected);
+    }
+    thread::sleep(Duration::from_millis(300));
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "Interrupted\n");
+}

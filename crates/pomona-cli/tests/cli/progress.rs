@@ -1,0 +1,133 @@
+//! What a run tells of itself on standard error: progress, logs, colours.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::workplace::{Ran, Workplace};
+
+fn objects(ran: &Ran) -> Vec<Value> {
+    let stderr = ran.stderr();
+    let lines = stderr.lines().filter(|line| line.starts_with('{'));
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn every_phase_ends_at_its_total() {
+    let place = Workplace::new();
+    let ran = place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    let lines = objects(&ran);
+    for phase in ["metadata", "features", "errors", "pca_fit", "pca_transform"] {
+        let last = lines.iter().rfind(|line| line["phase"] == phase);
+        let last = last.unwrap_or_else(|| panic!("no {phase} in {}", ran.stderr()));
+        assert_eq!((&last["done"], &last["total"]), (&15.into(), &15.into()));
+        assert!(last["images_per_second"].as_f64().unwrap() > 0.0);
+        assert_eq!(last["eta_seconds"], 0.0);
+    }
+    assert!(!ran.stderr().contains('\x1b'), "{}", ran.stderr());
+}
+
+#[test]
+fn a_long_phase_is_told_every_few_seconds() {
+    let place = Workplace::new();
+    place.many_pictures(900);
+    let ran = place
+        .run(&["-i", "many", "-o", "out", "--partitions", "1"])
+        .code(0);
+    let lines = objects(&ran);
+    let features: Vec<_> = lines
+        .iter()
+        .filter(|line| line["phase"] == "features")
+        .collect();
+    let done: Vec<_> = features
+        .iter()
+        .map(|line| line["done"].as_u64().unwrap())
+        .collect();
+    assert!(done.is_sorted(), "{done:?}");
+    assert_eq!(done.last(), Some(&900));
+    // One line at the end, and one for each two seconds before it.
+    let seconds = features.last().unwrap()["elapsed_seconds"]
+        .as_f64()
+        .unwrap();
+    assert!(
+        done.len() as f64 >= (seconds / 3.0).floor(),
+        "{done:?} in {seconds} s"
+    );
+    // While most of the time is still to come, not all can be done.
+    for line in &features {
+        if line["elapsed_seconds"].as_f64().unwrap() < seconds / 3.0 {
+            assert!(
+                line["done"].as_u64().unwrap() < 900,
+                "{line} of {seconds} s"
+            );
+        }
+    }
+}
+
+#[test]
+fn quiet_and_off() {
+    let place = Workplace::new();
+    let quiet = place
+        .run(&["-i", "pictures", "-o", "quiet", "--quiet"])
+        .code(0);
+    assert_eq!(quiet.stderr(), "");
+    let both = [
+        "-i",
+        "pictures",
+        "-o",
+        "both",
+        "--quiet",
+        "--progress",
+        "on",
+    ];
+    assert_eq!(place.run(&both).code(0).stderr(), "");
+    let off = place
+        .run(&["-i", "pictures", "-o", "off", "--progress", "off"])
+        .code(0);
+    assert_eq!(objects(&off), Vec::<Value>::new());
+    assert!(off.stderr().contains("15 images"), "{}", off.stderr());
+}
+
+#[test]
+fn log_lines_are_json_when_asked_for() {
+    let place = Workplace::new().with_environment([("RUST_LOG", "debug".to_string())]);
+    let sql = ["sql", "-q", "--log-format", "json", "-c", "SELECT 1 AS a"];
+    let ran = place.pomona(sql).code(0);
+    let lines = objects(&ran);
+    assert!(!lines.is_empty());
+    assert_eq!(
+        lines.len(),
+        ran.stderr().lines().count(),
+        "{}",
+        ran.stderr()
+    );
+    for line in &lines {
+        for key in ["time", "level", "target", "message"] {
+            assert!(line[key].is_string(), "{line}");
+        }
+    }
+    let text = place.pomona(["sql", "-q", "-c", "SELECT 1 AS a"]).code(0);
+    assert!(text.stderr().contains("DEBUG"), "{}", text.stderr());
+    assert_eq!(objects(&text), Vec::<Value>::new());
+}
+
+#[test]
+fn colour_is_asked_for_or_not() {
+    let place = Workplace::new();
+    let wrong = ["sql", "--fromat", "csv"];
+    let escapes = |place: &Workplace, flags: &[&str]| {
+        let ran = place.pomona(flags.iter().chain(&wrong)).code(2);
+        ran.stderr().contains('\x1b')
+    };
+    assert!(!escapes(&place, &[]));
+    assert!(escapes(&place, &["--color", "always"]));
+    assert!(!escapes(&place, &["--color", "never"]));
+    fs::write(place.path("pomona.toml"), "color = \"always\"").unwrap();
+    assert!(escapes(&place, &[]));
+    // A variable is stronger than a file, and a flag than both.
+    let place = place.with_environment([("NO_COLOR", "1".to_string())]);
+    assert!(!escapes(&place, &[]));
+    assert!(escapes(&place, &["--color", "always"]));
+}
