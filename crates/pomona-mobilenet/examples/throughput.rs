@@ -2,9 +2,11 @@
 //!
 //! `throughput WEIGHTS PICTURES THREADS SECONDS PRECISION [FEATURES]`, where PICTURES holds resized
 //! pictures as bytes, one after the other, PRECISION is `f32`, `avx512`, `avx2` or `bf16`, and
-//! FEATURES is a file to write their features to, as little-endian f32.
+//! FEATURES is a file to write their features to, as little-endian f32. Prints pictures a second of
+//! the clock, and of the processor's time where Linux tells it: the second is what a busy machine
+//! gives while it runs this.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Scratch, Weights};
@@ -41,11 +43,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let limit = Duration::from_secs_f64(seconds.parse()?);
-    let done = AtomicUsize::new(0);
+    let (done, busy) = (AtomicUsize::new(0), AtomicU64::new(0));
     let started = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..threads.parse().unwrap_or(1) {
             scope.spawn(|| {
+                let before = processor_time();
                 let mut scratch = Scratch::new(&network);
                 let mut features = vec![0.0; BATCH * network.feature_len()];
                 for batch in pictures.chunks_exact(BATCH * picture).cycle() {
@@ -55,10 +58,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     network.features_into(&mut scratch, batch, &mut features);
                     done.fetch_add(BATCH, Ordering::Relaxed);
                 }
+                busy.fetch_add(processor_time() - before, Ordering::Relaxed);
             });
         }
     });
-    let rate = done.into_inner() as f64 / started.elapsed().as_secs_f64();
-    println!("{rate:.1}");
+    let pictures = done.into_inner() as f64;
+    let rate = pictures / started.elapsed().as_secs_f64();
+    let busy = pictures / (busy.into_inner() as f64 / 1e9);
+    println!("{rate:.1} {busy:.1}");
     Ok(())
+}
+
+/// Nanoseconds that the calling thread has had a processor; 0 where there is no such file.
+fn processor_time() -> u64 {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let first = times.split_whitespace().next();
+    first.and_then(|time| time.parse().ok()).unwrap_or(0)
 }

@@ -85,7 +85,7 @@ fn a_picture_has_the_same_features_alone_and_in_any_group() {
     let bytes: Vec<u8> = picture(&golden).flatten_all().unwrap().to_vec1().unwrap();
     let mut scratch = Scratch::new(&network);
     assert!(
-        scratch.bytes() < 9 << 20,
+        scratch.bytes() < 8 << 20,
         "scratch of {} bytes",
         scratch.bytes()
     );

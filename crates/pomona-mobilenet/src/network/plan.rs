@@ -166,14 +166,16 @@ impl BlockPlan {
             let width = input_size + 2;
             let plane = (input_size + 1) * width;
             let mut places = Places::with_capacity(pixels * pictures);
-            places.set((0..pixels * pictures).map(|pixel| {
-                let (picture, pixel) = (pixel / pixels, pixel % pixels);
-                let row = pixel / input_size;
-                (picture * plane + row * width + pixel % input_size + 1) * BLOCK
-            }));
+            let rows = (0..pictures * input_size).map(|row| {
+                let (picture, row) = (row / input_size, row % input_size);
+                (picture * plane + row * width + 1) * BLOCK
+            });
+            places.set(rows, input_size);
             (input_size, Tiling::Planes { pictures, places })
         } else {
-            let rows = if input_size > 80 { 2 } else { 4 } / block.stride;
+            // Input rows at a time: with the two before them, a panel of 56 pixels a side is 30 KB
+            // and one of 28 is 23 KB, most of a first-level cache.
+            let rows = if input_size > 40 { 2 } else { 4 } / block.stride;
             (rows * block.stride + 2, Tiling::Strips { rows })
         };
         Ok(Self {

@@ -1,5 +1,7 @@
 //! Where the pixels of a dense tensor go in padded planes.
 
+use super::BLOCK;
+
 /// A place a pixel, in floats from the start of a plane, and how far they reach.
 #[derive(Debug)]
 pub(crate) struct Places {
@@ -16,13 +18,15 @@ impl Places {
         }
     }
 
-    /// Forgets all places and sets new ones, within the capacity without allocating.
-    pub fn set(&mut self, places: impl Iterator<Item = usize>) {
+    /// Forgets all places and sets those of runs of neighbouring pixels, `length` each, that start
+    /// at `starts`; within the capacity without allocating.
+    pub fn set(&mut self, starts: impl Iterator<Item = usize>, length: usize) {
         self.list.clear();
         self.furthest = 0;
-        for place in places {
-            self.list.push(place as u32);
-            self.furthest = self.furthest.max(place);
+        for start in starts {
+            self.list
+                .extend((0..length).map(|pixel| (start + pixel * BLOCK) as u32));
+            self.furthest = self.furthest.max(start + length.saturating_sub(1) * BLOCK);
         }
     }
 

@@ -116,16 +116,15 @@ pub(super) unsafe fn sum<const PARTS: usize, const ROWS: usize, const COLUMNS: u
 pub(super) unsafe fn store<const ROWS: usize, const COLUMNS: usize>(sums: &mut Sums) {
     // SAFETY: `sums` holds four tiles of 1024 bytes.
     unsafe {
-        let to = sums.0.as_mut_ptr();
-        store!(0, to);
+        store!(0, sums.tile(0));
         if COLUMNS == 2 {
-            store!(1, to.add(1));
+            store!(1, sums.tile(1));
         }
         if ROWS == 2 {
-            store!(2, to.add(2));
+            store!(2, sums.tile(2));
         }
         if ROWS == 2 && COLUMNS == 2 {
-            store!(3, to.add(3));
+            store!(3, sums.tile(3));
         }
     }
 }

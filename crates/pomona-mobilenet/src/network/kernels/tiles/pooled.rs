@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::super::product::Product;
 use super::multiply::{store, sum};
 use super::product::check_operands;
-use super::{SIDE, Sums, TILE};
+use super::{SIDE, Sums};
 
 /// Checks that every access of [`pooled`] will be inside its slice.
 pub(in super::super) fn check(task: &Product<'_>, pictures: usize, parts: usize) {
@@ -22,7 +22,7 @@ pub(in super::super) fn check(task: &Product<'_>, pictures: usize, parts: usize)
 #[inline(always)]
 pub(in super::super) unsafe fn pooled<const PARTS: usize>(task: &mut Product<'_>, pictures: usize) {
     let pixels = task.pixels * pictures;
-    let mut sums = Sums([[0.0; TILE]; 4]);
+    let mut sums = Sums::new();
     for picture in 0..pictures {
         task.output[picture * task.output_plane..][..task.columns].fill(0.0);
     }

@@ -72,7 +72,7 @@ unsafe fn columns<const PARTS: usize, const COLUMNS: usize>(
     task: &mut Product<'_>,
     columns: Range<usize>,
 ) {
-    let mut sums = Sums([[0.0; TILE]; 4]);
+    let mut sums = Sums::new();
     let mut before = None;
     // SAFETY: columns and pixels stay inside the checked ranges.
     unsafe {
