@@ -144,7 +144,7 @@ impl Reader<'_> {
             });
         }
         let value = match key.kind {
-            Kind::Path => self.from_here(key, value),
+            Kind::Path => self.beside_file(key, value),
             _ => value,
         };
         Ok(Setting {
@@ -176,7 +176,7 @@ impl Reader<'_> {
 
     /// A path as it is from the file's folder. URLs stay as they are, and so do weights that are
     /// given by name.
-    fn from_here(&self, key: &Key, value: String) -> String {
+    fn beside_file(&self, key: &Key, value: String) -> String {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let path = folder.join(&value);
         let is_name = key.name == "weights"
