@@ -8,6 +8,8 @@
 pub(super) mod packing;
 
 mod depthwise;
+#[cfg(test)]
+mod exact;
 mod isa;
 mod places;
 mod pooled;
