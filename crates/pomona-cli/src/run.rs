@@ -22,9 +22,11 @@ pub(crate) async fn main(arguments: RunArguments) -> Result<ExitCode> {
             filter: arguments.filter,
             limit: arguments.limit,
             overwrite: arguments.overwrite,
+            prune: arguments.prune,
+            checkpoint: arguments.checkpoint as usize,
         },
     );
-    let manifest = pipeline
+    let outcome = pipeline
         .run(|progress| {
             if !arguments.quiet {
                 tell(&progress);
@@ -32,7 +34,10 @@ pub(crate) async fn main(arguments: RunArguments) -> Result<ExitCode> {
         })
         .await?;
 
-    let counts = manifest.counts;
+    let counts = outcome.manifest.counts;
+    if !outcome.changed && !arguments.quiet {
+        eprintln!("nothing has changed: {output} stays as it is");
+    }
     if counts.error_rate() > arguments.max_error_rate {
         eprintln!(
             "{} of {} images ({:.2}%) have no features, more than --max-error-rate {} allows; \
@@ -45,8 +50,8 @@ pub(crate) async fn main(arguments: RunArguments) -> Result<ExitCode> {
         );
         return Ok(ExitCode::from(BAD_IMAGES));
     }
-    if !arguments.quiet {
-        summarize(&manifest, &output);
+    if outcome.changed && !arguments.quiet {
+        summarize(&outcome.manifest, &output);
     }
     Ok(ExitCode::SUCCESS)
 }

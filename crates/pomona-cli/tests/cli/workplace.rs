@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use pomona_tests::{pictures, weights};
 use tempfile::TempDir;
@@ -47,6 +47,10 @@ impl Workplace {
 
     /// Runs `pomona` in the folder, without the user's settings.
     pub fn pomona<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        Ran(self.command(arguments).output().unwrap())
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pomona"));
         for (name, _) in env::vars_os() {
             let settings = ["AWS_", "POMONA_", "DATAFUSION_"];
@@ -57,21 +61,43 @@ impl Workplace {
                 command.env_remove(name);
             }
         }
-        let output = command
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
             .envs(self.environment.iter().map(|(name, value)| (*name, value)))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Ran(output)
+            .stdin(Stdio::null());
+        command
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.pomona(self.run_arguments(arguments))
+    }
+
+    /// Begins a run, to be killed.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(self.run_arguments(arguments));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// The result of a query, as CSV.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> String {
+        self.pomona(["sql", "-q", "--format", "csv", "-c", sql])
+            .code(0)
+            .stdout()
+    }
+
+    fn run_arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         let weights = self.weights.to_str().unwrap();
-        let fixed = ["run", "--weights", weights, "--components", "3"];
-        self.pomona(fixed.iter().chain(arguments))
+        let mut all = vec!["run", "--weights", weights, "--components", "3"];
+        // A later option of the same name would be refused.
+        if arguments.contains(&"-k") {
+            all.truncate(3);
+        }
+        all.extend(arguments);
+        all
     }
 }
 
