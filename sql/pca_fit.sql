@@ -1,6 +1,12 @@
--- The principal components of the features: ${components} of them, or that share of the variance.
--- Needs features.sql.
+-- The principal components of the features: ${components} of them, or that share of the variance;
+-- and their moments, from which the model follows and can be brought up to date without the
+-- features. Needs features.sql.
 CREATE EXTERNAL TABLE IF NOT EXISTS features STORED AS PARQUET LOCATION '${output}/features/';
 
-COPY (SELECT pca_fit(features, ${components}) AS model FROM features)
+COPY (SELECT pca_moments(features) AS moments FROM features)
+TO '${output}/moments/' STORED AS PARQUET;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS moments STORED AS PARQUET LOCATION '${output}/moments/';
+
+COPY (SELECT pca_solve(moments, ${components}) AS model FROM moments)
 TO '${output}/model/' STORED AS PARQUET;

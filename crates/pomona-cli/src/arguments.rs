@@ -161,9 +161,18 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
 
-    /// Replace a finished run in the output
+    /// Start from nothing, whatever the output holds; otherwise pictures that have features there
+    /// are not computed again
     #[arg(long)]
     pub(crate) overwrite: bool,
+
+    /// Drop the rows of pictures that are no longer in the input, under the filter
+    #[arg(long)]
+    pub(crate) prune: bool,
+
+    /// How many pictures at most are computed again after a crash
+    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) checkpoint: u32,
 
     /// The share of bad images, from 0 to 1, above which the exit code is 3
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]

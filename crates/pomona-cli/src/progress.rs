@@ -94,6 +94,13 @@ impl Teller {
         }
     }
 
+    /// Tells that a run found nothing to do.
+    pub(crate) fn unchanged(&self, output: &Location) {
+        if !self.is_quiet {
+            eprintln!("nothing has changed: {output} stays as it is");
+        }
+    }
+
     /// Tells what a finished run has made.
     pub(crate) fn summarize(&self, manifest: &Manifest, output: &Location) {
         if self.is_quiet {

@@ -24,24 +24,29 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
             filter: arguments.filter,
             limit: arguments.limit,
             overwrite: arguments.overwrite,
+            prune: arguments.prune,
+            checkpoint: arguments.checkpoint as usize,
         },
     );
     let interrupt = first_interrupt()?;
     let run = pipeline.run(|progress| teller.tell(&progress));
-    let manifest = tokio::select! {
+    let outcome = tokio::select! {
         finished = run => finished?,
         Ok(()) = interrupt => {
             teller.stop();
             eprintln!(
-                "Interrupted: nothing was published in {output}; what was begun lies in {}, \
-                 which readers pass over",
+                "Interrupted: nothing was published in {output}; what is complete lies in {}, \
+                 where readers pass over it and the next run finds it",
                 output.below("_temporary")
             );
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
 
-    let counts = manifest.counts;
+    if !outcome.changed {
+        teller.unchanged(&output);
+    }
+    let counts = outcome.manifest.counts;
     if counts.error_rate() > arguments.max_error_rate {
         eprintln!(
             "{} of {} images ({:.2}%) have no features, more than --max-error-rate {} allows; \
@@ -54,6 +59,8 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
         );
         return Ok(ExitCode::from(BAD_IMAGES));
     }
-    teller.summarize(&manifest, &output);
+    if outcome.changed {
+        teller.summarize(&outcome.manifest, &output);
+    }
     Ok(ExitCode::SUCCESS)
 }

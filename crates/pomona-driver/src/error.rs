@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
+use pomona_pca::PcaError;
 use pomona_session::plain_message;
 use thiserror::Error;
 
@@ -89,16 +90,49 @@ pub enum DriverError {
         reason: String,
     },
 
-    /// The output already holds a finished run.
+    /// The output holds features of another network.
     #[error(
-        "'{output}' holds a finished run ({manifest} is there): choose another --output, or --overwrite it"
+        "'{output}' holds a finished run of other weights (sha256 {before}, now {now}): \
+         choose another --output, or --overwrite it"
     )]
-    OutputExists {
+    WeightsDiffer {
         /// The output.
         output: String,
-        /// The name of the manifest.
-        manifest: String,
+        /// The sha256 of the weights of the finished run.
+        before: String,
+        /// That of the weights given now.
+        now: String,
     },
+
+    /// The manifest of a finished run cannot be read.
+    #[error(
+        "'{output}' cannot be continued, because its {path} cannot be read ({reason}): \
+         choose another --output, or --overwrite it"
+    )]
+    UnreadableManifest {
+        /// The output.
+        output: String,
+        /// The manifest, relative to the output.
+        path: String,
+        /// Why it cannot be read.
+        reason: String,
+    },
+
+    /// A file of a finished run is gone or not as it was.
+    #[error(
+        "'{output}' cannot be continued, because {path} is not there as manifest.json names it: \
+         put it back, choose another --output, or --overwrite it"
+    )]
+    FileMissing {
+        /// The output.
+        output: String,
+        /// The file, relative to the output.
+        path: String,
+    },
+
+    /// The model cannot be fitted on so few pictures, which is known before any is read.
+    #[error(transparent)]
+    Pca(#[from] PcaError),
 
     /// Storage failed while results were published or read back.
     #[error("{action} '{path}': {source}")]

@@ -4,11 +4,16 @@
 //! - [`Pipeline`]: all stages from a folder of pictures to its principal components, published
 //!   when complete.
 
+mod assembly;
+mod checkpoint;
 mod error;
+mod ledger;
+mod listing;
 mod location;
 mod manifest;
 mod model_info;
 mod output;
+mod parquet_rows;
 mod pipeline;
 mod script;
 mod variables;
@@ -19,6 +24,6 @@ pub use location::Location;
 pub use manifest::{Counts, Manifest, StageTiming};
 pub use model_info::ModelInfo;
 pub use output::MANIFEST;
-pub use pipeline::{Pipeline, PipelineOptions, Progress};
+pub use pipeline::{Outcome, Pipeline, PipelineOptions, Progress};
 pub use script::Script;
 pub use variables::Variables;

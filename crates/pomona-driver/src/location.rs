@@ -76,6 +76,14 @@ impl Location {
         }
     }
 
+    /// Removes a folder with what stores do not list: files that a crash left half-written.
+    pub(crate) fn remove_folder(&self, folder: &str) {
+        if let Some(path) = self.local_path() {
+            // It is out of the way of readers, so what cannot be removed may stay.
+            let _ = fs::remove_dir_all(path.join(folder));
+        }
+    }
+
     /// The store that holds the folder, and the folder's path in it.
     ///
     /// # Errors
@@ -143,14 +151,31 @@ impl StoreFolder {
         Ok(objects)
     }
 
-    /// Whether an object is there.
-    pub(crate) async fn exists(&self, below: &str) -> Result<bool, DriverError> {
+    /// The length of an object in bytes, if it is there.
+    pub(crate) async fn size(&self, below: &str) -> Result<Option<u64>, DriverError> {
         let path = self.path(below);
         match self.store.head(&path).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(object) => Ok(Some(object.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(storage("look for", &path)(error)),
         }
+    }
+
+    /// Whether an object is there.
+    pub(crate) async fn exists(&self, below: &str) -> Result<bool, DriverError> {
+        Ok(self.size(below).await?.is_some())
+    }
+
+    /// Reads a small object whole, if it is there.
+    pub(crate) async fn read(&self, below: &str) -> Result<Option<Vec<u8>>, DriverError> {
+        let path = self.path(below);
+        let object = match self.store.get(&path).await {
+            Ok(object) => object,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(storage("read", &path)(error)),
+        };
+        let bytes = object.bytes().await.map_err(storage("read", &path))?;
+        Ok(Some(bytes.to_vec()))
     }
 
     /// Writes a small object whole.

@@ -25,6 +25,23 @@ pub struct Manifest {
     pub files: Vec<PublishedFile>,
 }
 
+impl Manifest {
+    /// The files of features.
+    pub(crate) fn features(&self) -> impl Iterator<Item = &PublishedFile> {
+        self.below("features/")
+    }
+
+    /// The files of metadata, one row a row of features.
+    pub(crate) fn metadata(&self) -> impl Iterator<Item = &PublishedFile> {
+        self.below("metadata/parquet/")
+    }
+
+    fn below(&self, folder: &'static str) -> impl Iterator<Item = &PublishedFile> {
+        let below = move |file: &&PublishedFile| file.path.starts_with(folder);
+        self.files.iter().filter(below)
+    }
+}
+
 /// The parameters of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
@@ -53,6 +70,13 @@ pub struct Counts {
     pub errors: u64,
     /// The components of the model.
     pub components: u64,
+    /// The pictures whose row was there already, from a finished run or from one that was
+    /// interrupted.
+    #[serde(default)]
+    pub reused: u64,
+    /// The pictures that this run went through the network with.
+    #[serde(default)]
+    pub computed: u64,
 }
 
 impl Counts {
@@ -75,10 +99,17 @@ pub struct StageTiming {
 }
 
 /// A file of the results.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PublishedFile {
     /// The path, relative to the output.
     pub path: String,
     /// The length in bytes.
     pub bytes: u64,
+}
+
+impl PublishedFile {
+    /// The name without its folders.
+    pub(crate) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
 }

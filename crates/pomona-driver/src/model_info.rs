@@ -3,6 +3,9 @@
 use pomona_pca::PcaModel;
 use serde::{Deserialize, Serialize};
 
+/// The name of the file.
+pub(crate) const MODEL_INFO: &str = "model_info.json";
+
 /// `model_info.json`: what one looks at to choose the number of components.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {

@@ -1,9 +1,14 @@
 //! [`Output`]: results are written to a fresh place and moved to theirs when all are complete.
 
-use datafusion::prelude::SessionContext;
+use std::collections::HashSet;
 
+use datafusion::prelude::SessionContext;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::Checkpoint;
 use crate::location::StoreFolder;
 use crate::manifest::PublishedFile;
+use crate::model_info::MODEL_INFO;
 use crate::{DriverError, Location, Manifest};
 
 /// The file whose presence says that a run is complete.
@@ -13,9 +18,14 @@ pub const MANIFEST: &str = "manifest.json";
 /// nothing below this is ever taken for a result. The name is that of Hadoop's committers.
 const TEMPORARY: &str = "_temporary";
 
-/// What a run owns below the output; an overwriting run removes these of its predecessor.
-const FOLDERS: [&str; 6] = ["metadata", "stats", "features", "errors", "model", "pca"];
-const MODEL_INFO: &str = "model_info.json";
+/// What is to be published, written before anything is moved: a run that finds it finishes what
+/// an interrupted one began.
+const PUBLICATION: &str = "_temporary/publication.json";
+
+/// What runs own below the output: files here that the manifest does not name are removed.
+const FOLDERS: [&str; 7] = [
+    "metadata", "stats", "features", "errors", "moments", "model", "pca",
+];
 
 /// The output of one run.
 pub(crate) struct Output {
@@ -24,12 +34,19 @@ pub(crate) struct Output {
     staging: String,
 }
 
+/// Files to be moved, from and to paths relative to the output, and the manifest to follow them.
+#[derive(Debug, Serialize, Deserialize)]
+struct Publication {
+    moves: Vec<(String, String)>,
+    manifest: Manifest,
+}
+
 impl Output {
-    /// Prepares the output of a run; nothing that is there is touched.
+    /// Prepares the output of a run: what an interrupted one was publishing is finished, or, if all
+    /// is to be overwritten, whatever it left is removed.
     ///
     /// # Errors
-    /// When the output holds a finished run and `overwrite` is not given, and when it cannot be
-    /// made or reached.
+    /// When it cannot be made or reached, and when a publication cannot be finished.
     pub(crate) async fn prepare(
         ctx: &SessionContext,
         location: Location,
@@ -38,72 +55,175 @@ impl Output {
     ) -> Result<Self, DriverError> {
         location.create()?;
         let folder = location.store(ctx)?;
-        if !overwrite && folder.exists(MANIFEST).await? {
-            return Err(DriverError::OutputExists {
-                output: location.to_string(),
-                manifest: MANIFEST.to_string(),
-            });
-        }
-        Ok(Self {
+        let output = Self {
             location,
             folder,
             staging: format!("{TEMPORARY}/{run}"),
-        })
+        };
+        if overwrite {
+            output.clear().await?;
+        } else if let Some(json) = output.folder.read(PUBLICATION).await? {
+            let publication: Publication = serde_json::from_slice(&json)
+                .map_err(|error| output.unreadable(PUBLICATION, &error))?;
+            output.finish(&publication).await?;
+        }
+        Ok(output)
     }
 
-    /// The URL below which the stages write.
-    pub(crate) fn staging_url(&self) -> String {
-        self.location.below(&self.staging)
+    /// The store's folder.
+    pub(crate) fn folder(&self) -> &StoreFolder {
+        &self.folder
     }
 
-    /// Writes a small file among the stages' files.
-    pub(crate) async fn write(&self, name: &str, bytes: Vec<u8>) -> Result<(), DriverError> {
-        self.folder
-            .write(&format!("{}/{name}", self.staging), bytes)
-            .await
+    /// The path of something this run writes, relative to the output.
+    pub(crate) fn staged(&self, below: &str) -> String {
+        format!("{}/{below}", self.staging)
     }
 
-    /// Moves everything to its place and writes the manifest last.
+    /// The URL of a path relative to the output.
+    pub(crate) fn url(&self, path: &str) -> String {
+        self.location.below(path)
+    }
+
+    /// The manifest of the finished run that the output holds, if any.
     ///
-    /// The manifest of an earlier run goes first: from then until the new one appears, the
-    /// output holds no finished run.
-    pub(crate) async fn publish(&self, manifest: &mut Manifest) -> Result<(), DriverError> {
-        self.folder.delete(&self.folder.path(MANIFEST)).await?;
-        self.folder.delete(&self.folder.path(MODEL_INFO)).await?;
-        for folder in FOLDERS {
-            for object in self.folder.list(folder).await? {
-                self.folder.delete(&object.location).await?;
+    /// # Errors
+    /// When it cannot be read, and when files of features or metadata that it names are not there
+    /// as it names them.
+    pub(crate) async fn finished(&self) -> Result<Option<Manifest>, DriverError> {
+        let Some(json) = self.folder.read(MANIFEST).await? else {
+            return Ok(None);
+        };
+        let manifest: Manifest =
+            serde_json::from_slice(&json).map_err(|error| self.unreadable(MANIFEST, &error))?;
+        let there = self.published().await?;
+        for file in manifest.features().chain(manifest.metadata()) {
+            if !there.contains(file) {
+                return Err(DriverError::FileMissing {
+                    output: self.location.to_string(),
+                    path: file.path.clone(),
+                });
             }
         }
-
-        let staged = self.folder.list(&self.staging).await?;
-        let prefix = format!("{}/", self.staging);
-        manifest.files.clear();
-        for object in staged {
-            let from = self.folder.relative(&object.location);
-            let Some(path) = from.strip_prefix(&prefix) else {
-                continue;
-            };
-            self.folder
-                .rename(&object.location, &self.folder.path(path))
-                .await?;
-            manifest.files.push(PublishedFile {
-                path: path.to_string(),
-                bytes: object.size,
-            });
-        }
-        self.location.remove_empty_folders(TEMPORARY);
-
-        let json = serde_json::to_vec_pretty(manifest).expect("a manifest has only JSON's types");
-        self.folder.write(MANIFEST, json).await
+        Ok(Some(manifest))
     }
 
-    /// Removes what a failed run has written.
-    pub(crate) async fn discard(&self) -> Result<(), DriverError> {
-        for object in self.folder.list(&self.staging).await? {
+    /// Whether all files that a manifest names are there as it names them.
+    pub(crate) async fn holds_all(&self, manifest: &Manifest) -> Result<bool, DriverError> {
+        let there = self.published().await?;
+        Ok(manifest.files.iter().all(|file| there.contains(file)))
+    }
+
+    /// The files below a folder of the output.
+    pub(crate) async fn files(&self, below: &str) -> Result<Vec<PublishedFile>, DriverError> {
+        let objects = self.folder.list(below).await?;
+        let file = |object: object_store::ObjectMeta| PublishedFile {
+            path: self.folder.relative(&object.location),
+            bytes: object.size,
+        };
+        Ok(objects.into_iter().map(file).collect())
+    }
+
+    /// Moves files to their places, writes the manifest, and then removes what it does not name.
+    ///
+    /// Until the manifest is replaced, the files that the earlier one names are there; files of
+    /// rows have names of their own each, so that old and new ones can lie side by side.
+    pub(crate) async fn publish(
+        &self,
+        moves: Vec<(String, String)>,
+        manifest: &Manifest,
+    ) -> Result<(), DriverError> {
+        let publication = Publication {
+            moves,
+            manifest: manifest.clone(),
+        };
+        let json = serde_json::to_vec(&publication).expect("a publication has only JSON's types");
+        self.folder.write(PUBLICATION, json).await?;
+        self.finish(&publication).await
+    }
+
+    /// Does, or goes on with, a publication; every step can be done twice.
+    async fn finish(&self, publication: &Publication) -> Result<(), DriverError> {
+        for (from, to) in &publication.moves {
+            if self.folder.exists(from).await? {
+                let (from, to) = (self.folder.path(from), self.folder.path(to));
+                self.folder.rename(&from, &to).await?;
+            } else if !self.folder.exists(to).await? {
+                return Err(DriverError::FileMissing {
+                    output: self.location.to_string(),
+                    path: to.clone(),
+                });
+            }
+        }
+        // A local store writes beside a file and renames; beside the manifest is no place for what
+        // a crash might leave.
+        let json = serde_json::to_vec_pretty(&publication.manifest)
+            .expect("a manifest has only JSON's types");
+        let staged = format!("{TEMPORARY}/{MANIFEST}");
+        self.folder.write(&staged, json).await?;
+        let (from, to) = (self.folder.path(&staged), self.folder.path(MANIFEST));
+        self.folder.rename(&from, &to).await?;
+
+        let named: HashSet<&str> = publication
+            .manifest
+            .files
+            .iter()
+            .map(|file| file.path.as_str())
+            .collect();
+        for file in self.published().await? {
+            if !named.contains(file.path.as_str()) && file.path.contains('/') {
+                self.folder.delete(&self.folder.path(&file.path)).await?;
+            }
+        }
+        self.clear().await
+    }
+
+    /// Removes everything temporary, of this run and of interrupted ones.
+    pub(crate) async fn clear(&self) -> Result<(), DriverError> {
+        for object in self.folder.list(TEMPORARY).await? {
             self.folder.delete(&object.location).await?;
+        }
+        self.location.remove_folder(TEMPORARY);
+        Ok(())
+    }
+
+    /// Removes what a failed run has written, except for complete chunks.
+    pub(crate) async fn discard(&self, weights_sha256: &str) -> Result<(), DriverError> {
+        let left = Checkpoint::left(&self.folder, weights_sha256).await?;
+        let kept: HashSet<&str> = left
+            .iter()
+            .flat_map(Checkpoint::files)
+            .map(|file| file.path.as_str())
+            .collect();
+        for file in self.files(&self.staging).await? {
+            if !kept.contains(file.path.as_str()) {
+                self.folder.delete(&self.folder.path(&file.path)).await?;
+            }
         }
         self.location.remove_empty_folders(TEMPORARY);
         Ok(())
+    }
+
+    /// The files of results that are there, named by a manifest or not.
+    async fn published(&self) -> Result<HashSet<PublishedFile>, DriverError> {
+        let mut files = HashSet::new();
+        for folder in FOLDERS {
+            files.extend(self.files(folder).await?);
+        }
+        if let Some(bytes) = self.folder.size(MODEL_INFO).await? {
+            files.insert(PublishedFile {
+                path: MODEL_INFO.to_string(),
+                bytes,
+            });
+        }
+        Ok(files)
+    }
+
+    fn unreadable(&self, path: &str, error: &serde_json::Error) -> DriverError {
+        DriverError::UnreadableManifest {
+            output: self.location.to_string(),
+            path: path.to_string(),
+            reason: error.to_string(),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! [`Pipeline`]: all stages, from a folder of pictures to its principal components.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{Array, AsArray};
@@ -8,15 +9,23 @@ use chrono::{SecondsFormat, Utc};
 use datafusion::DATAFUSION_VERSION;
 use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
-use pomona_functions::{PomonaOptions, model_from_scalar, network};
-use pomona_pca::PcaModel;
+use pomona_functions::{FEATURE_LEN, PomonaOptions, model_from_scalar, network};
+use pomona_pca::{PcaError, PcaModel};
 
-use crate::manifest::Parameters;
+use crate::assembly::{Assembled, Assembly};
+use crate::checkpoint::Checkpoint;
+use crate::listing::Listing;
+use crate::manifest::{Parameters, PublishedFile};
+use crate::model_info::MODEL_INFO;
 use crate::output::Output;
 use crate::{Counts, DriverError, Location, Manifest, ModelInfo, Script, StageTiming, Variables};
 
-/// The stages that write, in their order; each is the script of that name.
-const STAGES: [&str; 5] = ["metadata", "features", "errors", "pca_fit", "pca_transform"];
+/// The stages that read every picture, chunk by chunk; each is the script of that name.
+const PICTURE_STAGES: [&str; 2] = ["metadata", "features"];
+
+/// The stages over all rows, in their order. The model is always fitted to the features, which
+/// are read for the projection anyway, so that no error can build up from run to run.
+const RESULT_STAGES: [&str; 4] = ["stats", "errors", "pca_fit", "pca_transform"];
 
 /// What a run is given.
 #[derive(Debug, Clone)]
@@ -31,8 +40,22 @@ pub struct PipelineOptions {
     pub filter: Option<String>,
     /// The largest number of pictures, in the order of their paths.
     pub limit: Option<u64>,
-    /// Whether a finished run in the output is replaced.
+    /// Whether to start from nothing, whatever the output holds.
     pub overwrite: bool,
+    /// Whether rows of pictures that are no longer there are dropped.
+    pub prune: bool,
+    /// Pictures between checkpoints: what a crash loses at most. At least 1.
+    pub checkpoint: usize,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The manifest; where nothing has changed that of the finished run, but for the counts of
+    /// reused and computed pictures.
+    pub manifest: Manifest,
+    /// Whether anything has been published.
+    pub changed: bool,
 }
 
 /// What a run tells while it runs.
@@ -76,30 +99,32 @@ impl<'a> Pipeline<'a> {
         Self { ctx, options }
     }
 
-    /// Runs every stage and publishes the results. A run that fails leaves the output as it was.
+    /// Runs every stage and publishes the results.
+    ///
+    /// Pictures whose row is there already, from a finished run in the output or from one that was
+    /// interrupted, are not computed again. A run that fails leaves the output as it was, and its
+    /// complete chunks for the next.
     ///
     /// # Errors
     /// When there are no weights, no pictures or no picture that can be decoded, when the output
-    /// holds a finished run, and when a stage fails.
-    pub async fn run(&self, progress: impl Fn(Progress)) -> Result<Manifest, DriverError> {
+    /// holds a finished run of other weights or one that cannot be read, and when a stage fails.
+    pub async fn run(&self, progress: impl Fn(Progress)) -> Result<Outcome, DriverError> {
         let weights_sha256 = self.pin_weights()?;
         let run = format!("{}", Utc::now().format("%Y%m%dT%H%M%S%.6fZ"));
-        let output = Output::prepare(
-            self.ctx,
-            self.options.output.clone(),
-            &run,
-            self.options.overwrite,
-        )
-        .await?;
-        match self
-            .run_stages(&output, run, weights_sha256, progress)
-            .await
-        {
-            Ok(manifest) => Ok(manifest),
+        let location = self.options.output.clone();
+        let overwrite = self.options.overwrite;
+        let output = Output::prepare(self.ctx, location, &run, overwrite).await?;
+        let finished = match overwrite {
+            true => None,
+            false => self.finished(&output, &weights_sha256).await?,
+        };
+        let stages = self.run_stages(&output, finished, run, &weights_sha256, progress);
+        match stages.await {
+            Ok(outcome) => Ok(outcome),
             Err(error) => {
                 // The first error is the one to tell; what could not be removed lies where no
                 // reader looks.
-                let _ = output.discard().await;
+                let _ = output.discard(&weights_sha256).await;
                 Err(error)
             }
         }
@@ -108,62 +133,80 @@ impl<'a> Pipeline<'a> {
     async fn run_stages(
         &self,
         output: &Output,
+        finished: Option<Manifest>,
         run: String,
-        weights_sha256: String,
+        weights_sha256: &str,
         progress: impl Fn(Progress),
-    ) -> Result<Manifest, DriverError> {
-        let variables = self.variables(output);
+    ) -> Result<Outcome, DriverError> {
+        let mut variables = self.variables();
         Script::find("images")?.run(self.ctx, &variables).await?;
-        let mut counts = Counts {
-            images: self.count("SELECT count(*) FROM pictures").await?,
-            ..Counts::default()
-        };
-        if counts.images == 0 {
+        let listing = Listing::collect(self.ctx, &self.options.input).await?;
+        let images = listing.len() as u64;
+        if images == 0 {
             return Err(DriverError::NoImages {
                 input: self.options.input.clone(),
                 filter: self.options.filter.clone(),
             });
         }
-        progress(Progress::Found {
-            images: counts.images,
-        });
+        progress(Progress::Found { images });
 
-        let mut stages = vec![];
-        for name in STAGES {
-            let start = Instant::now();
-            progress(Progress::Started {
-                stage: name.to_string(),
-                images: counts.images,
-            });
-            let advanced = |images| progress(Progress::Advanced { images });
-            Script::find(name)?
-                .run_watched(self.ctx, &variables, advanced)
-                .await?;
-            let stage = StageTiming {
-                name: name.to_string(),
-                seconds: start.elapsed().as_secs_f64(),
-            };
-            progress(Progress::Finished {
-                stage: stage.clone(),
-                images: counts.images,
-            });
-            stages.push(stage);
-            if name == "errors" {
-                counts.features = self.count("SELECT count(features) FROM features").await?;
-                counts.errors = self.count("SELECT count(error) FROM features").await?;
-                // An object that vanished between two listings is neither.
-                counts.images = self.count("SELECT count(*) FROM features").await?;
-                if counts.features == 0 {
-                    return Err(self.all_bad(counts.images).await?);
-                }
+        let mut assembly =
+            Assembly::open(self.ctx, output, finished.as_ref(), weights_sha256).await?;
+        let pending = assembly.pending(&listing, self.options.prune);
+        self.check_components(assembly.expected(&listing, &pending))?;
+        let mut stages = Stages::new(progress);
+        for (number, positions) in pending.chunks(self.options.checkpoint.max(1)).enumerate() {
+            let folder = output.staged(&format!("chunks/{number:06}"));
+            variables.define("output", output.url(&folder));
+            self.ctx.deregister_table("pictures")?;
+            let pictures = Arc::new(listing.table(positions)?);
+            self.ctx.register_table("pictures", pictures)?;
+            for name in PICTURE_STAGES {
+                let images = positions.len() as u64;
+                stages.run(name, images, self.ctx, &variables).await?;
             }
+            let chunk = Checkpoint {
+                weights_sha256: weights_sha256.to_string(),
+                features: output.files(&format!("{folder}/features")).await?,
+                metadata: output.files(&format!("{folder}/metadata/parquet")).await?,
+            };
+            let name = format!("{run}-{number:06}");
+            assembly.computed(chunk, &name).await?;
         }
 
+        let computed = pending.len() as u64;
+        if let Some(mut finished) = finished
+            && !assembly.changed()
+            && finished.parameters.components == self.options.components
+            && output.holds_all(&finished).await?
+        {
+            output.clear().await?;
+            finished.counts.computed = computed;
+            finished.counts.reused = finished.counts.images.saturating_sub(computed);
+            return Ok(Outcome {
+                manifest: finished,
+                changed: false,
+            });
+        }
+
+        let results = output.staged("results");
+        variables.define("output", output.url(&results));
+        let Assembled { in_place, moves } = assembly.assemble(&results).await?;
+        let mut counts = self.count(computed).await?;
+        if counts.features == 0 {
+            return Err(self.all_bad(counts.images).await?);
+        }
+        for name in RESULT_STAGES {
+            stages
+                .run(name, counts.images, self.ctx, &variables)
+                .await?;
+        }
         let model = self.model().await?;
         counts.components = model.k() as u64;
         let info = serde_json::to_vec_pretty(&ModelInfo::from(&model))
             .expect("a model's numbers are finite");
-        output.write("model_info.json", info).await?;
+        let path = format!("{results}/{MODEL_INFO}");
+        output.folder().write(&path, info).await?;
 
         let mut manifest = Manifest {
             pomona: env!("CARGO_PKG_VERSION").to_string(),
@@ -171,13 +214,63 @@ impl<'a> Pipeline<'a> {
             run,
             finished: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
             parameters: self.parameters(),
-            weights_sha256,
+            weights_sha256: weights_sha256.to_string(),
             counts,
-            stages,
-            files: vec![],
+            stages: stages.timings,
+            files: in_place,
         };
-        output.publish(&mut manifest).await?;
-        Ok(manifest)
+        let staged = output.files(&results).await?.into_iter().map(|file| {
+            let to = file.path[results.len() + 1..].to_string();
+            (file, to)
+        });
+        let mut renames = vec![];
+        for (from, to) in moves.into_iter().chain(staged) {
+            manifest.files.push(PublishedFile {
+                path: to.clone(),
+                bytes: from.bytes,
+            });
+            renames.push((from.path, to));
+        }
+        manifest.files.sort();
+        output.publish(renames, &manifest).await?;
+        Ok(Outcome {
+            manifest,
+            changed: true,
+        })
+    }
+
+    /// The manifest of the finished run that is to be continued.
+    async fn finished(
+        &self,
+        output: &Output,
+        weights_sha256: &str,
+    ) -> Result<Option<Manifest>, DriverError> {
+        let finished = output.finished().await?;
+        match finished {
+            Some(finished) if finished.weights_sha256 != weights_sha256 => {
+                Err(DriverError::WeightsDiffer {
+                    output: self.options.output.to_string(),
+                    before: finished.weights_sha256,
+                    now: weights_sha256.to_string(),
+                })
+            }
+            finished => Ok(finished),
+        }
+    }
+
+    /// Refuses more components than there can be, before anything is computed.
+    fn check_components(&self, rows: u64) -> Result<(), DriverError> {
+        let largest = FEATURE_LEN.min(usize::try_from(rows).unwrap_or(usize::MAX));
+        match self.options.components.parse::<usize>() {
+            Ok(requested) if requested > largest => Err(PcaError::TooManyComponents {
+                requested,
+                samples: rows,
+                dimension: FEATURE_LEN,
+                largest,
+            }
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// Loads the network before any work starts, and pins its bytes for the whole run.
@@ -193,11 +286,10 @@ impl<'a> Pipeline<'a> {
         Ok(loaded.sha256.clone())
     }
 
-    fn variables(&self, output: &Output) -> Variables {
+    fn variables(&self) -> Variables {
         let mut variables = Variables::new();
         variables
             .define("input", &self.options.input)
-            .define("output", output.staging_url())
             .define("components", &self.options.components)
             .define("filter", self.options.filter.as_deref().unwrap_or("true"))
             .define(
@@ -219,14 +311,25 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    async fn count(&self, sql: &str) -> Result<u64, DriverError> {
+    async fn count(&self, computed: u64) -> Result<Counts, DriverError> {
+        let sql = "SELECT count(*), count(features), count(error) FROM features";
         let batches = self.ctx.sql(sql).await?.collect().await?;
-        let count = batches[0].column(0).as_primitive::<Int64Type>().value(0);
-        Ok(u64::try_from(count).expect("a count is not negative"))
+        let count = |column: usize| {
+            let count = batches[0].column(column).as_primitive::<Int64Type>();
+            u64::try_from(count.value(0)).expect("a count is not negative")
+        };
+        Ok(Counts {
+            images: count(0),
+            features: count(1),
+            errors: count(2),
+            components: 0,
+            reused: count(0).saturating_sub(computed),
+            computed,
+        })
     }
 
     async fn all_bad(&self, images: u64) -> Result<DriverError, DriverError> {
-        let sql = "SELECT path || ': ' || error FROM features ORDER BY path LIMIT 1";
+        let sql = "SELECT path || ': ' || error FROM features WHERE error IS NOT NULL ORDER BY path LIMIT 1";
         let batches = self.ctx.sql(sql).await?.collect().await?;
         let first = ScalarValue::try_from_array(batches[0].column(0), 0)?;
         Ok(DriverError::AllImagesBad {
@@ -252,5 +355,50 @@ impl<'a> Pipeline<'a> {
             .transpose()?
             .unwrap_or(ScalarValue::Null);
         Ok(model_from_scalar(&model)?)
+    }
+}
+
+/// The stages that have run, and whom to tell.
+struct Stages<P> {
+    progress: P,
+    timings: Vec<StageTiming>,
+}
+
+impl<P: Fn(Progress)> Stages<P> {
+    fn new(progress: P) -> Self {
+        Self {
+            progress,
+            timings: vec![],
+        }
+    }
+
+    /// Runs the script of that name as a stage. The times of a stage that runs more than once are
+    /// added up.
+    async fn run(
+        &mut self,
+        name: &str,
+        images: u64,
+        ctx: &SessionContext,
+        variables: &Variables,
+    ) -> Result<(), DriverError> {
+        let start = Instant::now();
+        (self.progress)(Progress::Started {
+            stage: name.to_string(),
+            images,
+        });
+        let advanced = |images| (self.progress)(Progress::Advanced { images });
+        Script::find(name)?
+            .run_watched(ctx, variables, advanced)
+            .await?;
+        let stage = StageTiming {
+            name: name.to_string(),
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        match self.timings.iter_mut().find(|timing| timing.name == name) {
+            Some(timing) => timing.seconds += stage.seconds,
+            None => self.timings.push(stage.clone()),
+        }
+        (self.progress)(Progress::Finished { stage, images });
+        Ok(())
     }
 }

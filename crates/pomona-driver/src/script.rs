@@ -11,10 +11,11 @@ use crate::watch::collect_watched;
 use crate::{DriverError, Variables};
 
 /// The scripts of `sql/`, in the order of the pipeline.
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 7] = [
     ("images", include_str!("../../../sql/images.sql")),
     ("metadata", include_str!("../../../sql/metadata.sql")),
     ("features", include_str!("../../../sql/features.sql")),
+    ("stats", include_str!("../../../sql/stats.sql")),
     ("errors", include_str!("../../../sql/errors.sql")),
     ("pca_fit", include_str!("../../../sql/pca_fit.sql")),
     (

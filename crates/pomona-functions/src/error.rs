@@ -78,6 +78,15 @@ pub enum FunctionError {
     #[error("pca_transform: the model is not one that pca_fit returns: {0}")]
     Model(String),
 
+    /// The moments struct is not one that `pca_moments` makes.
+    #[error("{function}: the moments are not those that pca_moments returns: {reason}")]
+    Moments {
+        /// The function that was called.
+        function: &'static str,
+        /// What is wrong with the moments.
+        reason: String,
+    },
+
     /// The PCA itself failed.
     #[error("{function}: {source}")]
     Pca {

@@ -7,6 +7,10 @@
 //! | [`image_error(content)`](ImageErrorFunc) | scalar | `Utf8`: why an image cannot be decoded, NULL if it can |
 //! | [`image_info(content)`](ImageInfoFunc) | scalar | `Struct(format, width, height, color)`, from the header |
 //! | [`pca_fit(features, k)`](PcaFit) | aggregate | the model, a struct |
+//! | [`pca_moments(features)`](PcaMoments) | aggregate | what a PCA needs of the rows, a struct |
+//! | [`pca_merge(moments)`](PcaMerge) | aggregate | the moments of all their rows |
+//! | [`pca_subtract(a, b)`](PcaSubtractFunc) | scalar | the moments of the rows of a without those of b |
+//! | [`pca_solve(moments, k)`](PcaSolveFunc) | scalar | the model that `pca_fit` returns |
 //! | [`pca_transform(features, model [, center])`](PcaTransformFunc) | scalar | `List<Float32>` of k |
 //!
 //! A function holds no state but its signature. Functions travel to other machines by name, so
@@ -18,13 +22,20 @@ mod content;
 mod error;
 mod extract;
 mod feature_rows;
+mod gathered;
 mod image_error;
 mod image_info;
 mod mobilenet_v2;
 mod model;
+mod moments;
 mod network;
+mod number_of_components;
 mod options;
 mod pca_fit;
+mod pca_merge;
+mod pca_moments;
+mod pca_solve;
+mod pca_subtract;
 mod pca_transform;
 mod precision;
 mod try_mobilenet_v2;
@@ -38,9 +49,14 @@ pub use image_error::ImageErrorFunc;
 pub use image_info::ImageInfoFunc;
 pub use mobilenet_v2::MobileNetV2Func;
 pub use model::{model_from_scalar, model_type};
+pub use moments::moments_type;
 pub use network::{FEATURE_LEN, LoadedNetwork, network};
 pub use options::PomonaOptions;
 pub use pca_fit::PcaFit;
+pub use pca_merge::PcaMerge;
+pub use pca_moments::PcaMoments;
+pub use pca_solve::PcaSolveFunc;
+pub use pca_subtract::PcaSubtractFunc;
 pub use pca_transform::PcaTransformFunc;
 pub use precision::PrecisionOption;
 pub use try_mobilenet_v2::TryMobileNetV2Func;
@@ -52,11 +68,17 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::from(TryMobileNetV2Func::new())),
         Arc::new(ScalarUDF::from(ImageErrorFunc::new())),
         Arc::new(ScalarUDF::from(ImageInfoFunc::new())),
+        Arc::new(ScalarUDF::from(PcaSolveFunc::new())),
+        Arc::new(ScalarUDF::from(PcaSubtractFunc::new())),
         Arc::new(ScalarUDF::from(PcaTransformFunc::new())),
     ]
 }
 
 /// Every aggregate function, to be registered in a session.
 pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(AggregateUDF::from(PcaFit::new()))]
+    vec![
+        Arc::new(AggregateUDF::from(PcaFit::new())),
+        Arc::new(AggregateUDF::from(PcaMoments::new())),
+        Arc::new(AggregateUDF::from(PcaMerge::new())),
+    ]
 }

@@ -1,8 +1,10 @@
 //! The binary as people and scripts call it: output, messages, exit codes.
 
 mod config;
+mod crash;
 mod interrupt;
 mod progress;
+mod resume;
 mod run;
 mod s3;
 mod shells;

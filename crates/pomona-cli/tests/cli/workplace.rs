@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use pomona_tests::{pictures, weights};
 use tempfile::TempDir;
@@ -96,8 +96,32 @@ impl Workplace {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let fixed = ["run", "--weights", self.weights(), "--components", "3"];
-        self.pomona(fixed.iter().chain(arguments))
+        self.pomona(self.run_arguments(arguments))
+    }
+
+    /// Begins a run, to be killed.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(self.run_arguments(arguments));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// The result of a query, as CSV.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> String {
+        self.pomona(["sql", "-q", "--format", "csv", "-c", sql])
+            .code(0)
+            .stdout()
+    }
+
+    fn run_arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        let mut all = vec!["run", "--weights", self.weights(), "--components", "3"];
+        // A later option of the same name would be refused.
+        if arguments.contains(&"-k") {
+            all.truncate(3);
+        }
+        all.extend(arguments);
+        all
     }
 }
 

@@ -1,0 +1,167 @@
+//! `kill -9` in the middle of `pomona run`, and the run after it.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pomona_tests::pictures;
+
+use crate::resume::{assert_alike, assert_consistent, assert_same, counts, files, manifest};
+use crate::workplace::Workplace;
+
+/// Pictures between checkpoints.
+const CHECKPOINT: u64 = 4;
+/// Pictures in the folder, in nine chunks.
+const PICTURES: u64 = 35;
+const RUN: [&str; 6] = ["-i", "pictures", "-o", "out", "--checkpoint", "4"];
+
+/// When a run is killed.
+enum Moment {
+    /// When so many chunks are complete.
+    Checkpoints(usize),
+    /// When a file or folder is there whose path contains this, below the output.
+    Appears(&'static str),
+}
+
+impl Moment {
+    fn has_come(&self, output: &Path) -> bool {
+        match self {
+            Self::Checkpoints(count) => checkpoints(output) >= *count,
+            Self::Appears(part) => files(output).keys().any(|path| path.contains(part)),
+        }
+    }
+}
+
+#[test]
+fn a_first_run_that_is_killed_loses_the_chunk_in_flight_at_most() {
+    let place = place();
+    place
+        .run(&["-i", "pictures", "-o", "undisturbed", "--checkpoint", "4"])
+        .code(0);
+    let moments = [
+        Moment::Appears("_temporary/"),
+        Moment::Checkpoints(1),
+        Moment::Checkpoints(3),
+        Moment::Checkpoints(5),
+        Moment::Checkpoints(7),
+        Moment::Checkpoints(9),
+        Moment::Appears("results/"),
+        Moment::Appears("results/pca/"),
+        Moment::Appears("publication.json"),
+        Moment::Appears("manifest.json"),
+    ];
+    let mut killed = 0;
+    for moment in &moments {
+        let _ = fs::remove_dir_all(place.path("out"));
+        let complete = kill(&place, moment, &mut killed);
+        assert_readable(&place);
+        let ran = place.run(&RUN).code(0);
+        let (images, _, computed) = counts(&place);
+        // A finished run, or one whose publication was finished, stays with its manifest.
+        let computed = match ran.stderr().contains("nothing has changed") {
+            true => 0,
+            false => computed,
+        };
+        assert_eq!(images, PICTURES);
+        assert!(computed <= PICTURES - complete, "{computed}, {complete}");
+        assert_consistent(&place);
+        assert_same(&place, "undisturbed", "out");
+    }
+    // A fast machine may finish before the last moments are seen.
+    assert!(killed >= 6, "{killed} runs were killed");
+}
+
+#[test]
+fn a_continuing_run_that_is_killed_leaves_the_old_results_or_the_new() {
+    let place = place();
+    place.run(&RUN).code(0);
+    let moments = [
+        Moment::Checkpoints(1),
+        Moment::Appears("results/"),
+        Moment::Appears("publication.json"),
+        Moment::Appears("_temporary/manifest.json"),
+    ];
+    let mut killed = 0;
+    for (round, moment) in moments.iter().enumerate() {
+        let seed = 200 + 20 * round as u32;
+        // Some are changed, some are new, one is gone.
+        for number in 0..8 {
+            let path = place.path(&format!("pictures/Kiwi/{}.png", 10 + number));
+            fs::write(path, pictures::png(seed + number, 90, 90)).unwrap();
+        }
+        fs::remove_file(place.path(&format!("pictures/Apple Red/{round}.png"))).unwrap();
+        kill(&place, moment, &mut killed);
+        assert_readable(&place);
+        place.run(&[&RUN[..], &["--prune"]].concat()).code(0);
+        assert_consistent(&place);
+        let _ = fs::remove_dir_all(place.path("undisturbed"));
+        place.run(&["-i", "pictures", "-o", "undisturbed"]).code(0);
+        assert_alike(&place, "undisturbed", "out");
+    }
+    assert!(killed >= 2, "{killed} runs were killed");
+}
+
+fn place() -> Workplace {
+    let place = Workplace::new();
+    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 15);
+    place
+}
+
+/// Starts a run and kills it when a moment has come, and returns how many pictures were complete
+/// then. A run that ends before is as good.
+fn kill(place: &Workplace, moment: &Moment, killed: &mut u32) -> u64 {
+    let output = place.path("out");
+    let mut child = place.start(&RUN);
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if moment.has_come(&output) {
+            // SIGKILL: nothing can be tidied up.
+            child.kill().unwrap();
+            *killed += 1;
+            break;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "it takes too long"
+        );
+        std::thread::yield_now();
+    }
+    child.wait().unwrap();
+    if output.join("manifest.json").exists() && !output.join("_temporary").exists() {
+        return PICTURES;
+    }
+    u64::min(checkpoints(&output) as u64 * CHECKPOINT, PICTURES)
+}
+
+fn checkpoints(output: &Path) -> usize {
+    let records = fs::read_dir(output.join("_temporary/checkpoints"));
+    let names = records
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name());
+    names
+        .filter(|name| name.to_string_lossy().ends_with(".json"))
+        .count()
+}
+
+/// That every file that the manifest names is there and every file of rows is complete.
+#[track_caller]
+fn assert_readable(place: &Workplace) {
+    let output = place.path("out");
+    if output.join("manifest.json").exists() {
+        let manifest = manifest(place, "out");
+        for file in manifest["files"].as_array().unwrap() {
+            let path = file["path"].as_str().unwrap();
+            if path.ends_with(".parquet") {
+                let bytes = fs::metadata(output.join(path)).unwrap().len();
+                assert_eq!(Some(bytes), file["bytes"].as_u64(), "{path}");
+            }
+        }
+    }
+    for path in files(&output).keys() {
+        if path.ends_with(".parquet") && !path.starts_with("_temporary") {
+            place.query(&format!("SELECT count(*) AS n FROM 'out/{path}'"));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! [`Assembly`]: the result put together from published files, checkpoints and new chunks.
+
+use datafusion::common::Result;
+use datafusion::dataframe::DataFrameWriteOptions;
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use crate::checkpoint::Checkpoint;
+use crate::ledger::{Kept, Ledger};
+use crate::listing::Listing;
+use crate::manifest::PublishedFile;
+use crate::output::Output;
+use crate::{DriverError, Manifest, parquet_rows};
+
+/// Where rows of features may come from, and which of them are the result.
+pub(crate) struct Assembly<'a> {
+    ctx: &'a SessionContext,
+    output: &'a Output,
+    ledger: Ledger,
+    /// The files of features of the finished run: the first sources of the ledger, in its order.
+    features: Vec<PublishedFile>,
+    metadata: Vec<PublishedFile>,
+    /// The complete chunks, each with its number in the ledger.
+    chunks: Vec<(usize, Checkpoint)>,
+}
+
+/// The files of features and metadata of the result.
+#[derive(Debug, Default)]
+pub(crate) struct Assembled {
+    /// Files that stay where they are.
+    pub(crate) in_place: Vec<PublishedFile>,
+    /// Files of chunks that are the result as they are: where they are, and where they belong.
+    pub(crate) moves: Vec<(PublishedFile, String)>,
+}
+
+impl<'a> Assembly<'a> {
+    /// Begins with the rows of a finished run and those that interrupted runs left.
+    pub(crate) async fn open(
+        ctx: &'a SessionContext,
+        output: &'a Output,
+        finished: Option<&Manifest>,
+        weights_sha256: &str,
+    ) -> Result<Self, DriverError> {
+        let features: Vec<_> = finished
+            .iter()
+            .flat_map(|m| m.features().cloned())
+            .collect();
+        let metadata = finished
+            .iter()
+            .flat_map(|m| m.metadata().cloned())
+            .collect();
+        let mut published = vec![];
+        for file in &features {
+            published.push(parquet_rows::keys(ctx, vec![output.url(&file.path)]).await?);
+        }
+        let mut this = Self {
+            ctx,
+            output,
+            ledger: Ledger::new(published),
+            features,
+            metadata,
+            chunks: vec![],
+        };
+        for checkpoint in Checkpoint::left(output.folder(), weights_sha256).await? {
+            let rows = parquet_rows::keys(ctx, this.urls(&checkpoint.features)).await?;
+            this.chunks.push((this.ledger.add(rows), checkpoint));
+        }
+        Ok(this)
+    }
+
+    /// The positions in the listing of the pictures that must be computed. With `prune`, rows of
+    /// pictures that are not listed are dropped.
+    pub(crate) fn pending(&mut self, listing: &Listing, prune: bool) -> Vec<usize> {
+        let pending = self.ledger.pending(listing.iter());
+        if prune {
+            self.ledger.prune(listing.iter().map(|(path, _)| path));
+        }
+        pending
+    }
+
+    /// The number of rows that the result will have, with a row for each pending picture.
+    pub(crate) fn expected(&self, listing: &Listing, pending: &[usize]) -> u64 {
+        let paths: Vec<_> = listing.iter().map(|(path, _)| path).collect();
+        let new = pending.iter().filter(|&&p| !self.ledger.contains(paths[p]));
+        (self.ledger.len() + new.count()) as u64
+    }
+
+    /// Adds a chunk that is complete, and records it under a name if a later run can use it.
+    pub(crate) async fn computed(
+        &mut self,
+        chunk: Checkpoint,
+        name: &str,
+    ) -> Result<(), DriverError> {
+        let rows = parquet_rows::keys(self.ctx, self.urls(&chunk.features)).await?;
+        // Pictures without features are tried again anyway.
+        if rows.iter().any(|row| row.error.is_none()) {
+            chunk.record(self.output.folder(), name).await?;
+        }
+        self.chunks.push((self.ledger.computed(rows), chunk));
+        Ok(())
+    }
+
+    /// Whether the result is not what was published.
+    pub(crate) fn changed(&self) -> bool {
+        self.ledger.changed()
+    }
+
+    /// Puts the result together and defines the tables `features` and `metadata` over it.
+    ///
+    /// Files of which every row belongs to the result stay as they are; the rows that are left of
+    /// others are written below `results`, relative to the output.
+    pub(crate) async fn assemble(&self, results: &str) -> Result<Assembled, DriverError> {
+        let mut assembled = Assembled::default();
+        let mut rest = vec![];
+        let mut whole = vec![];
+        for (source, file) in self.features.iter().enumerate() {
+            let kept = self.ledger.kept(source);
+            if kept == Kept::All {
+                whole.push(self.output.url(&file.path));
+                assembled.in_place.push(file.clone());
+            } else {
+                let urls = vec![self.output.url(&file.path)];
+                rest.extend(parquet_rows::kept(self.ctx, urls, kept).await?);
+            }
+        }
+        for (source, chunk) in &self.chunks {
+            let urls = self.urls(&chunk.features);
+            let kept = self.ledger.kept(*source);
+            if kept == Kept::All {
+                whole.extend(urls);
+                for file in &chunk.features {
+                    let to = format!("features/{}", file.name());
+                    assembled.moves.push((file.clone(), to));
+                }
+            } else {
+                rest.extend(parquet_rows::kept(self.ctx, urls, kept).await?);
+            }
+        }
+        self.write(rest, &format!("{results}/features")).await?;
+        whole.extend(self.urls(&self.output.files(&format!("{results}/features")).await?));
+        self.define("features", whole).await?;
+
+        let metadata = if self.changed() {
+            let below = format!("{results}/metadata/parquet");
+            self.write(self.metadata().await?, &below).await?;
+            self.output.files(&below).await?
+        } else {
+            assembled.in_place.extend(self.metadata.iter().cloned());
+            self.metadata.clone()
+        };
+        self.define("metadata", self.urls(&metadata)).await?;
+        Ok(assembled)
+    }
+
+    /// The rows of metadata of the result. They are few bytes each, so all are written anew.
+    async fn metadata(&self) -> Result<Vec<DataFrame>> {
+        let mut published = vec![];
+        for source in 0..self.features.len() {
+            published.extend(self.ledger.kept_paths(source));
+        }
+        let published = Kept::Paths(published);
+        let urls = self.urls(&self.metadata);
+        let mut frames = vec![];
+        frames.extend(parquet_rows::kept(self.ctx, urls, published).await?);
+        let mut whole = vec![];
+        for (source, chunk) in &self.chunks {
+            let urls = self.urls(&chunk.metadata);
+            match self.ledger.kept(*source) {
+                Kept::All => whole.extend(urls),
+                kept => frames.extend(parquet_rows::kept(self.ctx, urls, kept).await?),
+            }
+        }
+        frames.extend(parquet_rows::kept(self.ctx, whole, Kept::All).await?);
+        Ok(frames)
+    }
+
+    async fn write(&self, frames: Vec<DataFrame>, folder: &str) -> Result<()> {
+        if let Some(rows) = parquet_rows::union(frames)? {
+            let url = format!("{}/", self.output.url(folder));
+            let options = DataFrameWriteOptions::new();
+            let rows = parquet_rows::with_plain_text(rows)?;
+            rows.write_parquet(&url, options, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn define(&self, table: &str, urls: Vec<String>) -> Result<()> {
+        let rows = parquet_rows::read(self.ctx, urls).await?;
+        self.ctx.register_table(table, rows.into_view())?;
+        Ok(())
+    }
+
+    fn urls(&self, files: &[PublishedFile]) -> Vec<String> {
+        files
+            .iter()
+            .map(|file| self.output.url(&file.path))
+            .collect()
+    }
+}

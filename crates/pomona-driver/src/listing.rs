@@ -1,0 +1,137 @@
+//! [`Listing`]: the pictures of a run, listed once, and tables of some of them.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, sort_to_indices, take_record_batch};
+use arrow::datatypes::{Int64Type, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionContext;
+use pomona_images::{ImageScanConfig, ImageScanExec, ImageTable, ImageTableOptions, image_schema};
+
+/// Position of `content` in [`image_schema`]; the columns before it are the listing's.
+const CONTENT: usize = 5;
+/// Position of `length`, in bytes.
+const LENGTH: usize = 2;
+
+/// The pictures of a run in the order of their paths, all columns but `content`.
+pub(crate) struct Listing {
+    rows: RecordBatch,
+    location: String,
+    options: ImageTableOptions,
+}
+
+impl Listing {
+    /// Lists the view `pictures` over the table `images`, both of `images.sql`.
+    pub(crate) async fn collect(ctx: &SessionContext, location: &str) -> Result<Self> {
+        let sql = "SELECT path, label, length, modification_time, e_tag FROM pictures";
+        let batches = ctx.sql(sql).await?.collect().await?;
+        let schema = Arc::new(image_schema().project(&[0, 1, 2, 3, 4])?);
+        let batches = batches
+            .into_iter()
+            .map(|batch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let rows = concat_batches(&schema, &batches)?;
+        let order = sort_to_indices(rows.column(0), None, None)?;
+        let images = ctx.table_provider("images").await?;
+        let options = images.downcast_ref::<ImageTable>().map(ImageTable::options);
+        Ok(Self {
+            rows: take_record_batch(&rows, &order)?,
+            location: location.to_string(),
+            options: options.cloned().unwrap_or_default(),
+        })
+    }
+
+    /// The number of pictures.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// Path and version of each picture.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let paths: &StringArray = self.rows.column(0).as_string();
+        let e_tags: &StringArray = self.rows.column(4).as_string();
+        paths.iter().flatten().zip(e_tags)
+    }
+
+    /// A table of the pictures at some positions, with their content.
+    pub(crate) fn table(&self, positions: &[usize]) -> Result<ListedImages> {
+        let positions = UInt32Array::from_iter_values(positions.iter().map(|&p| p as u32));
+        Ok(ListedImages {
+            rows: take_record_batch(&self.rows, &positions)?,
+            location: self.location.clone(),
+            options: self.options.clone(),
+        })
+    }
+}
+
+/// Pictures that were listed before: a scan reads them and lists nothing, so that a run in many
+/// chunks lists its folder once, and each row has the version that was listed.
+#[derive(Debug)]
+pub(crate) struct ListedImages {
+    rows: RecordBatch,
+    location: String,
+    options: ImageTableOptions,
+}
+
+impl ListedImages {
+    /// The rows of each partition, about equal in bytes: each picture in turn goes where the
+    /// fewest bytes are. No partition is empty.
+    fn partitions(&self, count: usize) -> Result<Vec<Vec<RecordBatch>>> {
+        let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
+        let count = count.min(lengths.len()).max(1);
+        let mut assigned = vec![(0_i64, vec![]); count];
+        for (row, &length) in lengths.values().iter().enumerate() {
+            let least = assigned
+                .iter_mut()
+                .min_by_key(|(bytes, rows)| (*bytes, rows.len()))
+                .expect("there is a partition");
+            least.0 += length;
+            least.1.push(row as u32);
+        }
+        assigned
+            .into_iter()
+            .map(|(_, rows)| {
+                Ok(vec![take_record_batch(
+                    &self.rows,
+                    &UInt32Array::from(rows),
+                )?])
+            })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl TableProvider for ListedImages {
+    fn schema(&self) -> SchemaRef {
+        image_schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitions = self.partitions(state.config().target_partitions())?;
+        let columns = projection.map_or_else(|| (0..=CONTENT).collect(), Clone::clone);
+        let schema = self.rows.schema();
+        if !columns.contains(&CONTENT) {
+            let listing = MemorySourceConfig::try_new_exec(&partitions, schema, Some(columns))?;
+            return Ok(listing);
+        }
+        let listing = MemorySourceConfig::try_new_exec(&partitions, schema, None)?;
+        let config = ImageScanConfig::new(columns, vec![self.location.clone()], &self.options);
+        Ok(Arc::new(ImageScanExec::try_new(listing, config)?))
+    }
+}
