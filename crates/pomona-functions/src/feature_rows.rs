@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
 use datafusion::common::{Result, plan_err};
@@ -24,41 +24,24 @@ impl FeatureRows {
     /// # Errors
     /// When the column is no list of numbers, and when a value inside a vector is NULL.
     pub(crate) fn try_new(function: &'static str, column: &dyn Array) -> Result<Self> {
-        let rows = 0..column.len();
         let (values, bounds): (&ArrayRef, Vec<(usize, usize)>) = match column.data_type() {
             DataType::FixedSizeList(_, length) => {
                 let list = column.as_fixed_size_list();
                 let length = *length as usize;
                 // `values` of a sliced FixedSizeList are sliced with it.
-                let bounds = rows.map(|row| (row * length, length)).collect();
-                (list.values(), bounds)
-            }
-            DataType::List(_) => {
-                let list = column.as_list::<i32>();
-                let offsets = list.value_offsets();
-                let bounds = rows
-                    .map(|row| {
-                        (
-                            offsets[row] as usize,
-                            (offsets[row + 1] - offsets[row]) as usize,
-                        )
-                    })
+                let bounds = (0..column.len())
+                    .map(|row| (row * length, length))
                     .collect();
                 (list.values(), bounds)
             }
-            DataType::LargeList(_) => {
-                let list = column.as_list::<i64>();
-                let offsets = list.value_offsets();
-                let bounds = rows
-                    .map(|row| {
-                        (
-                            offsets[row] as usize,
-                            (offsets[row + 1] - offsets[row]) as usize,
-                        )
-                    })
-                    .collect();
-                (list.values(), bounds)
-            }
+            DataType::List(_) => (
+                column.as_list::<i32>().values(),
+                list_bounds(column.as_list::<i32>()),
+            ),
+            DataType::LargeList(_) => (
+                column.as_list::<i64>().values(),
+                list_bounds(column.as_list::<i64>()),
+            ),
             DataType::Null => {
                 return Ok(Self {
                     values: cast(column, &DataType::Float32)?,
@@ -112,6 +95,14 @@ impl FeatureRows {
         }
         Ok(())
     }
+}
+
+/// Where each row of a list starts among its values, and how many it has.
+fn list_bounds<O: OffsetSizeTrait>(list: &GenericListArray<O>) -> Vec<(usize, usize)> {
+    let bounds = list.value_offsets().windows(2);
+    bounds
+        .map(|pair| (pair[0].as_usize(), (pair[1] - pair[0]).as_usize()))
+        .collect()
 }
 
 /// The list types that a function of features takes; other types are a planning error.

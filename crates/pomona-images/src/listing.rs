@@ -51,7 +51,12 @@ impl ListedObject {
             path,
             length: meta.size,
             modified: meta.last_modified,
-            e_tag: meta.e_tag,
+            e_tag: meta.e_tag.or_else(|| {
+                // Some servers list objects without their tags. Time and length tell versions
+                // apart as well as what object_store makes up for local files does.
+                let modified = meta.last_modified.timestamp_micros();
+                Some(format!("{modified:x}-{:x}", meta.size))
+            }),
         }
     }
 

@@ -74,7 +74,10 @@ fn instruction_sets_agree() {
         // As numpy's allclose: absolute below 1, relative above, where an f32 has fewer digits
         // behind its point.
         for (a, b) in features.iter().zip(&portable) {
-            assert!((a - b).abs() <= bound * (1.0 + b.abs()), "{isa}: {a} and {b}");
+            assert!(
+                (a - b).abs() <= bound * (1.0 + b.abs()),
+                "{isa}: {a} and {b}"
+            );
         }
     }
 }

@@ -149,3 +149,25 @@ fn no_credentials_anywhere_tells_the_ways_out() {
 
 const COUNT: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://photos/';
     SELECT count(content) AS n FROM images";
+
+#[test]
+fn a_run_into_a_bucket_continues() {
+    let server = S3Server::start(&["photos", "results"]).unwrap();
+    let photos = server.bucket("photos");
+    pictures::write_folder(&photos, &["Kiwi"], 6);
+    let place = Workplace::new().with_environment(server.environment());
+    let run = ["-i", "s3://photos/", "-o", "s3://results/fruits"];
+    place.run(&run).code(0);
+    place.run(&run).code(0).says("nothing has changed");
+
+    fs::write(photos.join("Kiwi/new.png"), pictures::png(77, 90, 80)).unwrap();
+    place.run(&run).code(0);
+    let manifest = server.bucket("results").join("fruits/manifest.json");
+    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(manifest).unwrap()).unwrap();
+    assert_eq!(manifest["counts"]["images"], 7);
+    assert_eq!(manifest["counts"]["computed"], 1);
+    assert_eq!(manifest["counts"]["reused"], 6);
+    let count =
+        place.query("SELECT count(DISTINCT path) AS n FROM 's3://results/fruits/features/'");
+    assert_eq!(count, "n\n7\n");
+}
