@@ -40,7 +40,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let micros: Vec<f64> = best
-        .chunks_exact(PICTURES)
+        .as_chunks::<PICTURES>()
+        .0
+        .iter()
         .map(|pieces| pieces.iter().filter(|t| t.is_finite()).sum::<f64>())
         .map(|seconds| seconds / PICTURES as f64 * 1e6)
         .collect();

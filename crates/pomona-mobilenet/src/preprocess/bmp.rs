@@ -39,7 +39,7 @@ pub(super) fn decode(
             31
         };
         let tables = [floored(31), floored(green), floored(31)];
-        for pixel in into.pixels.chunks_exact_mut(3) {
+        for pixel in into.pixels.as_chunks_mut::<3>().0.iter_mut() {
             for (value, table) in pixel.iter_mut().zip(&tables) {
                 *value = table[usize::from(*value)];
             }

@@ -53,7 +53,7 @@ pub(super) fn decode(
     for (y, row) in into.pixels.chunks_exact_mut(width as usize * 3).enumerate() {
         let inside = y.checked_sub(top).filter(|y| *y < frame_height);
         if inside.is_none() || frame_width < width as usize {
-            for pixel in row.chunks_exact_mut(3) {
+            for pixel in row.as_chunks_mut::<3>().0.iter_mut() {
                 pixel.copy_from_slice(&background);
             }
         }
@@ -99,7 +99,9 @@ fn screen(decoder: &Source<'_>, frame: &Frame<'_>) -> (u32, u32) {
 /// A palette in which every index is its own grey; Pillow calls such a picture grey.
 fn is_grey_ramp(colors: &[u8]) -> bool {
     colors
-        .chunks_exact(3)
+        .as_chunks::<3>()
+        .0
+        .iter()
         .enumerate()
         .all(|(i, color)| color.iter().all(|value| usize::from(*value) == i))
 }

@@ -10,7 +10,7 @@ impl Palette {
     /// From RGB triples; more than 256 are ignored.
     pub(super) fn new(colors: &[u8]) -> Self {
         let mut table = std::array::from_fn(|i| [i as u8; 3]);
-        for (entry, color) in table.iter_mut().zip(colors.chunks_exact(3)) {
+        for (entry, color) in table.iter_mut().zip(colors.as_chunks::<3>().0.iter()) {
             entry.copy_from_slice(color);
         }
         Self(table)
@@ -18,7 +18,7 @@ impl Palette {
 
     /// Looks up one index a pixel.
     pub(super) fn apply(&self, indices: &[u8], rgb: &mut [u8]) {
-        for (pixel, &index) in rgb.chunks_exact_mut(3).zip(indices) {
+        for (pixel, &index) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(indices) {
             pixel.copy_from_slice(&self.0[usize::from(index)]);
         }
     }
@@ -35,35 +35,55 @@ pub(super) fn spread_grey(rgb: &mut [u8]) {
 
 /// Grey followed by `STRIDE - 1` samples that are dropped.
 pub(super) fn grey<const STRIDE: usize>(samples: &[u8], rgb: &mut [u8]) {
-    for (pixel, sample) in rgb.chunks_exact_mut(3).zip(samples.chunks_exact(STRIDE)) {
+    for (pixel, sample) in rgb
+        .as_chunks_mut::<3>()
+        .0
+        .iter_mut()
+        .zip(samples.as_chunks::<STRIDE>().0.iter())
+    {
         pixel.fill(sample[0]);
     }
 }
 
 /// RGB followed by `STRIDE - 3` samples that are dropped.
 pub(super) fn color<const STRIDE: usize>(samples: &[u8], rgb: &mut [u8]) {
-    for (pixel, sample) in rgb.chunks_exact_mut(3).zip(samples.chunks_exact(STRIDE)) {
+    for (pixel, sample) in rgb
+        .as_chunks_mut::<3>()
+        .0
+        .iter_mut()
+        .zip(samples.as_chunks::<STRIDE>().0.iter())
+    {
         pixel.copy_from_slice(&sample[..3]);
     }
 }
 
 /// 16-bit grey: clipped, not scaled.
 pub(super) fn grey16(samples: impl Iterator<Item = u16>, rgb: &mut [u8]) {
-    for (pixel, sample) in rgb.chunks_exact_mut(3).zip(samples) {
+    for (pixel, sample) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
         pixel.fill(sample.min(255) as u8);
     }
 }
 
 /// CMYK as TIFF has it: 0 is no ink.
 pub(super) fn cmyk(samples: &[u8], rgb: &mut [u8]) {
-    for (pixel, ink) in rgb.chunks_exact_mut(3).zip(samples.chunks_exact(4)) {
+    for (pixel, ink) in rgb
+        .as_chunks_mut::<3>()
+        .0
+        .iter_mut()
+        .zip(samples.as_chunks::<4>().0.iter())
+    {
         pixel.copy_from_slice(&cmyk_to_rgb([ink[0], ink[1], ink[2], ink[3]]));
     }
 }
 
 /// CMYK as Adobe writes it into JPEG: 255 is no ink. Pillow takes every CMYK JPEG for one of those.
 pub(super) fn inverted_cmyk(samples: &[u8], rgb: &mut [u8]) {
-    for (pixel, ink) in rgb.chunks_exact_mut(3).zip(samples.chunks_exact(4)) {
+    for (pixel, ink) in rgb
+        .as_chunks_mut::<3>()
+        .0
+        .iter_mut()
+        .zip(samples.as_chunks::<4>().0.iter())
+    {
         pixel.copy_from_slice(&cmyk_to_rgb([!ink[0], !ink[1], !ink[2], !ink[3]]));
     }
 }

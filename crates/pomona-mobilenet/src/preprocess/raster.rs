@@ -44,7 +44,12 @@ pub(super) fn read(
     // The samples of more than 8 bits come in the machine's byte order.
     let (words, _) = samples.as_chunks::<2>();
     let high = |channels: usize, order: &[usize; 3], rgb: &mut [u8]| {
-        for (pixel, sample) in rgb.chunks_exact_mut(3).zip(words.chunks_exact(channels)) {
+        for (pixel, sample) in rgb
+            .as_chunks_mut::<3>()
+            .0
+            .iter_mut()
+            .zip(words.chunks_exact(channels))
+        {
             for (value, &channel) in pixel.iter_mut().zip(order) {
                 *value = (u16::from_ne_bytes(sample[channel]) >> 8) as u8;
             }

@@ -118,9 +118,9 @@ unsafe fn two_pixels(
 pub(super) unsafe fn column(source: &[u8], row: usize, taps: &Taps, y: usize, out: &mut [u8]) {
     let zero = _mm256_setzero_si256();
     let last = taps.source() - 1;
-    let mut blocks = out.chunks_exact_mut(32);
+    let (blocks, rest) = out.as_chunks_mut::<32>();
     let mut x = 0;
-    for block in &mut blocks {
+    for block in blocks {
         let mut high = [zero; 4];
         let mut low = [_mm256_set1_epi32(HALF); 4];
         for group in 0..taps.groups {
@@ -162,7 +162,7 @@ pub(super) unsafe fn column(source: &[u8], row: usize, taps: &Taps, y: usize, ou
         unsafe { _mm256_storeu_si256(block.as_mut_ptr().cast(), packed) };
         x += 32;
     }
-    portable::column_rest(source, row, taps, y, x, blocks.into_remainder());
+    portable::column_rest(source, row, taps, y, x, rest);
 }
 
 /// The digits put together.

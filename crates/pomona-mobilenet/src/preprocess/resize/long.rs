@@ -16,7 +16,7 @@ pub(super) fn horizontal(source: &[u8], from: usize, to: usize, out: &mut [u8]) 
         let rows = source.chunks_exact(from * 3);
         for (row, out) in rows.zip(out.chunks_exact_mut(to * 3)) {
             let mut sums = [HALF; 3];
-            let pixels = row[window.start * 3..].chunks_exact(3);
+            let pixels = row[window.start * 3..].as_chunks::<3>().0.iter();
             for (pixel, weight) in pixels.zip(&window.weights) {
                 for (sum, value) in sums.iter_mut().zip(pixel) {
                     *sum = sum.wrapping_add(i32::from(*value) * weight);

@@ -4,9 +4,9 @@ use super::taps::{HALF, PRECISION, Taps};
 
 /// One row of the horizontal pass.
 pub(super) fn row(pixels: &[u8], taps: &Taps, out: &mut [u8]) {
-    for (i, out) in out.chunks_exact_mut(3).enumerate() {
+    for (i, out) in out.as_chunks_mut::<3>().0.iter_mut().enumerate() {
         let mut sums = [HALF; 3];
-        let window = pixels[taps.starts[i] * 3..].chunks_exact(3);
+        let window = pixels[taps.starts[i] * 3..].as_chunks::<3>().0.iter();
         for (pixel, coefficient) in window.zip(taps.of(i)) {
             for (sum, value) in sums.iter_mut().zip(pixel) {
                 *sum = sum.wrapping_add(i32::from(*value) * coefficient);
@@ -19,16 +19,16 @@ pub(super) fn row(pixels: &[u8], taps: &Taps, out: &mut [u8]) {
 /// Row `y` of the vertical pass. Strips of columns, so that their sums stay in registers.
 pub(super) fn column(source: &[u8], row: usize, taps: &Taps, y: usize, out: &mut [u8]) {
     const STRIP: usize = 32;
-    let mut strips = out.chunks_exact_mut(STRIP);
+    let (strips, rest) = out.as_chunks_mut::<STRIP>();
     let mut x = 0;
-    for strip in &mut strips {
+    for strip in strips {
         let sums = strip_sums::<STRIP>(source, row, taps, y, x);
         for (out, sum) in strip.iter_mut().zip(sums) {
             *out = clip(sum);
         }
         x += STRIP;
     }
-    column_rest(source, row, taps, y, x, strips.into_remainder());
+    column_rest(source, row, taps, y, x, rest);
 }
 
 /// The columns of row `y` from `x` on, one at a time.

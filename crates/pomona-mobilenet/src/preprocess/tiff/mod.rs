@@ -156,7 +156,12 @@ fn convert(
     let expected = shape.pixels() * usize::from(kind.num_samples());
     let high = |samples: &[u16], rgb: &mut [u8]| {
         let channels = usize::from(kind.num_samples());
-        for (pixel, sample) in rgb.chunks_exact_mut(3).zip(samples.chunks_exact(channels)) {
+        for (pixel, sample) in rgb
+            .as_chunks_mut::<3>()
+            .0
+            .iter_mut()
+            .zip(samples.chunks_exact(channels))
+        {
             for (value, sample) in pixel.iter_mut().zip(sample) {
                 *value = (sample >> 8) as u8;
             }
@@ -198,7 +203,7 @@ fn unpack(samples: &[u8], bits: u8, shape: Shape, rgb: &mut [u8]) -> Result<(), 
         .chunks_exact_mut(width * 3)
         .zip(samples.chunks_exact(row_bytes))
     {
-        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+        for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {
             let shift = 8 - bits * (x % per_byte + 1) as u8;
             pixel.fill((packed[x / per_byte] >> shift & most) * (255 / most));
         }

@@ -49,8 +49,8 @@ impl IndexedColors {
 
     /// Replaces greys that are scaled indices by their colors.
     pub(super) fn apply(&self, rgb: &mut [u8]) {
-        for pixel in rgb.chunks_exact_mut(3) {
-            pixel.copy_from_slice(&self.palette.0[usize::from(pixel[0] / self.scale)]);
+        for pixel in rgb.as_chunks_mut::<3>().0.iter_mut() {
+            *pixel = self.palette.0[usize::from(pixel[0] / self.scale)];
         }
     }
 }
