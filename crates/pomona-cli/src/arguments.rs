@@ -9,6 +9,7 @@ use datafusion_cli::print_options::MaxRows;
 
 use crate::bytes::parse_bytes;
 use crate::color::When;
+use crate::format::FormatParser;
 use crate::logging::LogFormat;
 use crate::progress::Shown;
 
@@ -124,7 +125,7 @@ pub(crate) struct SqlArguments {
     pub(crate) rc: Option<Vec<PathBuf>>,
 
     /// The form of results
-    #[arg(long, value_enum, default_value_t = PrintFormat::Automatic)]
+    #[arg(long, value_parser = FormatParser, default_value = "automatic")]
     pub(crate) format: PrintFormat,
 
     /// The largest number of rows of a table: a number, or inf

@@ -6,6 +6,7 @@ mod color;
 mod completions;
 mod config;
 mod exit;
+mod format;
 mod interrupt;
 mod logging;
 mod progress;

@@ -34,6 +34,7 @@ fn every_format_of_datafusion_cli() {
         ("tsv", "a\tb\n1\tx\n2\t\n"),
         ("json", "[{\"a\":1,\"b\":\"x\"},{\"a\":2}]\n"),
         ("nd-json", "{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n"),
+        ("ndjson", "{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n"),
         (
             "table",
             "+---+------+\n| a | b    |\n+---+------+\n| 1 | x    |\n| 2 | NULL |\n+---+------+\n",
