@@ -15,7 +15,7 @@ use pomona_session::{RuntimeOptions, session_context};
 #[derive(Debug, Parser)]
 #[command(name = "pomona-driver", version)]
 struct Arguments {
-    /// Scripts: images, metadata, features, errors, pca_fit, pca_transform, or .sql files
+    /// Scripts: images, metadata, features, stats, errors, pca_fit, pca_transform, or .sql files
     #[arg(required = true, value_name = "SCRIPT")]
     scripts: Vec<String>,
 
