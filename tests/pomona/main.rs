@@ -1,5 +1,7 @@
 //! Tests of the whole: SQL on every engine, and the golden numbers.
 
+mod book;
 mod engine;
 mod golden;
 mod slt;
+mod sql_reference;

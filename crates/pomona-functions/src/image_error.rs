@@ -20,7 +20,7 @@ use crate::content::{content_signature, contents};
 /// that ends early is found; this costs 2% of the price of the network.
 #[user_doc(
     doc_section(label = "Image Functions"),
-    description = "Returns why an image cannot be decoded, or NULL if it can. The whole image is decoded, so a truncated file is found.",
+    description = "Returns why an image cannot be decoded, or NULL if it can. The whole image is decoded, so a truncated file is found. Never fails for an image: what is wrong with it is the result.",
     syntax_example = "image_error(content)",
     sql_example = r#"```sql
 > SELECT path, image_error(content) AS error FROM images WHERE image_error(content) IS NOT NULL;

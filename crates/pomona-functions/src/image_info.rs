@@ -21,7 +21,7 @@ use crate::content::{content_signature, contents};
 /// `P`, …). NULL for a file whose header cannot be read.
 #[user_doc(
     doc_section(label = "Image Functions"),
-    description = "Returns what the header of an image says: a struct of format, width, height (pixels) and color (the mode as Pillow names it). NULL for a file whose header cannot be read.",
+    description = "Returns what the header of an image says: a struct of format, width, height (pixels) and color (the mode as Pillow names it). NULL for a file whose header cannot be read. Never fails for an image.",
     syntax_example = "image_info(content)",
     sql_example = r#"```sql
 > SELECT path, image_info(content)['width'] AS width FROM images;

@@ -20,7 +20,7 @@ use crate::extract::{BadImage, extract, features_type};
 /// `PIL.Image.open(...).convert('RGB').resize((224, 224))` and `preprocess_input`, to 1e-4.
 #[user_doc(
     doc_section(label = "Image Functions"),
-    description = "Returns the 1280 features of an image: MobileNetV2 without its classifier, average-pooled, as Keras computes them. An image that cannot be decoded fails the query with the reason. NULL gives NULL.",
+    description = "Returns the 1280 features of an image: MobileNetV2 without its classifier, average-pooled, as Keras computes them. NULL gives NULL. Fails where an image cannot be decoded (the error names its row in the batch and the reason), and where `pomona.weights` names no file, one that is no MobileNetV2 of 1280 features, or one whose sha256 is not `pomona.weights_sha256`.",
     syntax_example = "mobilenet_v2(content)",
     sql_example = r#"```sql
 > SELECT path, mobilenet_v2(content) AS features FROM images;

@@ -28,7 +28,7 @@ const NAME: &str = "pca_fit";
 /// `PCA(svd_solver='covariance_eigh')`, whatever the partitioning; NULL rows are skipped.
 #[user_doc(
     doc_section(label = "PCA Functions"),
-    description = "Fits a principal component analysis to vectors and returns the model: a struct of n_samples, mean, components, explained_variance and explained_variance_ratio. Equal to scikit-learn's PCA(svd_solver='covariance_eigh'). NULL rows are skipped; no rows give NULL.",
+    description = "Fits a principal component analysis to vectors and returns the model: a struct of n_samples, mean, components, explained_variance and explained_variance_ratio. Equal to scikit-learn's PCA(svd_solver='covariance_eigh'). NULL rows are skipped; no rows give NULL. Fails where vectors differ in length or hold NULL or a number that is not finite, where k is no constant or more than the vectors allow, and with DISTINCT.",
     syntax_example = "pca_fit(features, k)",
     sql_example = r#"```sql
 > CREATE TABLE pca_model AS SELECT pca_fit(features, 50) AS model FROM features;

@@ -20,7 +20,7 @@ const NAME: &str = "pca_merge";
 /// Merges moments into those of all their rows; NULL ones are skipped.
 #[user_doc(
     doc_section(label = "PCA Functions"),
-    description = "Merges moments into the moments of all their rows, exactly and in any order. NULL moments are skipped; no rows give NULL.",
+    description = "Merges moments into the moments of all their rows, exactly and in any order. NULL moments are skipped; no rows give NULL. Fails where moments are of vectors of different lengths, or are not what pca_moments returns, and with DISTINCT.",
     syntax_example = "pca_merge(moments)",
     sql_example = r#"```sql
 > SELECT pca_solve(pca_merge(moments), 50) AS model

@@ -22,7 +22,7 @@ const NAME: &str = "pca_moments";
 /// whole, so that a model can be brought up to date without the vectors it was fitted on.
 #[user_doc(
     doc_section(label = "PCA Functions"),
-    description = "Gathers what a PCA needs of vectors and returns it: a struct of count, mean and comoment (the upper triangle of the centred products, row-major). Moments of parts merge exactly (pca_merge), can be taken away again (pca_subtract) and give the model (pca_solve). NULL rows are skipped; no rows give NULL.",
+    description = "Gathers what a PCA needs of vectors and returns it: a struct of count, mean and comoment (the upper triangle of the centred products, row-major). Moments of parts merge exactly (pca_merge), can be taken away again (pca_subtract) and give the model (pca_solve). NULL rows are skipped; no rows give NULL. Fails where vectors differ in length or hold NULL or a number that is not finite, and with DISTINCT.",
     syntax_example = "pca_moments(features)",
     sql_example = r#"```sql
 > CREATE TABLE moments AS SELECT label, pca_moments(features) AS moments FROM features GROUP BY label;

@@ -19,7 +19,7 @@ const NAME: &str = "pca_solve";
 /// Solves moments for the model that `pca_fit` returns of the same rows; NULL gives NULL.
 #[user_doc(
     doc_section(label = "PCA Functions"),
-    description = "Solves moments for their principal components and returns the model that pca_fit returns of the same rows. NULL gives NULL.",
+    description = "Solves moments for their principal components and returns the model that pca_fit returns of the same rows. NULL gives NULL. Fails where k is no constant or more than the rows or the length of the vectors, and where the moments are not what pca_moments returns.",
     syntax_example = "pca_solve(moments, k)",
     sql_example = r#"```sql
 > SELECT pca_solve(pca_moments(features), 50) AS model FROM features;

@@ -22,7 +22,7 @@ const NAME: &str = "pca_subtract";
 /// can be taken but NULL.
 #[user_doc(
     doc_section(label = "PCA Functions"),
-    description = "Takes the rows of the moments b out of the moments a: the inverse of pca_merge, for erasing rows from a model without the others. NULL is the moments of no rows.",
+    description = "Takes the rows of the moments b out of the moments a: the inverse of pca_merge, for erasing rows from a model without the others. NULL is the moments of no rows. Fails where b has more rows than a or vectors of another length, where either is not what pca_moments returns, and where rows are taken out of NULL.",
     syntax_example = "pca_subtract(a, b)",
     sql_example = r#"```sql
 > SELECT pca_solve(pca_subtract(moments, (SELECT pca_moments(features) FROM erased)), 50) AS model

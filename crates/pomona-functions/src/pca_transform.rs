@@ -26,7 +26,7 @@ const NAME: &str = "pca_transform";
 /// without it the numbers are those of Spark MLlib's `PCAModel.transform`. NULL gives NULL.
 #[user_doc(
     doc_section(label = "PCA Functions"),
-    description = "Projects vectors on the components of a model and returns a list of k numbers. With center (the default) the mean is subtracted first, as scikit-learn does; without it the numbers are those of Spark MLlib. NULL features give NULL.",
+    description = "Projects vectors on the components of a model and returns a list of k numbers. With center (the default) the mean is subtracted first, as scikit-learn does; without it the numbers are those of Spark MLlib. NULL features give NULL. Fails where the features are not as long as those that the model was fitted on, where the model is not what pca_fit returns, and where center is no constant.",
     syntax_example = "pca_transform(features, model [, center])",
     sql_example = r#"```sql
 > SELECT path, pca_transform(features, (SELECT model FROM pca_model)) AS pca FROM features;

@@ -20,6 +20,7 @@
 //! seen.
 
 mod assignment;
+pub mod documentation;
 mod error;
 mod exec;
 mod factory;

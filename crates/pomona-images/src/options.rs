@@ -6,12 +6,10 @@ use std::str::FromStr;
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 
+use crate::documentation::OPTIONS;
 use crate::error::ImagesError;
 
 const MIB: usize = 1 << 20;
-
-/// The options that image tables know, in the order in which errors list them.
-const KNOWN: [&str; 5] = ["glob", "recursive", "concurrency", "batch_bytes", "missing"];
 
 /// The largest `batch_bytes`: offsets of a Binary column are `i32`, and objects may grow a little
 /// between listing and fetch.
@@ -135,7 +133,10 @@ fn unknown(name: &str) -> ImagesError {
              instance profile, ...), so that no secret is written into a plan"
                 .to_owned()
         }
-        _ => format!("the options are {}", KNOWN.join(", ")),
+        _ => format!(
+            "the options are {}",
+            OPTIONS.map(|option| option.name).join(", ")
+        ),
     };
     ImagesError::UnknownOption {
         name: name.to_owned(),
@@ -189,6 +190,18 @@ mod tests {
         assert_eq!(options.concurrency.get(), 8);
         assert_eq!(options.batch_bytes.get(), 2 << 20);
         assert_eq!(options.missing, Missing::Null);
+    }
+
+    #[test]
+    fn documented_defaults_are_the_defaults() {
+        for option in OPTIONS {
+            let default = option.default.trim_matches('`');
+            // The glob's default is described in words.
+            if option.name != "glob" {
+                let parsed = parse(&[(option.name, default)]).unwrap();
+                assert_eq!(parsed, ImageTableOptions::default(), "{}", option.name);
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,62 @@
+//! What the columns and the options of an image table mean, for errors and for the SQL reference.
+
+/// An option of `CREATE EXTERNAL TABLE … STORED AS IMAGES`, as a person reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionDocumentation {
+    /// The name in `OPTIONS`.
+    pub name: &'static str,
+    /// The default, in words where it is no value.
+    pub default: &'static str,
+    /// What it decides, in Markdown.
+    pub meaning: &'static str,
+}
+
+/// Every option, in the order in which errors list them.
+pub const OPTIONS: [OptionDocumentation; 5] = [
+    OptionDocumentation {
+        name: "glob",
+        default: "names that end in jpg, jpeg, png, webp, bmp, gif, tif or tiff, in any case",
+        meaning: "which objects are images: a pattern without `/` is matched against the file's name, one with `/` against the path below the location",
+    },
+    OptionDocumentation {
+        name: "recursive",
+        default: "`true`",
+        meaning: "whether folders below the location are read",
+    },
+    OptionDocumentation {
+        name: "concurrency",
+        default: "`32`",
+        meaning: "objects in flight at once, a partition; a whole number from 1 on",
+    },
+    OptionDocumentation {
+        name: "batch_bytes",
+        default: "`32 MiB`",
+        meaning: "the most content in one batch, unless a single object is larger; from 1 byte to 1 GiB",
+    },
+    OptionDocumentation {
+        name: "missing",
+        default: "`error`",
+        meaning: "an object that vanished or may not be read after it was listed: `error` fails the query and names it, `null` gives a row without content",
+    },
+];
+
+/// What each column of [`image_schema`](crate::image_schema) means, in its order, in Markdown.
+pub const COLUMNS: [&str; 6] = [
+    "the object's URL as a person writes it: `s3://bucket/Apple Braeburn/0_100.jpg`",
+    "the name of the folder it lies in",
+    "bytes",
+    "when the object was last written",
+    "the store's mark of this version of the object; where a listing has none, made of time and length",
+    "the file; fetched only where a query names it; NULL where it is missing and `missing` is `null`",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image_schema;
+
+    #[test]
+    fn every_column_has_a_meaning() {
+        assert_eq!(COLUMNS.len(), image_schema().fields().len());
+    }
+}

@@ -1,0 +1,147 @@
+//! Every example of the SQL reference, run on tables of the names that examples use.
+
+use std::fs;
+
+use datafusion::error::Result;
+use datafusion::prelude::SessionContext;
+use pomona_session::{parse_statements, plan_statement};
+use pomona_tests::pictures;
+use tempfile::TempDir;
+
+use super::page;
+use super::render::functions;
+use crate::engine::{local_session, query, random_weights};
+
+/// Labels and how many pictures they have: more than the 50 components that examples ask for, also
+/// without the kiwis.
+const PICTURES: [(&str, u32); 2] = [("Apple Red", 60), ("Kiwi", 20)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn examples_run() {
+    let world = World::new().await;
+    let mut ran = 0;
+    for function in functions().unwrap() {
+        let example = function.example();
+        assert!(!example.is_empty());
+        ran += world.run(&example).await;
+    }
+    let page = fs::read_to_string(page()).unwrap();
+    for block in page.split("```sql\n").skip(1) {
+        let (example, _) = block.split_once("```").unwrap();
+        ran += world.run(example).await;
+    }
+    assert!(ran > 20, "only {ran} statements were found");
+}
+
+/// A folder with pictures and results as a run leaves them.
+struct World {
+    folder: TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (label, count) in PICTURES {
+            let below = folder.path().join("pictures").join(label);
+            fs::create_dir_all(&below).unwrap();
+            for number in 0..count {
+                let picture = pictures::png(100 * count + number, 60, 60);
+                fs::write(below.join(format!("{number}.png")), picture).unwrap();
+            }
+        }
+        let world = Self { folder };
+        let ctx = world.session().await;
+        for (table, sql) in [
+            (
+                "features",
+                "SELECT path, label, try_mobilenet_v2(content) AS features FROM images",
+            ),
+            (
+                "moments",
+                "SELECT pca_moments(features) AS moments FROM features",
+            ),
+        ] {
+            let below = world.folder.path().join("results").join(table);
+            let copy = format!("COPY ({sql}) TO '{}/' STORED AS PARQUET", below.display());
+            query(&ctx, &copy).await.unwrap();
+            world.define(&ctx, table).await;
+        }
+        world
+    }
+
+    /// A session in which nothing is defined but the pictures.
+    async fn session(&self) -> SessionContext {
+        let ctx = local_session(random_weights().to_str().unwrap()).unwrap();
+        let create = format!(
+            "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
+            self.folder.path().join("pictures").display()
+        );
+        query(&ctx, &create).await.unwrap();
+        ctx
+    }
+
+    async fn define(&self, ctx: &SessionContext, table: &str) {
+        let below = self.folder.path().join("results").join(table);
+        let create = format!(
+            "CREATE EXTERNAL TABLE {table} STORED AS PARQUET LOCATION '{}/'",
+            below.display()
+        );
+        query(ctx, &create).await.unwrap();
+    }
+
+    /// Runs the statements of an example in a session of its own, and counts them.
+    async fn run(&self, example: &str) -> usize {
+        let ctx = self.session().await;
+        self.define(&ctx, "features").await;
+        for (table, sql) in [
+            (
+                "moments",
+                "SELECT label, pca_moments(features) AS moments FROM features GROUP BY label",
+            ),
+            (
+                "old",
+                "SELECT pca_moments(features) AS moments FROM features WHERE label = 'Kiwi'",
+            ),
+            (
+                "added",
+                "SELECT features FROM features WHERE label <> 'Kiwi'",
+            ),
+            (
+                "erased",
+                "SELECT features FROM features ORDER BY path LIMIT 3",
+            ),
+            (
+                "pca_model",
+                "SELECT pca_fit(features, 3) AS model FROM features",
+            ),
+        ] {
+            query(&ctx, &format!("CREATE TABLE {table} AS {sql}"))
+                .await
+                .unwrap();
+        }
+        let root = self.folder.path().display();
+        let example = example
+            .replace(
+                "'s3://bucket/data/Training/'",
+                &format!("'{root}/pictures'"),
+            )
+            .replace("'results/", &format!("'{root}/results/"));
+        let ran = run_statements(&ctx, &example).await;
+        ran.unwrap_or_else(|error| panic!("{example}\n{error}"))
+    }
+}
+
+async fn run_statements(ctx: &SessionContext, sql: &str) -> Result<usize> {
+    let statements = parse_statements(ctx, sql)?;
+    let count = statements.len();
+    for statement in statements {
+        // An example may define what others find.
+        for table in ["images", "pca_model", "moments"] {
+            if statement.to_string().contains(&format!("TABLE {table} ")) {
+                ctx.deregister_table(table)?;
+            }
+        }
+        plan_statement(ctx, statement).await?.collect().await?;
+    }
+    Ok(count)
+}
