@@ -6,9 +6,3 @@ COPY (
     SELECT path, label, pca_transform(features, (SELECT model FROM pca_model)) AS pca
     FROM features WHERE features IS NOT NULL
 ) TO '${output}/pca/parquet/' STORED AS PARQUET;
-
-CREATE EXTERNAL TABLE pca STORED AS PARQUET LOCATION '${output}/pca/parquet/';
-
--- CSV has no lists: the vector is written as a JSON array.
-COPY (SELECT path, label, '[' || array_to_string(pca, ',') || ']' AS pca FROM pca ORDER BY path)
-TO '${output}/pca/csv/pca.csv' STORED AS CSV OPTIONS ('format.has_header' 'true');

@@ -1,17 +1,22 @@
 //! What people type.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
+use pomona_driver::Formats;
 
 use crate::bytes::parse_bytes;
 use crate::color::When;
 use crate::format::FormatParser;
 use crate::logging::LogFormat;
 use crate::progress::Shown;
+
+/// Pictures between checkpoints, unless another number is given.
+pub(crate) const CHECKPOINT: u32 = 8192;
 
 /// Image features in SQL: folders of pictures in, MobileNetV2 features and PCA out
 #[derive(Debug, Parser)]
@@ -172,8 +177,22 @@ pub(crate) struct RunArguments {
     pub(crate) prune: bool,
 
     /// How many pictures at most are computed again after a crash
-    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = CHECKPOINT, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) checkpoint: u32,
+
+    /// Write features, metadata and projection as parquet, csv or parquet,csv [default: Parquet, and
+    /// CSV of all but the features]
+    #[arg(id = "formats", long = "format", value_name = "FORMATS", value_parser = Formats::from_str)]
+    pub(crate) format: Option<Formats>,
+
+    /// The size that files of features aim at: they have from half of it to twice it, the last one
+    /// less
+    #[arg(long, value_name = "BYTES", default_value = "128m", value_parser = parse_bytes)]
+    pub(crate) file_size: usize,
+
+    /// Take the output from another run that holds it: only where that run is known to be gone
+    #[arg(long)]
+    pub(crate) force_unlock: bool,
 
     /// The share of bad images, from 0 to 1, above which the exit code is 3
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]

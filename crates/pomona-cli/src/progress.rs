@@ -77,10 +77,16 @@ impl Teller {
 
     /// Tells what the pipeline says.
     pub(crate) fn tell(&self, progress: &Progress) {
+        if let Progress::Told { message } = progress
+            && !self.is_quiet
+        {
+            self.print(message);
+        }
         if self.form == Form::Nothing {
             return;
         }
         match progress {
+            Progress::Told { .. } => {}
             Progress::Found { images } => {
                 if self.form == Form::Bar {
                     self.print(&format!("{images} images"));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pomona_driver::{Location, Pipeline, PipelineOptions};
+use pomona_driver::{FileSize, Location, Pipeline, PipelineOptions};
 
 use crate::arguments::RunArguments;
 use crate::exit::{BAD_IMAGES, INTERRUPTED};
@@ -26,6 +26,9 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
             overwrite: arguments.overwrite,
             prune: arguments.prune,
             checkpoint: arguments.checkpoint as usize,
+            force_unlock: arguments.force_unlock,
+            format: arguments.format,
+            file_size: FileSize(arguments.file_size as u64),
         },
     );
     let interrupt = first_interrupt()?;

@@ -5,6 +5,7 @@ use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::checkpoint::Checkpoint;
+use crate::file_size::{FileSize, Piece};
 use crate::ledger::{Kept, Ledger};
 use crate::listing::Listing;
 use crate::manifest::PublishedFile;
@@ -30,6 +31,14 @@ pub(crate) struct Assembled {
     pub(crate) in_place: Vec<PublishedFile>,
     /// Files of chunks that are the result as they are: where they are, and where they belong.
     pub(crate) moves: Vec<(PublishedFile, String)>,
+}
+
+/// A file whose rows all belong to the result, or files of which some rows do.
+struct Candidate {
+    /// Their number in the ledger.
+    source: usize,
+    files: Vec<PublishedFile>,
+    piece: Piece,
 }
 
 impl<'a> Assembly<'a> {
@@ -106,36 +115,40 @@ impl<'a> Assembly<'a> {
 
     /// Puts the result together and defines the tables `features` and `metadata` over it.
     ///
-    /// Files of which every row belongs to the result stay as they are; the rows that are left of
-    /// others are written below `results`, relative to the output.
-    pub(crate) async fn assemble(&self, results: &str) -> Result<Assembled, DriverError> {
+    /// Files of the right size of which every row belongs to the result stay as they are; the rows
+    /// of others are written together below `results`, relative to the output.
+    pub(crate) async fn assemble(
+        &self,
+        results: &str,
+        size: FileSize,
+    ) -> Result<Assembled, DriverError> {
         let mut assembled = Assembled::default();
-        let mut rest = vec![];
         let mut whole = vec![];
-        for (source, file) in self.features.iter().enumerate() {
-            let kept = self.ledger.kept(source);
-            if kept == Kept::All {
-                whole.push(self.output.url(&file.path));
-                assembled.in_place.push(file.clone());
-            } else {
-                let urls = vec![self.output.url(&file.path)];
-                rest.extend(parquet_rows::kept(self.ctx, urls, kept).await?);
+        let candidates = self.candidates();
+        let pieces: Vec<Piece> = candidates.iter().map(|c| c.piece).collect();
+        let mut is_rewritten = vec![false; candidates.len()];
+        for group in size.groups(&pieces) {
+            let mut frames = vec![];
+            for candidate in group {
+                is_rewritten[candidate] = true;
+                let Candidate { source, files, .. } = &candidates[candidate];
+                let kept = self.ledger.kept(*source);
+                frames.extend(parquet_rows::kept(self.ctx, self.urls(files), kept).await?);
             }
+            self.write(frames, &format!("{results}/features")).await?;
         }
-        for (source, chunk) in &self.chunks {
-            let urls = self.urls(&chunk.features);
-            let kept = self.ledger.kept(*source);
-            if kept == Kept::All {
-                whole.extend(urls);
-                for file in &chunk.features {
+        let stay = candidates.iter().zip(is_rewritten);
+        for (candidate, _) in stay.filter(|(_, is_rewritten)| !is_rewritten) {
+            whole.extend(self.urls(&candidate.files));
+            for file in &candidate.files {
+                if candidate.source < self.features.len() {
+                    assembled.in_place.push(file.clone());
+                } else {
                     let to = format!("features/{}", file.name());
                     assembled.moves.push((file.clone(), to));
                 }
-            } else {
-                rest.extend(parquet_rows::kept(self.ctx, urls, kept).await?);
             }
         }
-        self.write(rest, &format!("{results}/features")).await?;
         whole.extend(self.urls(&self.output.files(&format!("{results}/features")).await?));
         self.define("features", whole).await?;
 
@@ -149,6 +162,40 @@ impl<'a> Assembly<'a> {
         };
         self.define("metadata", self.urls(&metadata)).await?;
         Ok(assembled)
+    }
+
+    /// The files with rows of features that belong to the result.
+    fn candidates(&self) -> Vec<Candidate> {
+        let published = self.features.iter().enumerate();
+        let published = published.map(|(source, file)| (source, std::slice::from_ref(file)));
+        let chunks = self.chunks.iter();
+        let chunks = chunks.map(|(source, chunk)| (*source, chunk.features.as_slice()));
+        let mut candidates = vec![];
+        for (source, files) in published.chain(chunks) {
+            match self.ledger.kept(source) {
+                Kept::None => {}
+                Kept::All => candidates.extend(files.iter().map(|file| Candidate {
+                    source,
+                    files: vec![file.clone()],
+                    piece: Piece {
+                        bytes: file.bytes,
+                        is_file: true,
+                    },
+                })),
+                Kept::Paths(_) => {
+                    let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+                    candidates.push(Candidate {
+                        source,
+                        files: files.to_vec(),
+                        piece: Piece {
+                            bytes: (bytes as f64 * self.ledger.share(source)) as u64,
+                            is_file: false,
+                        },
+                    });
+                }
+            }
+        }
+        candidates
     }
 
     /// The rows of metadata of the result. They are few bytes each, so all are written anew.

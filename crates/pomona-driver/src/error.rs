@@ -130,6 +130,51 @@ pub enum DriverError {
         path: String,
     },
 
+    /// Another run is writing the output.
+    #[error(
+        "'{output}' is being written by another run: {holder}, since {began}, run {run}, \
+         last seen {seen} s ago. Wait until it ends, or choose another --output; \
+         if you are sure that it runs no more, --force-unlock"
+    )]
+    Busy {
+        /// The output.
+        output: String,
+        /// The process that holds it.
+        holder: String,
+        /// The run that holds it.
+        run: String,
+        /// When that run began.
+        began: String,
+        /// Seconds since it last renewed its lock.
+        seen: i64,
+    },
+
+    /// Another run has taken the output over, or might have.
+    #[error(
+        "'{output}' was taken over while this run was writing it ({reason}): \
+         nothing was published; run again when no other run writes it"
+    )]
+    LockLost {
+        /// The output.
+        output: String,
+        /// How that is known.
+        reason: String,
+    },
+
+    /// What lies where the lock should be is none.
+    #[error(
+        "'{output}' has a lock that cannot be read, {path} ({reason}): \
+         --force-unlock removes it, if you are sure that no run writes there"
+    )]
+    UnreadableLock {
+        /// The output.
+        output: String,
+        /// The lock, relative to the output.
+        path: String,
+        /// Why it cannot be read.
+        reason: String,
+    },
+
     /// The model cannot be fitted on so few pictures, which is known before any is read.
     #[error(transparent)]
     Pca(#[from] PcaError),

@@ -126,6 +126,14 @@ impl Ledger {
         }
     }
 
+    /// The share of the rows of a source that belong to the result, from 0 to 1.
+    pub(crate) fn share(&self, source: usize) -> f64 {
+        match self.sources[source].len() {
+            0 => 0.0,
+            rows => self.kept_paths(source).len() as f64 / rows as f64,
+        }
+    }
+
     /// The paths of the rows of a source that belong to the result.
     pub(crate) fn kept_paths(&self, source: usize) -> Vec<String> {
         self.sources[source]

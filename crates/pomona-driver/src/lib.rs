@@ -7,19 +7,25 @@
 mod assembly;
 mod checkpoint;
 mod error;
+mod file_size;
+mod formats;
 mod ledger;
 mod listing;
 mod location;
+mod lock;
 mod manifest;
 mod model_info;
 mod output;
 mod parquet_rows;
 mod pipeline;
+mod process;
 mod script;
 mod variables;
 mod watch;
 
 pub use error::DriverError;
+pub use file_size::FileSize;
+pub use formats::Formats;
 pub use location::Location;
 pub use manifest::{Counts, Manifest, StageTiming};
 pub use model_info::ModelInfo;

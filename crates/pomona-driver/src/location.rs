@@ -8,7 +8,7 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode};
 use url::Url;
 
 use crate::DriverError;
@@ -76,11 +76,25 @@ impl Location {
         }
     }
 
-    /// Removes a folder with what stores do not list: files that a crash left half-written.
-    pub(crate) fn remove_folder(&self, folder: &str) {
-        if let Some(path) = self.local_path() {
+    /// Empties a folder of what stores do not list too, files that a crash left half-written, but
+    /// for entries that are to stay.
+    pub(crate) fn empty_folder(&self, folder: &str, stays: impl Fn(&str) -> bool) {
+        let Some(path) = self.local_path() else {
+            return;
+        };
+        for entry in fs::read_dir(path.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if stays(&entry.file_name().to_string_lossy()) {
+                continue;
+            }
             // It is out of the way of readers, so what cannot be removed may stay.
-            let _ = fs::remove_dir_all(path.join(folder));
+            let _ = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
+                _ => fs::remove_file(entry.path()),
+            };
         }
     }
 
@@ -188,6 +202,18 @@ impl StoreFolder {
         Ok(())
     }
 
+    /// Writes a small object whole where there is none.
+    pub(crate) async fn create(&self, below: &str, bytes: Vec<u8>) -> Result<Created, DriverError> {
+        let path = self.path(below);
+        let options = PutMode::Create.into();
+        match self.store.put_opts(&path, bytes.into(), options).await {
+            Ok(_) => Ok(Created::Here),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Exists),
+            Err(error) if is_unsupported(&error) => Ok(Created::Unsupported),
+            Err(error) => Err(storage("create", &path)(error)),
+        }
+    }
+
     /// Moves an object.
     pub(crate) async fn rename(&self, from: &Path, to: &Path) -> Result<(), DriverError> {
         self.store
@@ -202,6 +228,29 @@ impl StoreFolder {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(storage("remove", path)(error)),
         }
+    }
+}
+
+/// What came of creating an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Created {
+    /// It is there now.
+    Here,
+    /// It was there already.
+    Exists,
+    /// The store only overwrites: nothing was written.
+    Unsupported,
+}
+
+/// Whether a store, or the server behind it, does not know how to do something.
+fn is_unsupported(error: &object_store::Error) -> bool {
+    match error {
+        object_store::Error::NotImplemented { .. } => true,
+        // S3's name of the answer 501, which object_store gives as text alone.
+        object_store::Error::Generic { source, .. } => {
+            source.to_string().contains("<Code>NotImplemented</Code>")
+        }
+        _ => false,
     }
 }
 

@@ -15,7 +15,8 @@ use pomona_session::{RuntimeOptions, session_context};
 #[derive(Debug, Parser)]
 #[command(name = "pomona-driver", version)]
 struct Arguments {
-    /// Scripts: images, metadata, features, stats, errors, pca_fit, pca_transform, or .sql files
+    /// Scripts: images, metadata, features, metadata_csv, stats, errors, features_csv, pca_fit,
+    /// pca_transform, pca_csv, or .sql files
     #[arg(required = true, value_name = "SCRIPT")]
     scripts: Vec<String>,
 

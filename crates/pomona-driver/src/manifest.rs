@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Formats;
+
 /// `manifest.json`: it appears last, when everything that it names is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -57,6 +59,9 @@ pub struct Parameters {
     pub limit: Option<u64>,
     /// The weights as they were named.
     pub weights: String,
+    /// The formats that were asked for.
+    #[serde(default)]
+    pub format: Option<Formats>,
 }
 
 /// How many pictures went which way.

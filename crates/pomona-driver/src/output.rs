@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
 use crate::location::StoreFolder;
+use crate::lock::{OutputLock, is_lock};
 use crate::manifest::PublishedFile;
 use crate::model_info::MODEL_INFO;
 use crate::{DriverError, Location, Manifest};
@@ -23,8 +24,15 @@ const TEMPORARY: &str = "_temporary";
 const PUBLICATION: &str = "_temporary/publication.json";
 
 /// What runs own below the output: files here that the manifest does not name are removed.
-const FOLDERS: [&str; 7] = [
-    "metadata", "stats", "features", "errors", "moments", "model", "pca",
+const FOLDERS: [&str; 8] = [
+    "metadata",
+    "stats",
+    "features",
+    "features_csv",
+    "errors",
+    "moments",
+    "model",
+    "pca",
 ];
 
 /// The output of one run.
@@ -42,32 +50,51 @@ struct Publication {
 }
 
 impl Output {
-    /// Prepares the output of a run: what an interrupted one was publishing is finished, or, if all
-    /// is to be overwritten, whatever it left is removed.
+    /// The output of a run, which is made where it must be.
     ///
     /// # Errors
-    /// When it cannot be made or reached, and when a publication cannot be finished.
-    pub(crate) async fn prepare(
+    /// When it cannot be made, and when no store serves it.
+    pub(crate) fn open(
         ctx: &SessionContext,
         location: Location,
         run: &str,
-        overwrite: bool,
     ) -> Result<Self, DriverError> {
         location.create()?;
         let folder = location.store(ctx)?;
-        let output = Self {
+        Ok(Self {
             location,
             folder,
             staging: format!("{TEMPORARY}/{run}"),
-        };
+        })
+    }
+
+    /// Locks the output for a run; with `force`, whoever holds it.
+    ///
+    /// # Errors
+    /// When another run holds it, and when the store fails.
+    pub(crate) async fn lock(
+        &self,
+        run: &str,
+        force: bool,
+        tell: &dyn Fn(String),
+    ) -> Result<OutputLock, DriverError> {
+        OutputLock::acquire(&self.folder, &self.location, run, force, tell).await
+    }
+
+    /// Prepares the output for a run: what an interrupted one was publishing is finished, or, if
+    /// all is to be overwritten, whatever it left is removed.
+    ///
+    /// # Errors
+    /// When it cannot be reached, and when a publication cannot be finished.
+    pub(crate) async fn prepare(&self, overwrite: bool) -> Result<(), DriverError> {
         if overwrite {
-            output.clear().await?;
-        } else if let Some(json) = output.folder.read(PUBLICATION).await? {
+            self.clear().await?;
+        } else if let Some(json) = self.folder.read(PUBLICATION).await? {
             let publication: Publication = serde_json::from_slice(&json)
-                .map_err(|error| output.unreadable(PUBLICATION, &error))?;
-            output.finish(&publication).await?;
+                .map_err(|error| self.unreadable(PUBLICATION, &error))?;
+            self.finish(&publication).await?;
         }
-        Ok(output)
+        Ok(())
     }
 
     /// The store's folder.
@@ -178,12 +205,15 @@ impl Output {
         self.clear().await
     }
 
-    /// Removes everything temporary, of this run and of interrupted ones.
+    /// Removes everything temporary, of this run and of interrupted ones, but for the lock.
     pub(crate) async fn clear(&self) -> Result<(), DriverError> {
         for object in self.folder.list(TEMPORARY).await? {
-            self.folder.delete(&object.location).await?;
+            let path = self.folder.relative(&object.location);
+            if !path[TEMPORARY.len() + 1..].split('/').all(is_lock) {
+                self.folder.delete(&object.location).await?;
+            }
         }
-        self.location.remove_folder(TEMPORARY);
+        self.location.empty_folder(TEMPORARY, is_lock);
         Ok(())
     }
 

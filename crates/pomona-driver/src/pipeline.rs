@@ -15,17 +15,26 @@ use pomona_pca::{PcaError, PcaModel};
 use crate::assembly::{Assembled, Assembly};
 use crate::checkpoint::Checkpoint;
 use crate::listing::Listing;
+use crate::lock::OutputLock;
 use crate::manifest::{Parameters, PublishedFile};
 use crate::model_info::MODEL_INFO;
 use crate::output::Output;
-use crate::{Counts, DriverError, Location, Manifest, ModelInfo, Script, StageTiming, Variables};
+use crate::{
+    Counts, DriverError, FileSize, Formats, Location, Manifest, ModelInfo, Script, StageTiming,
+    Variables,
+};
 
 /// The stages that read every picture, chunk by chunk; each is the script of that name.
 const PICTURE_STAGES: [&str; 2] = ["metadata", "features"];
 
-/// The stages over all rows, in their order. The model is always fitted to the features, which
-/// are read for the projection anyway, so that no error can build up from run to run.
-const RESULT_STAGES: [&str; 4] = ["stats", "errors", "pca_fit", "pca_transform"];
+/// What a row of features takes at most: the vector, and the text and the lengths beside it.
+const FEATURES_ROW_BYTES: u64 = 4 * FEATURE_LEN as u64 + 256;
+
+/// What a row of features takes as text: a number has up to eleven digits and a comma.
+const FEATURES_CSV_ROW_BYTES: u64 = 12 * FEATURE_LEN as u64 + 256;
+
+/// What a row without a vector takes.
+const PLAIN_ROW_BYTES: u64 = 256;
 
 /// What a run is given.
 #[derive(Debug, Clone)]
@@ -46,6 +55,12 @@ pub struct PipelineOptions {
     pub prune: bool,
     /// Pictures between checkpoints: what a crash loses at most. At least 1.
     pub checkpoint: usize,
+    /// Whether to take the output from a run that holds it.
+    pub force_unlock: bool,
+    /// The formats that are asked for; the usual ones if `None`.
+    pub format: Option<Formats>,
+    /// The size that files of rows aim at.
+    pub file_size: FileSize,
 }
 
 /// What a run came to.
@@ -61,6 +76,11 @@ pub struct Outcome {
 /// What a run tells while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
+    /// Something happened that a person should know.
+    Told {
+        /// What, in a sentence.
+        message: String,
+    },
     /// The pictures have been counted.
     Found {
         /// The number of pictures.
@@ -111,20 +131,36 @@ impl<'a> Pipeline<'a> {
     pub async fn run(&self, progress: impl Fn(Progress)) -> Result<Outcome, DriverError> {
         let weights_sha256 = self.pin_weights()?;
         let run = format!("{}", Utc::now().format("%Y%m%dT%H%M%S%.6fZ"));
-        let location = self.options.output.clone();
+        let output = Output::open(self.ctx, self.options.output.clone(), &run)?;
+        let tell = |message| progress(Progress::Told { message });
+        let lock = output.lock(&run, self.options.force_unlock, &tell).await?;
+        tokio::select! {
+            outcome = self.run_locked(&output, &lock, run, &weights_sha256, progress) => outcome,
+            error = lock.lost() => Err(error),
+        }
+    }
+
+    async fn run_locked(
+        &self,
+        output: &Output,
+        lock: &OutputLock,
+        run: String,
+        weights_sha256: &str,
+        progress: impl Fn(Progress),
+    ) -> Result<Outcome, DriverError> {
         let overwrite = self.options.overwrite;
-        let output = Output::prepare(self.ctx, location, &run, overwrite).await?;
+        output.prepare(overwrite).await?;
         let finished = match overwrite {
             true => None,
-            false => self.finished(&output, &weights_sha256).await?,
+            false => self.finished(output, weights_sha256).await?,
         };
-        let stages = self.run_stages(&output, finished, run, &weights_sha256, progress);
+        let stages = self.run_stages(output, lock, finished, run, weights_sha256, progress);
         match stages.await {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
                 // The first error is the one to tell; what could not be removed lies where no
                 // reader looks.
-                let _ = output.discard(&weights_sha256).await;
+                let _ = output.discard(weights_sha256).await;
                 Err(error)
             }
         }
@@ -133,6 +169,7 @@ impl<'a> Pipeline<'a> {
     async fn run_stages(
         &self,
         output: &Output,
+        lock: &OutputLock,
         finished: Option<Manifest>,
         run: String,
         weights_sha256: &str,
@@ -163,6 +200,7 @@ impl<'a> Pipeline<'a> {
             self.ctx.register_table("pictures", pictures)?;
             for name in PICTURE_STAGES {
                 let images = positions.len() as u64;
+                self.size_files(name).await?;
                 stages.run(name, images, self.ctx, &variables).await?;
             }
             let chunk = Checkpoint {
@@ -178,6 +216,7 @@ impl<'a> Pipeline<'a> {
         if let Some(mut finished) = finished
             && !assembly.changed()
             && finished.parameters.components == self.options.components
+            && finished.parameters.format == self.options.format
             && output.holds_all(&finished).await?
         {
             output.clear().await?;
@@ -191,12 +230,17 @@ impl<'a> Pipeline<'a> {
 
         let results = output.staged("results");
         variables.define("output", output.url(&results));
-        let Assembled { in_place, moves } = assembly.assemble(&results).await?;
+        self.size_files("features").await?;
+        let size = self.options.file_size;
+        let Assembled { in_place, moves } = assembly.assemble(&results, size).await?;
         let mut counts = self.count(computed).await?;
         if counts.features == 0 {
             return Err(self.all_bad(counts.images).await?);
         }
-        for name in RESULT_STAGES {
+        // The model is always fitted to the features, which are read for the projection anyway, so
+        // that no error can build up from run to run.
+        for name in Formats::stages(self.options.format) {
+            self.size_files(name).await?;
             stages
                 .run(name, counts.images, self.ctx, &variables)
                 .await?;
@@ -232,6 +276,7 @@ impl<'a> Pipeline<'a> {
             renames.push((from.path, to));
         }
         manifest.files.sort();
+        lock.check().await?;
         output.publish(renames, &manifest).await?;
         Ok(Outcome {
             manifest,
@@ -308,7 +353,19 @@ impl<'a> Pipeline<'a> {
             filter: self.options.filter.clone(),
             limit: self.options.limit,
             weights: weights.unwrap_or_default(),
+            format: self.options.format,
         }
+    }
+
+    /// Makes the files that a stage writes as large as they are to be.
+    async fn size_files(&self, stage: &str) -> Result<(), DriverError> {
+        let row_bytes = match stage {
+            "features" => FEATURES_ROW_BYTES,
+            "features_csv" => FEATURES_CSV_ROW_BYTES,
+            "pca_transform" => 4 * self.model().await?.k() as u64 + PLAIN_ROW_BYTES,
+            _ => PLAIN_ROW_BYTES,
+        };
+        Ok(self.options.file_size.apply(self.ctx, row_bytes)?)
     }
 
     async fn count(&self, computed: u64) -> Result<Counts, DriverError> {

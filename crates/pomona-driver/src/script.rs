@@ -11,17 +11,26 @@ use crate::watch::collect_watched;
 use crate::{DriverError, Variables};
 
 /// The scripts of `sql/`, in the order of the pipeline.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("images", include_str!("../../../sql/images.sql")),
     ("metadata", include_str!("../../../sql/metadata.sql")),
     ("features", include_str!("../../../sql/features.sql")),
+    (
+        "metadata_csv",
+        include_str!("../../../sql/metadata_csv.sql"),
+    ),
     ("stats", include_str!("../../../sql/stats.sql")),
     ("errors", include_str!("../../../sql/errors.sql")),
+    (
+        "features_csv",
+        include_str!("../../../sql/features_csv.sql"),
+    ),
     ("pca_fit", include_str!("../../../sql/pca_fit.sql")),
     (
         "pca_transform",
         include_str!("../../../sql/pca_transform.sql"),
     ),
+    ("pca_csv", include_str!("../../../sql/pca_csv.sql")),
 ];
 
 /// A file of SQL statements with `${name}` variables.

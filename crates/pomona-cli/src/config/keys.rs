@@ -11,7 +11,15 @@ use datafusion_cli::print_options::MaxRows;
 const NO_SETTINGS: [&str; 4] = ["config", "completions", "man", "help"];
 
 /// Options that say what to do this time, not how.
-const NOT_SETTINGS: [&str; 6] = ["config", "command", "file", "rc", "help", "version"];
+const NOT_SETTINGS: [&str; 7] = [
+    "config",
+    "command",
+    "file",
+    "force-unlock",
+    "rc",
+    "help",
+    "version",
+];
 
 /// What a setting's value is in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +143,7 @@ fn key(option: &Arg, commands: Vec<String>) -> Option<Key> {
 fn kind(option: &Arg) -> Kind {
     let value = option.get_value_parser().type_id();
     let is = |types: &[TypeId]| types.iter().any(|one| value == *one);
-    match option.get_id().as_str() {
+    match option.get_long().unwrap_or_default() {
         _ if matches!(option.get_action(), ArgAction::SetTrue) => Kind::Flag,
         "weights" | "input" | "output" => Kind::Path,
         // A count or a share, kept as it was written.

@@ -2,11 +2,14 @@
 
 mod config;
 mod crash;
+mod formats;
 mod interrupt;
+mod lock;
 mod progress;
 mod resume;
 mod run;
 mod s3;
+mod s3_output;
 mod shells;
 mod sql;
 mod workplace;

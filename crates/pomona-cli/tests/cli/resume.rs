@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::workplace::Workplace;
 
-const RUN: [&str; 4] = ["-i", "pictures", "-o", "out"];
+/// Files of features of the sizes that such few pictures make are large enough to stay.
+const RUN: [&str; 6] = ["-i", "pictures", "-o", "out", "--file-size", "4k"];
 
 #[test]
 fn where_nothing_changed_everything_stays_as_it_is() {
@@ -22,9 +23,7 @@ fn where_nothing_changed_everything_stays_as_it_is() {
     assert_eq!(files(&place.path("out")), before);
 
     // Other components are another model of the same features: nothing is computed.
-    place
-        .run(&["-i", "pictures", "-o", "out", "-k", "4"])
-        .code(0);
+    place.run(&[&RUN[..], &["-k", "4"]].concat()).code(0);
     assert_eq!(counts(&place), (15, 15, 0));
     let after = files(&place.path("out"));
     let features = |files: &BTreeMap<String, SystemTime>| -> Vec<_> {
@@ -38,9 +37,7 @@ fn where_nothing_changed_everything_stays_as_it_is() {
     assert_consistent(&place);
     // A result that is gone is made again.
     fs::remove_file(place.path("out/pca/csv/pca.csv")).unwrap();
-    place
-        .run(&["-i", "pictures", "-o", "out", "-k", "4"])
-        .code(0);
+    place.run(&[&RUN[..], &["-k", "4"]].concat()).code(0);
     assert_eq!(counts(&place), (15, 15, 0));
     assert_consistent(&place);
 }
@@ -106,9 +103,7 @@ fn pictures_are_added_changed_and_removed() {
     // The row of the picture that is gone stays until it is pruned.
     let gone = "SELECT count(*) AS n FROM 'out/features/' WHERE path LIKE '%Kiwi/1.png'";
     assert_eq!(place.query(gone), "n\n1\n");
-    place
-        .run(&["-i", "pictures", "-o", "out", "--prune"])
-        .code(0);
+    place.run(&[&RUN[..], &["--prune"]].concat()).code(0);
     assert_eq!(counts(&place), (15, 15, 0));
     assert_eq!(place.query(gone), "n\n0\n");
     assert_consistent(&place);

@@ -1,0 +1,173 @@
+//! `--format` and the sizes of files.
+
+use std::fs;
+
+use pomona_tests::pictures;
+
+use crate::resume::{assert_alike, assert_consistent, counts, files, manifest};
+use crate::workplace::Workplace;
+
+const RUN: [&str; 4] = ["-i", "pictures", "-o", "out"];
+
+/// Whether there is a file below each of the folders of results.
+fn written(place: &Workplace) -> [bool; 5] {
+    let files = files(&place.path("out"));
+    [
+        "features_csv/",
+        "metadata/parquet/",
+        "metadata/csv/",
+        "pca/parquet/",
+        "pca/csv/",
+    ]
+    .map(|folder| files.keys().any(|path| path.starts_with(folder)))
+}
+
+#[test]
+fn formats_are_what_was_asked_for_and_change_without_computing() {
+    let place = Workplace::new();
+    let run = |format: &'static str| [&RUN[..], &["--format", format]].concat();
+    place.run(&run("parquet")).code(0);
+    assert_eq!(written(&place), [false, true, false, true, false]);
+    assert_eq!(counts(&place), (15, 0, 15));
+    for (format, expected) in [
+        ("csv", [true, true, true, false, true]),
+        ("parquet,csv", [true; 5]),
+        ("parquet", [false, true, false, true, false]),
+    ] {
+        place.run(&run(format)).code(0);
+        assert_eq!(written(&place), expected, "{format}");
+        assert_eq!(counts(&place), (15, 15, 0), "{format}");
+        assert_eq!(manifest(&place, "out")["parameters"]["format"], format);
+        place.run(&run(format)).code(0).says("nothing has changed");
+    }
+    // The usual: everything but the features as text.
+    place.run(&RUN).code(0);
+    assert_eq!(written(&place), [false, true, true, true, true]);
+    assert_consistent(&place);
+
+    // What is added goes into every format that is asked for.
+    fs::write(
+        place.path("pictures/Kiwi/new.png"),
+        pictures::png(9, 50, 50),
+    )
+    .unwrap();
+    fs::write(place.path("pictures/Kiwi/bad.png"), "no picture").unwrap();
+    place.run(&run("parquet,csv")).code(3);
+    assert_eq!(counts(&place), (17, 15, 2));
+    assert_consistent(&place);
+
+    place
+        .run(&run("json"))
+        .code(2)
+        .says("'json' is not a format");
+}
+
+#[test]
+fn text_holds_the_numbers_of_parquet() {
+    let place = Workplace::new();
+    fs::write(place.path("pictures/Kiwi/bad.png"), "no picture").unwrap();
+    place
+        .run(&[&RUN[..], &["--format", "parquet,csv"]].concat())
+        .code(3);
+    let define = "CREATE EXTERNAL TABLE text STORED AS CSV LOCATION 'out/features_csv/' OPTIONS ('format.has_header' 'true');
+                  CREATE EXTERNAL TABLE projected STORED AS CSV LOCATION 'out/pca/csv/' OPTIONS ('format.has_header' 'true');";
+    let features = "SELECT count(*) AS n, count(t.features) AS good, count(t.error) AS bad FROM text AS t
+                    JOIN 'out/features/' AS p USING (path, label, e_tag)
+                    WHERE array_to_string(p.features, ',') IS NOT DISTINCT FROM btrim(t.features, '[]')";
+    assert_eq!(
+        place.query(&format!("{define}{features}")),
+        "n,good,bad\n16,15,1\n"
+    );
+    let pca =
+        "SELECT count(*) AS n FROM projected AS t JOIN 'out/pca/parquet/' AS p USING (path, label)
+               WHERE array_to_string(p.pca, ',') = btrim(t.pca, '[]')";
+    assert_eq!(place.query(&format!("{define}{pca}")), "n\n15\n");
+    // Text of one file is in the order of the paths.
+    for file in [
+        "pca/csv/pca.csv",
+        "metadata/csv/metadata.csv",
+        "errors/errors.csv",
+    ] {
+        let text = fs::read_to_string(place.path("out").join(file)).unwrap();
+        assert!(text.lines().skip(1).is_sorted(), "{file}");
+    }
+    // Small tables are there in both.
+    for (table, rows) in [("stats", 3), ("errors", 1)] {
+        let count = format!("SELECT count(*) AS n FROM 'out/{table}/{table}.parquet'");
+        assert_eq!(place.query(&count), format!("n\n{rows}\n"));
+        let text = fs::read_to_string(place.path(&format!("out/{table}/{table}.csv"))).unwrap();
+        assert_eq!(text.lines().count(), rows + 1);
+    }
+}
+
+/// The target of `--file-size`: files have from half of it to twice it.
+const TARGET: u64 = 64 << 10;
+const SIZED: [&str; 10] = [
+    "-i",
+    "pictures",
+    "-o",
+    "out",
+    "--checkpoint",
+    "4",
+    "--file-size",
+    "64k",
+    "--format",
+    "parquet",
+];
+
+#[test]
+fn files_are_neither_small_nor_large_after_many_runs() {
+    let place = Workplace::new();
+    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 30);
+    place.run(&SIZED).code(0);
+    assert_eq!(counts(&place), (65, 0, 65));
+    assert_sizes(&place);
+    assert_consistent(&place);
+    for round in 0..8 {
+        for number in 0..=round % 3 {
+            let path = place.path(&format!("pictures/Kiwi/{round} {number}.png"));
+            fs::write(path, pictures::png(300 + 10 * round + number, 70, 70)).unwrap();
+        }
+        if round == 4 {
+            fs::write(
+                place.path("pictures/Kiwi/3.png"),
+                pictures::png(500, 80, 80),
+            )
+            .unwrap();
+            fs::remove_file(place.path("pictures/Apple Red/4.png")).unwrap();
+        }
+        place.run(&[&SIZED[..], &["--prune"]].concat()).code(0);
+        let (_, _, computed) = counts(&place);
+        assert!(computed <= 4, "{computed} pictures were computed");
+        assert_sizes(&place);
+    }
+    assert_consistent(&place);
+    place.run(&["-i", "pictures", "-o", "fresh"]).code(0);
+    assert_alike(&place, "fresh", "out");
+}
+
+#[test]
+fn a_chunk_that_is_too_large_is_divided() {
+    // A file ends where a batch ends.
+    let small = ("DATAFUSION_EXECUTION_BATCH_SIZE", "4".to_string());
+    let place = Workplace::new().with_environment([small]);
+    pictures::write_folder(&place.path("pictures"), &["Kiwi"], 60);
+    let run = ["-i", "pictures", "-o", "out", "--file-size", "64k"];
+    place.run(&run).code(0);
+    assert_sizes(&place);
+    assert_consistent(&place);
+}
+
+/// That all files of features but one have the right size.
+#[track_caller]
+fn assert_sizes(place: &Workplace) {
+    let manifest = manifest(place, "out");
+    let files = manifest["files"].as_array().unwrap().iter();
+    let sizes: Vec<u64> = files
+        .filter(|file| file["path"].as_str().unwrap().starts_with("features/"))
+        .map(|file| file["bytes"].as_u64().unwrap())
+        .collect();
+    let small = sizes.iter().filter(|&&bytes| bytes < TARGET / 2).count();
+    assert!(sizes.len() > 2 && small <= 1, "{sizes:?}");
+    assert!(sizes.iter().all(|&bytes| bytes <= 2 * TARGET), "{sizes:?}");
+}

@@ -1,0 +1,194 @@
+//! An output in a bucket: its lock, and `kill -9` of a run that writes it.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pomona_tests::pictures;
+use pomona_tests::s3_server::S3Server;
+
+use crate::resume::files;
+use crate::workplace::Workplace;
+
+const RUN: [&str; 6] = [
+    "-i",
+    "pictures",
+    "-o",
+    "s3://results/out",
+    "--checkpoint",
+    "4",
+];
+
+#[test]
+fn a_run_that_is_killed_is_continued_with_the_same_result() {
+    let server = S3Server::start(&["results"]).unwrap();
+    let place = place(&server);
+    let undisturbed = ["-i", "pictures", "-o", "undisturbed", "--checkpoint", "4"];
+    place.run(&undisturbed).code(0);
+    let output = server.bucket("results").join("out");
+    let mut killed = 0;
+    for moment in [
+        "_temporary/lock.json",
+        "_temporary/checkpoints/",
+        "-000004.json",
+        "/results/features/",
+        "/results/pca/",
+        "publication.json",
+        "_temporary/manifest.json",
+    ] {
+        let _ = std::fs::remove_dir_all(&output);
+        let mut child = place.start(&RUN);
+        killed += u32::from(kill_when(&mut child, &output, moment));
+        let left = checkpoints(&output);
+        let is_complete = output.join("manifest.json").exists();
+        let ran = place.run(&RUN).code(0);
+        if !ran.stderr().contains("nothing has changed") && !is_complete {
+            let manifest = std::fs::read(output.join("manifest.json")).unwrap();
+            let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+            let computed = manifest["counts"]["computed"].as_u64().unwrap();
+            assert!(
+                computed <= 35 - 4 * left.min(8),
+                "{moment}: {computed}, {left}"
+            );
+        }
+        assert!(checkpoints(&output) == 0, "{moment}");
+        assert!(
+            !files(&output).keys().any(|path| path.contains("lock")),
+            "{moment}"
+        );
+        assert_eq!(
+            rows(&place, "s3://results/out"),
+            rows(&place, "undisturbed"),
+            "{moment}"
+        );
+        let difference = "WITH both AS (
+                SELECT unnest(flatten(a.model['components'])) AS ours,
+                       unnest(flatten(b.model['components'])) AS theirs
+                FROM 's3://results/out/model/' AS a, 'undisturbed/model/' AS b)
+            SELECT count(*) AS n, max(abs(ours - theirs)) <= 1e-9 AS same FROM both";
+        assert_eq!(place.query(difference), "n,same\n3840,true\n");
+    }
+    assert!(killed >= 4, "{killed} runs were killed");
+}
+
+#[test]
+fn one_run_at_a_time_writes_a_bucket() {
+    let server = S3Server::start(&["results"]).unwrap();
+    let place = place(&server);
+    place.many_pictures(3000);
+    let long = ["-i", "many", "-o", "s3://results/out"];
+    let lock = server.bucket("results").join("out/_temporary/lock.json");
+
+    let mut holder = place.start(&long);
+    wait_for(&lock, &mut holder);
+    place
+        .run(&RUN)
+        .code(1)
+        .says(&format!("process {} on ", holder.id()))
+        .says("--force-unlock");
+    // Killed, it leaves its lock, which the next run on this machine takes over at once.
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(lock.exists());
+    let start = Instant::now();
+    place.run(&RUN).code(0).says("takes s3://results/out over");
+    assert!(start.elapsed() < Duration::from_secs(15), "it waited");
+    assert!(!lock.exists());
+}
+
+#[test]
+fn of_runs_that_start_together_one_writes() {
+    let server = S3Server::start(&["results"]).unwrap();
+    let place = place(&server);
+    let arguments = ["run", "--weights", place.weights(), "-k", "3"];
+    let runs: Vec<Child> = (0..4)
+        .map(|_| {
+            let mut command = place.command(arguments.iter().chain(&RUN));
+            command.stdout(Stdio::null()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let mut refused = 0;
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() {
+            Some(0) => {}
+            Some(1) => {
+                assert!(stderr.contains("written by another run"), "{stderr}");
+                refused += 1;
+            }
+            code => panic!("{code:?}: {stderr}"),
+        }
+    }
+    assert!(refused < 4);
+    let count = place.query("SELECT count(*) AS n FROM 's3://results/out/features/'");
+    assert_eq!(count, "n\n35\n");
+}
+
+#[test]
+fn a_store_that_only_overwrites_is_told() {
+    let server = S3Server::start(&["results"]).unwrap();
+    let place = place(&server).with_environment([("AWS_CONDITIONAL_PUT", "disabled".to_string())]);
+    place
+        .run(&RUN)
+        .code(0)
+        .says("runs that start at the same moment may not see each other");
+    // A lock that is there is respected all the same.
+    place.many_pictures(3000);
+    let lock = server.bucket("results").join("out/_temporary/lock.json");
+    let mut holder = place.start(&["-i", "many", "-o", "s3://results/out"]);
+    wait_for(&lock, &mut holder);
+    place.run(&RUN).code(1).says("written by another run");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}
+
+fn place(server: &S3Server) -> Workplace {
+    let place = Workplace::new().with_environment(server.environment());
+    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 15);
+    place
+}
+
+/// The rows of features and metadata, bit for bit.
+fn rows(place: &Workplace, output: &str) -> (String, String) {
+    let features = format!(
+        "SELECT path, label, e_tag, error, array_to_string(features, ' ') AS features
+         FROM '{output}/features/' ORDER BY path"
+    );
+    let metadata = format!("SELECT * FROM '{output}/metadata/parquet/' ORDER BY path");
+    (place.query(&features), place.query(&metadata))
+}
+
+/// Kills a run when there is an object whose path contains a text; `false` if it ends before.
+fn kill_when(child: &mut Child, output: &Path, text: &str) -> bool {
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if files(output).keys().any(|path| path.contains(text)) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return true;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "it takes too long"
+        );
+        thread::yield_now();
+    }
+    false
+}
+
+fn wait_for(lock: &Path, holder: &mut Child) {
+    let start = Instant::now();
+    while !lock.exists() {
+        assert!(holder.try_wait().unwrap().is_none(), "the run has ended");
+        assert!(start.elapsed() < Duration::from_secs(60), "no lock");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn checkpoints(output: &Path) -> u64 {
+    let files = files(&output.join("_temporary/checkpoints"));
+    files.keys().filter(|path| path.ends_with(".json")).count() as u64
+}
