@@ -11,6 +11,7 @@ use pomona_driver::Formats;
 
 use crate::bytes::parse_bytes;
 use crate::color::When;
+use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
 use crate::logging::LogFormat;
 use crate::progress::Shown;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Sql(SqlArguments),
     /// Run the whole pipeline: metadata, features, errors, PCA
     Run(RunArguments),
+    /// Tell what a run will take and cost, from a sample of the pictures
+    Estimate(EstimateArguments),
     /// Tell the settings
     Config(ConfigArguments),
     /// Print a script that completes pomona's commands and options in a shell

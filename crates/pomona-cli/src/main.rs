@@ -5,6 +5,7 @@ mod bytes;
 mod color;
 mod completions;
 mod config;
+mod estimate;
 mod exit;
 mod format;
 mod interrupt;
@@ -77,6 +78,9 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Run(run) => {
             let teller = Teller::new(general.progress, general.quiet, in_color, bars);
             on_large_stack(async move || run::main(run, &teller).await)
+        }
+        Command::Estimate(arguments) => {
+            on_large_stack(async move || estimate::main(arguments).await)
         }
         Command::Config(config) => {
             let ConfigCommand::Show { origin } = config.command;

@@ -90,6 +90,18 @@ pub enum DriverError {
         reason: String,
     },
 
+    /// No picture of a sample could be decoded.
+    #[error(
+        "none of {images} images taken from '{input}' can be decoded, so there is nothing to \
+         estimate: SELECT image_error(content) tells why"
+    )]
+    SampleBad {
+        /// The folder that was read.
+        input: String,
+        /// The number of images that were taken.
+        images: u64,
+    },
+
     /// The output holds features of another network.
     #[error(
         "'{output}' holds a finished run of other weights (sha256 {before}, now {now}): \
@@ -178,6 +190,30 @@ pub enum DriverError {
     /// The model cannot be fitted on so few pictures, which is known before any is read.
     #[error(transparent)]
     Pca(#[from] PcaError),
+
+    /// A table of prices cannot be used.
+    #[error("{file}: {reason}")]
+    Prices {
+        /// The table's file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The table of prices has no such type of node.
+    #[error(
+        "no node type '{name}' in the table of prices{}: it has {known}; \
+         others can be added to a file for --prices",
+        nearest.as_ref().map(|nearest| format!("; did you mean '{nearest}'?")).unwrap_or_default()
+    )]
+    UnknownNodeType {
+        /// What was asked for.
+        name: String,
+        /// The name that is nearest.
+        nearest: Option<String>,
+        /// All names.
+        known: String,
+    },
 
     /// Storage failed while results were published or read back.
     #[error("{action} '{path}': {source}")]

@@ -7,6 +7,7 @@
 mod assembly;
 mod checkpoint;
 mod error;
+pub mod estimate;
 mod file_size;
 mod formats;
 mod ledger;

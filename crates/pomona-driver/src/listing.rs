@@ -52,6 +52,17 @@ impl Listing {
         self.rows.num_rows()
     }
 
+    /// The bytes of all pictures.
+    pub(crate) fn bytes(&self) -> u64 {
+        let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
+        lengths.values().iter().map(|&bytes| bytes as u64).sum()
+    }
+
+    /// The memory that the rows take, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.rows.get_array_memory_size() as u64
+    }
+
     /// Path and version of each picture.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let paths: &StringArray = self.rows.column(0).as_string();

@@ -42,6 +42,7 @@ pub use error::ImagesError;
 pub use exec::{ImageScanConfig, ImageScanExec};
 pub use factory::ImageTableFactory;
 pub use io_runtime::io_runtime;
+pub use listing::list_requests;
 pub use location::ImageLocation;
 pub use options::{ImageTableOptions, Missing};
 pub use schema::image_schema;

@@ -1,6 +1,6 @@
 //! Lists the pictures of a table: one request a thousand objects, many folders at once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -151,6 +151,57 @@ async fn list_tree(
     Ok(objects)
 }
 
+/// The LIST requests that a listing of these objects takes, given their paths below the listed
+/// folder, where there is nothing but them: a request a thousand keys of a folder.
+pub fn list_requests<'a>(paths: impl Iterator<Item = &'a str>) -> u64 {
+    const KEYS: u64 = 1_000;
+    let mut below = Folder::default();
+    for path in paths {
+        let mut folder = &mut below;
+        let mut parts = path.split('/').peekable();
+        while let Some(part) = parts.next() {
+            folder.objects += 1;
+            if parts.peek().is_some() {
+                folder = folder.folders.entry(part).or_default();
+            } else {
+                folder.own += 1;
+            }
+        }
+    }
+    let pages = |keys: u64| keys.div_ceil(KEYS).max(1);
+    let mut requests = 0;
+    let mut folders = vec![&below];
+    for _ in 0..LEVELS {
+        let mut next = vec![];
+        for folder in folders {
+            requests += pages(folder.own + folder.folders.len() as u64);
+            next.extend(folder.folders.values());
+        }
+        folders = next;
+        if folders.is_empty() || folders.len() >= FOLDERS_AT_ONCE {
+            break;
+        }
+    }
+    if folders.len() > MOST_FOLDERS {
+        return requests + pages(below.objects);
+    }
+    requests
+        + folders
+            .iter()
+            .map(|folder| pages(folder.objects))
+            .sum::<u64>()
+}
+
+/// A folder of a listing.
+#[derive(Default)]
+struct Folder<'a> {
+    /// Objects in it and below it.
+    objects: u64,
+    /// Objects in it.
+    own: u64,
+    folders: HashMap<&'a str, Folder<'a>>,
+}
+
 /// Empty objects that stand for folders: consoles of S3 write an object `x.jpg/` for a folder
 /// `x.jpg`, and its listing reads like an empty picture.
 fn folder_markers(metas: &[ObjectMeta]) -> HashSet<Path> {
@@ -179,4 +230,34 @@ fn below<'a>(root: &Path, path: &'a Path) -> &'a str {
         .strip_prefix(root.as_ref())
         .unwrap_or_default();
     path.strip_prefix('/').unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list_requests;
+
+    fn requests(folders: &[(&str, u32)]) -> u64 {
+        let paths: Vec<String> = folders
+            .iter()
+            .flat_map(|(folder, count)| (0..*count).map(move |n| format!("{folder}{n}.jpg")))
+            .collect();
+        list_requests(paths.iter().map(String::as_str))
+    }
+
+    #[test]
+    fn a_request_lists_a_thousand_keys_of_a_folder() {
+        assert_eq!(requests(&[("", 1)]), 1);
+        assert_eq!(requests(&[("", 1000)]), 1);
+        assert_eq!(requests(&[("", 1001)]), 2);
+        // The root, then the folder as a folder, since there are few of them.
+        assert_eq!(requests(&[("a/", 1500)]), 1 + 2);
+        // The root, then twenty folders.
+        let labels: Vec<_> = (0..20).map(|n| format!("label {n}/")).collect();
+        let folders: Vec<_> = labels.iter().map(|label| (label.as_str(), 1001)).collect();
+        assert_eq!(requests(&folders), 1 + 20 * 2);
+        // More folders than are worth a request each: the root's thousands, and all in one listing.
+        let labels: Vec<_> = (0..1500).map(|n| format!("label {n}/")).collect();
+        let folders: Vec<_> = labels.iter().map(|label| (label.as_str(), 2)).collect();
+        assert_eq!(requests(&folders), 2 + 3);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod crash;
+mod estimate;
 mod formats;
 mod interrupt;
 mod lock;
