@@ -11,7 +11,9 @@ use crate::bytes::parse_bytes;
 use crate::color::When;
 use crate::format::FormatParser;
 use crate::logging::LogFormat;
+use crate::lookup::{OutliersArguments, SimilarArguments, SuspectsArguments};
 use crate::progress::Shown;
+use crate::verify::VerifyArguments;
 
 /// Image features in SQL: folders of pictures in, MobileNetV2 features and PCA out
 #[derive(Debug, Parser)]
@@ -36,6 +38,14 @@ pub(crate) enum Command {
     Sql(SqlArguments),
     /// Run the whole pipeline: metadata, features, errors, PCA
     Run(RunArguments),
+    /// Compare results with those of another run, or of Spark and Keras
+    Verify(VerifyArguments),
+    /// Show the pictures of a run that are most like one
+    Similar(SimilarArguments),
+    /// Show the pictures of a run that its principal components describe worst
+    Outliers(OutliersArguments),
+    /// Show the pictures of a run whose label is not that of their neighbours
+    Suspects(SuspectsArguments),
     /// Tell the settings
     Config(ConfigArguments),
     /// Print a script that completes pomona's commands and options in a shell

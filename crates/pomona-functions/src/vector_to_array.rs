@@ -103,9 +103,11 @@ impl ScalarUDFImpl for VectorToArrayFunc {
 
 fn lists(vectors: &StructArray) -> Result<ArrayRef> {
     // Writers other than Spark choose other widths of integers and lists.
-    let column = |name: &str, data_type: DataType| match vectors.column_by_name(name) {
-        Some(column) => Ok(cast(column, &data_type)?),
-        None => Err(refused(format!("it has no field {name}"))),
+    let column = |name: &str, data_type: DataType| -> Result<ArrayRef> {
+        match vectors.column_by_name(name) {
+            Some(column) => Ok(cast(column, &data_type)?),
+            None => Err(refused(format!("it has no field {name}")).into()),
+        }
     };
     let types = column("type", DataType::Int8)?;
     let sizes = column("size", DataType::Int32)?;

@@ -11,7 +11,9 @@ use datafusion_cli::print_options::MaxRows;
 const NO_SETTINGS: [&str; 4] = ["config", "completions", "man", "help"];
 
 /// Options that say what to do this time, not how.
-const NOT_SETTINGS: [&str; 6] = ["config", "command", "file", "rc", "help", "version"];
+const NOT_SETTINGS: [&str; 7] = [
+    "config", "command", "file", "rc", "show-sql", "help", "version",
+];
 
 /// What a setting's value is in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +139,7 @@ fn kind(option: &Arg) -> Kind {
     let is = |types: &[TypeId]| types.iter().any(|one| value == *one);
     match option.get_id().as_str() {
         _ if matches!(option.get_action(), ArgAction::SetTrue) => Kind::Flag,
-        "weights" | "input" | "output" => Kind::Path,
+        "weights" | "input" | "output" | "results" | "against" => Kind::Path,
         // A count or a share, kept as it was written.
         "components" => Kind::Amount,
         _ if is(&[TypeId::of::<usize>(), TypeId::of::<MaxRows>()]) => Kind::Amount,

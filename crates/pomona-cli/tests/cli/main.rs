@@ -3,10 +3,15 @@
 mod config;
 mod crash;
 mod interrupt;
+mod outliers;
 mod progress;
 mod resume;
 mod run;
 mod s3;
 mod shells;
+mod similar;
+mod spark;
 mod sql;
+mod suspects;
+mod verify;
 mod workplace;
