@@ -3,7 +3,7 @@
 CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
 
 SELECT path, label,
-       1 - cosine_distance(${by}, (SELECT ${by} FROM vectors WHERE path = '${image}')) AS similarity
+       least(1 - cosine_distance(${by}, (SELECT ${by} FROM vectors WHERE path = '${image}')), 1) AS similarity
 FROM vectors
 WHERE path <> '${image}' AND ${by} IS NOT NULL
 ORDER BY similarity DESC NULLS LAST, path

@@ -7,7 +7,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS picture STORED AS IMAGES LOCATION '${image}'
 CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${output}/model/';
 CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
 
-SELECT path, label, 1 - cosine_distance(${by}, (SELECT ${vector} FROM picture)) AS similarity
+SELECT path, label, least(1 - cosine_distance(${by}, (SELECT ${vector} FROM picture)), 1) AS similarity
 FROM vectors
 WHERE ${by} IS NOT NULL
 ORDER BY similarity DESC NULLS LAST, path

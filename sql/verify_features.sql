@@ -16,7 +16,7 @@ FROM features_matching CROSS JOIN (
            count(difference) = count(*) AS complete
     FROM (
         SELECT 1 - cosine_distance(here, there) AS cosine,
-               unnest(array_subtract(here, there)) AS difference
+               unnest(array_subtract(CAST(here AS DOUBLE[]), CAST(there AS DOUBLE[]))) AS difference
         FROM features_pairs
     )
 );

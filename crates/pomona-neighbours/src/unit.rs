@@ -1,16 +1,18 @@
 //! Vectors as directions: their length known, or divided by it.
 
-/// A vector that has a direction, with its length.
+/// A vector that has a direction, with the square of its length.
 pub(crate) struct Direction<'a> {
     vector: &'a [f32],
-    length: f64,
+    square: f64,
 }
 
 impl Direction<'_> {
     /// The cosine of the angle between two vectors, in `f64`.
     pub(crate) fn cosine(&self, other: &Direction) -> f64 {
         let product = dot(self.vector, other.vector);
-        (product / (self.length * other.length)).clamp(-1.0, 1.0)
+        // The root of the product, not the product of the roots: of a vector with itself it is
+        // the square exactly, and the cosine 1.
+        (product / (self.square * other.square).sqrt()).clamp(-1.0, 1.0)
     }
 }
 
@@ -20,16 +22,13 @@ pub(crate) fn direction(vector: Option<&[f32]>) -> Option<Direction<'_>> {
     let vector = vector?;
     // Squares of f32 neither overflow nor vanish in f64.
     let square = dot(vector, vector);
-    (square.is_finite() && square > 0.0).then(|| Direction {
-        vector,
-        length: square.sqrt(),
-    })
+    (square.is_finite() && square > 0.0).then_some(Direction { vector, square })
 }
 
 /// Writes the vector divided by its length.
 #[inline(always)]
 pub(crate) fn write_unit(direction: &Direction, unit: &mut [f32]) {
-    let scale = 1.0 / direction.length;
+    let scale = 1.0 / direction.square.sqrt();
     for (unit, value) in unit.iter_mut().zip(direction.vector) {
         *unit = (f64::from(*value) * scale) as f32;
     }

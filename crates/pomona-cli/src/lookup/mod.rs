@@ -5,7 +5,7 @@ mod print;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use datafusion::prelude::SessionContext;
 use datafusion_cli::print_format::PrintFormat;
 use pomona_driver::{Location, Lookup, Results, Similar, Suspects};
@@ -24,7 +24,7 @@ pub(crate) async fn similar(
     general: &GeneralArguments,
 ) -> Result<ExitCode> {
     let asked = Similar {
-        image: arguments.image,
+        image: arguments.image.clone(),
         by: arguments.by.into(),
         count: arguments.count,
     };
@@ -36,7 +36,9 @@ pub(crate) async fn similar(
     )
     .await?;
     let lookup = pomona_driver::similar(&asking.ctx, &asking.results, &asked).await?;
-    asking.answer(&lookup, arguments.show_sql).await
+    // What the network says of a file does not name it.
+    let answer = asking.answer(&lookup, arguments.show_sql).await;
+    answer.context(arguments.image)
 }
 
 /// Runs `pomona outliers`.

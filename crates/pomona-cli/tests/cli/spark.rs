@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, Float64Array, Int8Array, Int32Array, ListArray, RecordBatch, StringArray,
-    StructArray,
+    Array, ArrayRef, AsArray, Float64Array, Int8Array, Int32Array, ListArray, RecordBatch,
+    StringArray, StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
