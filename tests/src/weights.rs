@@ -9,5 +9,13 @@ use pomona_mobilenet::network::{Weights, WeightsError};
 /// # Errors
 /// When the file cannot be written.
 pub fn write_random(path: &Path) -> Result<(), WeightsError> {
-    Weights::random(1.0, 7)?.save(path)
+    write_random_of(path, 7)
+}
+
+/// Writes the file of another network of width 1.0 for every seed.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_random_of(path: &Path, seed: u64) -> Result<(), WeightsError> {
+    Weights::random(1.0, seed)?.save(path)
 }

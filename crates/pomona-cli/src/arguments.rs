@@ -14,7 +14,9 @@ use crate::color::When;
 use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
 use crate::logging::LogFormat;
+use crate::lookup::{OutliersArguments, SimilarArguments, SuspectsArguments};
 use crate::progress::Shown;
+use crate::verify::VerifyArguments;
 
 /// Pictures between checkpoints, unless another number is given.
 pub(crate) const CHECKPOINT: u32 = 8192;
@@ -44,6 +46,14 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Tell what a run will take and cost, from a sample of the pictures
     Estimate(EstimateArguments),
+    /// Compare results with those of another run, or of Spark and Keras
+    Verify(VerifyArguments),
+    /// Show the pictures of a run that are most like one
+    Similar(SimilarArguments),
+    /// Show the pictures of a run that its principal components describe worst
+    Outliers(OutliersArguments),
+    /// Show the pictures of a run whose label is not that of their neighbours
+    Suspects(SuspectsArguments),
     /// Tell the settings
     Config(ConfigArguments),
     /// Print a script that completes pomona's commands and options in a shell

@@ -10,10 +10,12 @@ mod exit;
 mod format;
 mod interrupt;
 mod logging;
+mod lookup;
 mod progress;
 mod run;
 mod session;
 mod sql;
+mod verify;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -81,6 +83,16 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         }
         Command::Estimate(arguments) => {
             on_large_stack(async move || estimate::main(arguments).await)
+        }
+        Command::Verify(asked) => on_large_stack(async move || verify::main(asked, &general).await),
+        Command::Similar(asked) => {
+            on_large_stack(async move || lookup::similar(asked, &general).await)
+        }
+        Command::Outliers(asked) => {
+            on_large_stack(async move || lookup::outliers(asked, &general).await)
+        }
+        Command::Suspects(asked) => {
+            on_large_stack(async move || lookup::suspects(asked, &general).await)
         }
         Command::Config(config) => {
             let ConfigCommand::Show { origin } = config.command;

@@ -234,6 +234,100 @@ pub enum DriverError {
         /// Why it cannot be made.
         source: std::io::Error,
     },
+
+    /// A folder holds no finished run.
+    #[error("'{location}' holds no results of pomona run: it has no manifest.json")]
+    NoResults {
+        /// The folder.
+        location: String,
+    },
+
+    /// The manifest of results cannot be read.
+    #[error("the manifest.json of '{location}' cannot be read: {reason}")]
+    ResultsUnreadable {
+        /// The folder.
+        location: String,
+        /// Why it cannot be read.
+        reason: String,
+    },
+
+    /// What a person typed is the end of several pictures' paths.
+    #[error("'{image}' may be any of {count} pictures: {}{}", candidates.join(", "), more(*count, candidates))]
+    AmbiguousPicture {
+        /// What was typed.
+        image: String,
+        /// How many pictures it may be.
+        count: usize,
+        /// The first of them.
+        candidates: Vec<String>,
+    },
+
+    /// What a person typed is no picture.
+    #[error(
+        "'{image}' is neither a file nor a picture of '{results}'; the nearest names there: {}",
+        nearest.join(", ")
+    )]
+    UnknownPicture {
+        /// What was typed.
+        image: String,
+        /// The results.
+        results: String,
+        /// The paths that look most like it.
+        nearest: Vec<String>,
+    },
+
+    /// A picture of the results could not be decoded.
+    #[error("'{path}' has no features: {reason}")]
+    PictureWithoutFeatures {
+        /// The picture.
+        path: String,
+        /// Why it has none.
+        reason: String,
+    },
+
+    /// There are no Parquet files to compare.
+    #[error("no Parquet files in '{location}'")]
+    NoParquet {
+        /// The folder.
+        location: String,
+    },
+
+    /// A column that is needed is not there.
+    #[error("'{location}' has no column '{name}' {kind}: there are {}", columns.join(", "))]
+    NoColumn {
+        /// The folder.
+        location: String,
+        /// The column.
+        name: String,
+        /// What it should hold.
+        kind: &'static str,
+        /// The columns that are there, with their types.
+        columns: Vec<String>,
+    },
+
+    /// Several columns may be the one that is looked for.
+    #[error(
+        "'{location}' has several columns that may be the {column}: {}; \
+         name one with --{column}-column, or give the folder that is meant",
+        candidates.join(", ")
+    )]
+    SeveralColumns {
+        /// The folder.
+        location: String,
+        /// What is looked for.
+        column: String,
+        /// The columns and where they are.
+        candidates: Vec<String>,
+    },
+
+    /// Two results have no column in common.
+    #[error("nothing to compare: {here}; {there}")]
+    NothingToCompare {
+        /// What one has.
+        here: String,
+        /// What the other has.
+        there: String,
+    },
 }
 
 impl From<DataFusionError> for DriverError {
@@ -247,4 +341,8 @@ fn known(defined: &[String]) -> String {
         [] => String::new(),
         names => format!(" (defined: {})", names.join(", ")),
     }
+}
+
+fn more(count: usize, listed: &[String]) -> &'static str {
+    if count > listed.len() { ", …" } else { "" }
 }

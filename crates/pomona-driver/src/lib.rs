@@ -3,6 +3,8 @@
 //! - [`Script`]: a file of SQL statements, built in or from the user, with `${name}` variables.
 //! - [`Pipeline`]: all stages from a folder of pictures to its principal components, published
 //!   when complete.
+//! - [`Lookup`]: a question to the results of a run: [`similar`], [`outliers`], [`suspects`].
+//! - [`Verification`]: results compared with others, of Pomona or of Spark and Keras.
 
 mod assembly;
 mod checkpoint;
@@ -14,6 +16,7 @@ mod ledger;
 mod listing;
 mod location;
 mod lock;
+mod lookup;
 mod manifest;
 mod model_info;
 mod output;
@@ -22,15 +25,18 @@ mod pipeline;
 mod process;
 mod script;
 mod variables;
+mod verify;
 mod watch;
 
 pub use error::DriverError;
 pub use file_size::FileSize;
 pub use formats::Formats;
 pub use location::Location;
+pub use lookup::{Lookup, Results, Similar, Suspects, Vectors, outliers, similar, suspects};
 pub use manifest::{Counts, Manifest, StageTiming};
 pub use model_info::ModelInfo;
 pub use output::MANIFEST;
 pub use pipeline::{Outcome, Pipeline, PipelineOptions, Progress};
 pub use script::Script;
 pub use variables::Variables;
+pub use verify::{ColumnNames, Verification, VerifyOptions};

@@ -139,6 +139,7 @@ impl StoreFolder {
     pub(crate) fn path(&self, below: &str) -> Path {
         below
             .split('/')
+            .filter(|part| !part.is_empty())
             .fold(self.root.clone(), |path, part| path.join(part))
     }
 

@@ -10,8 +10,8 @@ use pomona_session::{parse_statements, plan_statement};
 use crate::watch::collect_watched;
 use crate::{DriverError, Variables};
 
-/// The scripts of `sql/`, in the order of the pipeline.
-const BUILT_IN: [(&str, &str); 10] = [
+/// The scripts of `sql/`: those of the pipeline in its order, then the look-ups.
+const BUILT_IN: [(&str, &str); 18] = [
     ("images", include_str!("../../../sql/images.sql")),
     ("metadata", include_str!("../../../sql/metadata.sql")),
     ("features", include_str!("../../../sql/features.sql")),
@@ -31,6 +31,23 @@ const BUILT_IN: [(&str, &str); 10] = [
         include_str!("../../../sql/pca_transform.sql"),
     ),
     ("pca_csv", include_str!("../../../sql/pca_csv.sql")),
+    ("similar", include_str!("../../../sql/similar.sql")),
+    (
+        "similar_to_file",
+        include_str!("../../../sql/similar_to_file.sql"),
+    ),
+    ("outliers", include_str!("../../../sql/outliers.sql")),
+    ("suspects", include_str!("../../../sql/suspects.sql")),
+    (
+        "verify_sides",
+        include_str!("../../../sql/verify_sides.sql"),
+    ),
+    (
+        "verify_features",
+        include_str!("../../../sql/verify_features.sql"),
+    ),
+    ("verify_pca", include_str!("../../../sql/verify_pca.sql")),
+    ("verify", include_str!("../../../sql/verify.sql")),
 ];
 
 /// A file of SQL statements with `${name}` variables.
@@ -41,7 +58,8 @@ pub struct Script {
 }
 
 impl Script {
-    /// The names of the scripts that are built in, in the order of the pipeline.
+    /// The names of the scripts that are built in: those of the pipeline in its order, then the
+    /// look-ups.
     pub fn built_in() -> impl Iterator<Item = &'static str> {
         BUILT_IN.iter().map(|(name, _)| *name)
     }

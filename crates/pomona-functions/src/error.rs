@@ -3,6 +3,7 @@
 use datafusion::error::DataFusionError;
 use pomona_mobilenet::ImageError;
 use pomona_mobilenet::network::WeightsError;
+use pomona_neighbours::NeighboursError;
 use pomona_pca::PcaError;
 use thiserror::Error;
 
@@ -86,6 +87,14 @@ pub enum FunctionError {
         /// What is wrong with the moments.
         reason: String,
     },
+
+    /// The struct is not a vector of Spark ML.
+    #[error("vector_to_array: the struct is not a vector of Spark ML: {0}")]
+    Vector(String),
+
+    /// The vectors cannot be compared.
+    #[error("nearest: {0}")]
+    Neighbours(#[from] NeighboursError),
 
     /// The PCA itself failed.
     #[error("{function}: {source}")]

@@ -1,4 +1,4 @@
-//! Pomona's SQL functions: Arrow in, MobileNetV2 and PCA, Arrow out.
+//! Pomona's SQL functions: Arrow in, MobileNetV2, PCA and neighbours, Arrow out.
 //!
 //! | function | kind | gives |
 //! |---|---|---|
@@ -12,6 +12,9 @@
 //! | [`pca_subtract(a, b)`](PcaSubtractFunc) | scalar | the moments of the rows of a without those of b |
 //! | [`pca_solve(moments, k)`](PcaSolveFunc) | scalar | the model that `pca_fit` returns |
 //! | [`pca_transform(features, model [, center])`](PcaTransformFunc) | scalar | `List<Float32>` of k |
+//! | [`nearest(vector, among, k)`](NearestFunc) | scalar | `List<Struct(position, similarity)>` of k |
+//! | [`vector_to_array(vector)`](VectorToArrayFunc) | scalar | `List<Float64>` of a vector of Spark ML |
+//! | [`url_decode(text)`](UrlDecodeFunc) | scalar | `Utf8` without `%XX` sequences |
 //!
 //! A function holds no state but its signature. Functions travel to other machines by name, so
 //! what they need besides their arguments comes from the session's `pomona.*` options
@@ -28,6 +31,7 @@ mod image_info;
 mod mobilenet_v2;
 mod model;
 mod moments;
+mod nearest;
 mod network;
 mod number_of_components;
 mod options;
@@ -39,6 +43,8 @@ mod pca_subtract;
 mod pca_transform;
 mod precision;
 mod try_mobilenet_v2;
+mod url_decode;
+mod vector_to_array;
 
 use std::sync::Arc;
 
@@ -50,6 +56,7 @@ pub use image_info::ImageInfoFunc;
 pub use mobilenet_v2::MobileNetV2Func;
 pub use model::{model_from_scalar, model_type};
 pub use moments::moments_type;
+pub use nearest::NearestFunc;
 pub use network::{FEATURE_LEN, LoadedNetwork, network};
 pub use options::PomonaOptions;
 pub use pca_fit::PcaFit;
@@ -60,6 +67,8 @@ pub use pca_subtract::PcaSubtractFunc;
 pub use pca_transform::PcaTransformFunc;
 pub use precision::PrecisionOption;
 pub use try_mobilenet_v2::TryMobileNetV2Func;
+pub use url_decode::UrlDecodeFunc;
+pub use vector_to_array::VectorToArrayFunc;
 
 /// Every scalar function, to be registered in a session.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -71,6 +80,9 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::from(PcaSolveFunc::new())),
         Arc::new(ScalarUDF::from(PcaSubtractFunc::new())),
         Arc::new(ScalarUDF::from(PcaTransformFunc::new())),
+        Arc::new(ScalarUDF::from(NearestFunc::new())),
+        Arc::new(ScalarUDF::from(UrlDecodeFunc::new())),
+        Arc::new(ScalarUDF::from(VectorToArrayFunc::new())),
     ]
 }
 

@@ -11,12 +11,13 @@ use datafusion_cli::print_options::MaxRows;
 const NO_SETTINGS: [&str; 4] = ["config", "completions", "man", "help"];
 
 /// Options that say what to do this time, not how.
-const NOT_SETTINGS: [&str; 7] = [
+const NOT_SETTINGS: [&str; 8] = [
     "config",
     "command",
     "file",
     "force-unlock",
     "rc",
+    "show-sql",
     "help",
     "version",
 ];
@@ -145,7 +146,7 @@ fn kind(option: &Arg) -> Kind {
     let is = |types: &[TypeId]| types.iter().any(|one| value == *one);
     match option.get_long().unwrap_or_default() {
         _ if matches!(option.get_action(), ArgAction::SetTrue) => Kind::Flag,
-        "weights" | "input" | "output" | "prices" => Kind::Path,
+        "weights" | "input" | "output" | "prices" | "results" | "against" => Kind::Path,
         // A count or a share, kept as it was written.
         "components" => Kind::Amount,
         _ if is(&[TypeId::of::<usize>(), TypeId::of::<MaxRows>()]) => Kind::Amount,

@@ -1,0 +1,115 @@
+//! `pomona similar`, `outliers` and `suspects`: questions to the results of a run.
+
+mod arguments;
+mod print;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use datafusion::prelude::SessionContext;
+use datafusion_cli::print_format::PrintFormat;
+use pomona_driver::{Location, Lookup, Results, Similar, Suspects};
+
+use crate::arguments::{GeneralArguments, SessionArguments};
+use crate::interrupt::exit_on_interrupt;
+use crate::session::open;
+pub(crate) use arguments::{
+    By, OutliersArguments, ResultsArguments, SimilarArguments, SuspectsArguments,
+};
+pub(crate) use print::{Printer, show_sql};
+
+/// Runs `pomona similar`.
+pub(crate) async fn similar(
+    arguments: SimilarArguments,
+    general: &GeneralArguments,
+) -> Result<ExitCode> {
+    let asked = Similar {
+        image: arguments.image.clone(),
+        by: arguments.by.into(),
+        count: arguments.count,
+    };
+    let asking = Asking::open(
+        &arguments.session,
+        &arguments.results,
+        arguments.format,
+        general,
+    )
+    .await?;
+    let lookup = pomona_driver::similar(&asking.ctx, &asking.results, &asked).await?;
+    // What the network says of a file does not name it.
+    let answer = asking.answer(&lookup, arguments.show_sql).await;
+    answer.context(arguments.image)
+}
+
+/// Runs `pomona outliers`.
+pub(crate) async fn outliers(
+    arguments: OutliersArguments,
+    general: &GeneralArguments,
+) -> Result<ExitCode> {
+    let asking = Asking::open(
+        &arguments.session,
+        &arguments.results,
+        arguments.format,
+        general,
+    )
+    .await?;
+    let lookup = pomona_driver::outliers(&asking.results, arguments.count)?;
+    asking.answer(&lookup, arguments.show_sql).await
+}
+
+/// Runs `pomona suspects`.
+pub(crate) async fn suspects(
+    arguments: SuspectsArguments,
+    general: &GeneralArguments,
+) -> Result<ExitCode> {
+    let asked = Suspects {
+        by: arguments.by.into(),
+        neighbours: arguments.neighbours,
+        count: arguments.count,
+    };
+    let asking = Asking::open(
+        &arguments.session,
+        &arguments.results,
+        arguments.format,
+        general,
+    )
+    .await?;
+    let lookup = pomona_driver::suspects(&asking.results, &asked)?;
+    asking.answer(&lookup, arguments.show_sql).await
+}
+
+/// A session with the results that are asked.
+struct Asking {
+    ctx: SessionContext,
+    results: Results,
+    printer: Printer,
+}
+
+impl Asking {
+    async fn open(
+        session: &SessionArguments,
+        results: &ResultsArguments,
+        format: PrintFormat,
+        general: &GeneralArguments,
+    ) -> Result<Self> {
+        exit_on_interrupt()?;
+        let (ctx, stores) = open(session)?;
+        let location = Location::parse(&results.results)?;
+        let results = Results::open(&ctx, location).await?;
+        Ok(Self {
+            ctx,
+            results,
+            printer: Printer::new(format, general, stores),
+        })
+    }
+
+    async fn answer(&self, lookup: &Lookup, sql_alone: bool) -> Result<ExitCode> {
+        if sql_alone {
+            show_sql(lookup)?;
+        } else {
+            let frame = lookup.query(&self.ctx).await?;
+            self.printer.print(&self.ctx, frame).await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

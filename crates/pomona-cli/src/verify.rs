@@ -1,0 +1,138 @@
+//! `pomona verify`: results compared with others.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use clap::Args;
+use datafusion_cli::print_format::PrintFormat;
+use pomona_driver::{ColumnNames, Verification, VerifyOptions};
+
+use crate::arguments::{GeneralArguments, SessionArguments};
+use crate::format::FormatParser;
+use crate::interrupt::exit_on_interrupt;
+use crate::lookup::{By, Printer, show_sql};
+use crate::session::open;
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub(crate) session: SessionArguments,
+
+    /// The results: those of pomona run, or any folder of Parquet files
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: String,
+
+    /// What to compare them with: results of pomona run, or a folder of Parquet files, or one file,
+    /// that Spark, Keras or others wrote
+    #[arg(long, value_name = "DIR")]
+    pub(crate) against: String,
+
+    /// Compare these columns alone [default: those that both have]
+    #[arg(
+        long = "column",
+        value_name = "COLUMN",
+        value_enum,
+        value_delimiter = ','
+    )]
+    pub(crate) columns: Vec<By>,
+
+    /// The largest difference of a feature that counts as equal
+    #[arg(long, value_name = "X", default_value = "1e-4", value_parser = parse_tolerance)]
+    pub(crate) tolerance: f64,
+
+    /// The largest difference of a principal component that counts as equal
+    #[arg(long, value_name = "X", default_value = "1e-3", value_parser = parse_tolerance)]
+    pub(crate) pca_tolerance: f64,
+
+    /// The column of --against with the pictures' paths
+    #[arg(long, value_name = "NAME")]
+    pub(crate) path_column: Option<String>,
+
+    /// The column of --against with the features
+    #[arg(long, value_name = "NAME")]
+    pub(crate) features_column: Option<String>,
+
+    /// The column of --against with the principal components
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pca_column: Option<String>,
+
+    /// Match pictures by this many of the last parts of their paths
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) path_parts: u32,
+
+    /// Let pictures be missing on one side, or be there several times
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+
+    /// The form of results
+    #[arg(id = "verify_format", long = "format", value_name = "FORMAT", value_parser = FormatParser, default_value = "automatic")]
+    pub(crate) format: PrintFormat,
+
+    /// Print the SQL, which pomona sql runs as it is, and run nothing
+    #[arg(long)]
+    pub(crate) show_sql: bool,
+}
+
+/// Runs the subcommand: exit code 0 where all is equal, 1 where it is not.
+pub(crate) async fn main(
+    arguments: VerifyArguments,
+    general: &GeneralArguments,
+) -> Result<ExitCode> {
+    exit_on_interrupt()?;
+    let (ctx, stores) = open(&arguments.session)?;
+    let options = VerifyOptions {
+        here: arguments.dir,
+        against: arguments.against,
+        names: ColumnNames {
+            path: arguments.path_column,
+            features: arguments.features_column,
+            pca: arguments.pca_column,
+        },
+        columns: arguments.columns.into_iter().map(Into::into).collect(),
+        tolerance: arguments.tolerance,
+        pca_tolerance: arguments.pca_tolerance,
+        path_parts: arguments.path_parts,
+        allow_missing: arguments.allow_missing,
+    };
+    let verification = Verification::prepare(&ctx, &options).await?;
+    if arguments.show_sql {
+        show_sql(verification.lookup())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let frame = verification.lookup().query(&ctx).await?;
+    let printer = Printer::new(arguments.format, general, stores);
+    let rows = printer.print(&ctx, frame).await?;
+    if !general.quiet {
+        for remark in verification.remarks() {
+            eprintln!("{remark}");
+        }
+        for line in verification.explain(&ctx).await? {
+            eprintln!("{line}");
+        }
+    }
+    Ok(ExitCode::from(u8::from(!all_equal(&rows)?)))
+}
+
+/// Whether every verdict is `equal`.
+fn all_equal(rows: &[RecordBatch]) -> Result<bool> {
+    for batch in rows {
+        let verdicts = batch.column_by_name("verdict");
+        let verdicts = verdicts.expect("verify.sql gives a verdict");
+        let verdicts = cast(verdicts, &DataType::Utf8)?;
+        let mut verdicts = verdicts.as_string::<i32>().iter();
+        if verdicts.any(|verdict| verdict != Some("equal")) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn parse_tolerance(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(tolerance) if tolerance.is_finite() && tolerance >= 0.0 => Ok(tolerance),
+        _ => Err("a tolerance is a number from 0".to_string()),
+    }
+}

@@ -1,0 +1,109 @@
+//! `pomona suspects`: labels that disagree with their neighbours.
+
+use std::fs;
+
+use pomona_tests::pictures;
+
+use crate::workplace::Workplace;
+
+/// A run over three labels of pictures that look alike, and two pictures of the first under
+/// another label.
+fn run() -> Workplace {
+    let place = Workplace::new();
+    fs::remove_dir_all(place.path("pictures")).unwrap();
+    for (label, seed) in [("Apple Red", 1), ("Kiwi", 12), ("Pêche+Plate", 23)] {
+        let folder = place.path("pictures").join(label);
+        fs::create_dir_all(&folder).unwrap();
+        for number in 0..8 {
+            let picture = pictures::png(seed, 100 + number, 100);
+            fs::write(folder.join(format!("{number}.png")), picture).unwrap();
+        }
+    }
+    for number in [9, 10] {
+        let picture = pictures::png(1, 100 + number, 100);
+        fs::write(
+            place
+                .path("pictures/Kiwi")
+                .join(format!("wrong_{number}.png")),
+            picture,
+        )
+        .unwrap();
+    }
+    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    place
+}
+
+#[test]
+fn wrong_labels_come_first_with_the_right_ones() {
+    let place = run();
+    for by in ["pca", "features"] {
+        let ran = place.pomona(["suspects", "--in", "out", "--by", by, "--format", "csv"]);
+        let csv = ran.code(0).stdout();
+        let mut lines = csv.lines();
+        assert_eq!(
+            lines.next(),
+            Some("path,label,suggested,agreement,support,similarity")
+        );
+        let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+        assert_eq!(rows.len(), 2, "{csv}");
+        for row in &rows {
+            assert!(row[0].contains("/Kiwi/wrong_"), "{csv}");
+            assert_eq!(row[1..3], ["Kiwi", "Apple Red"]);
+            let agreement: f64 = row[3].parse().unwrap();
+            let support: f64 = row[4].parse().unwrap();
+            // The other wrong one is a neighbour that agrees.
+            assert_eq!([agreement, support], [0.2, 0.8], "{csv}");
+        }
+    }
+}
+
+#[test]
+fn few_pictures_have_few_neighbours() {
+    let place = run();
+    let ran = place.pomona([
+        "suspects",
+        "--in",
+        "out",
+        "--neighbours",
+        "1000",
+        "--format",
+        "csv",
+    ]);
+    // All vote for all: the largest label wins everywhere else.
+    let csv = ran.code(0).stdout();
+    assert_eq!(
+        csv.lines().filter(|line| line.contains(",Kiwi,")).count(),
+        16,
+        "{csv}"
+    );
+    let one = place.pomona([
+        "suspects",
+        "--in",
+        "out",
+        "--neighbours",
+        "1",
+        "-n",
+        "1",
+        "--format",
+        "json",
+    ]);
+    assert!(one.code(0).stdout().matches("\"path\"").count() <= 1);
+}
+
+#[test]
+fn the_sql_that_is_shown_gives_the_same_rows() {
+    let place = run();
+    let asked = ["suspects", "--in", "out", "--neighbours", "12"];
+    let sql = place
+        .pomona(asked.iter().chain(&["--show-sql"]))
+        .code(0)
+        .stdout();
+    fs::write(place.path("shown.sql"), sql).unwrap();
+    let rows = place
+        .pomona(asked.iter().chain(&["--format", "csv"]))
+        .code(0)
+        .stdout();
+    let again = place.pomona(["sql", "-q", "--format", "csv", "-f", "shown.sql"]);
+    assert_eq!(again.code(0).stdout(), rows);
+    assert!(rows.lines().count() > 2, "{rows}");
+}

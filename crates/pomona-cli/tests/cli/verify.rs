@@ -1,0 +1,383 @@
+//! `pomona verify`: results against others, of Pomona, Spark and Keras.
+
+use std::fs;
+
+use pomona_tests::reference_data::reference_data;
+use pomona_tests::weights;
+
+use crate::spark::{Form, Rows, elsewhere, read, write};
+use crate::workplace::Workplace;
+
+fn run() -> Workplace {
+    let place = Workplace::new();
+    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    place
+}
+
+/// The rows of `pomona verify --format csv`, a column each by name.
+struct Verdicts(Vec<Vec<String>>);
+
+impl Verdicts {
+    fn of(csv: &str) -> Self {
+        let rows = csv
+            .lines()
+            .map(|line| line.split(',').map(str::to_string).collect());
+        Self(rows.collect())
+    }
+
+    #[track_caller]
+    fn text(&self, column: &str, name: &str) -> &str {
+        let place = self.0[0].iter().position(|header| header == name).unwrap();
+        &self.0.iter().find(|row| row[0] == column).unwrap()[place]
+    }
+
+    #[track_caller]
+    fn number(&self, column: &str, name: &str) -> f64 {
+        self.text(column, name).parse().unwrap()
+    }
+}
+
+/// The rows with the paths that a cluster would have given them.
+fn moved(rows: &Rows, change: impl Fn(&mut Vec<f64>)) -> Rows {
+    let rows = rows.iter().map(|(path, vector)| {
+        let mut vector = vector.clone();
+        change(&mut vector);
+        (elsewhere(path), vector)
+    });
+    rows.collect()
+}
+
+#[test]
+fn two_runs_of_the_same_are_equal() {
+    let place = run();
+    place
+        .run(&["-i", "pictures", "-o", "again", "--partitions", "1"])
+        .code(0);
+    let ran = place
+        .pomona(["verify", "out", "--against", "again", "--format", "csv"])
+        .code(0);
+    let verdicts = Verdicts::of(&ran.stdout());
+    for column in ["features", "pca"] {
+        assert_eq!(verdicts.text(column, "verdict"), "equal");
+        assert_eq!(verdicts.number(column, "rows"), 15.0);
+        assert!(verdicts.number(column, "max_difference") < 1e-5);
+        assert!(verdicts.number(column, "min_cosine") > 0.999_999);
+        for name in ["only_here", "only_there", "duplicates"] {
+            assert_eq!(verdicts.number(column, name), 0.0);
+        }
+    }
+    assert_eq!(ran.stderr(), "");
+}
+
+#[test]
+fn other_weights_differ() {
+    let place = run();
+    let other = place.path("other.safetensors");
+    weights::write_random_of(&other, 8).unwrap();
+    place
+        .pomona([
+            "run",
+            "-i",
+            "pictures",
+            "-o",
+            "other",
+            "-k",
+            "3",
+            "--weights",
+            "other.safetensors",
+        ])
+        .code(0);
+    let ran = place
+        .pomona(["verify", "out", "--against", "other", "--format", "csv"])
+        .code(1);
+    let verdicts = Verdicts::of(&ran.stdout());
+    assert_eq!(verdicts.text("features", "verdict"), "differs");
+    assert!(verdicts.number("features", "max_difference") > 1e-3);
+    // With a tolerance that lets everything pass they count as equal.
+    place
+        .pomona([
+            "verify",
+            "out",
+            "--against",
+            "other",
+            "--tolerance",
+            "1e6",
+            "--pca-tolerance",
+            "1e6",
+        ])
+        .code(0);
+}
+
+#[test]
+fn the_numbers_are_those_of_the_vectors() {
+    let place = run();
+    let rows = read(&place.path("out/features"), "features");
+    let mut other = moved(&rows, |_| ());
+    // One number of 15 x 1280 is off by a half.
+    other[3].1[7] += 0.5;
+    write(&place.path("spark"), "features", Form::Array, &other);
+    let ran = place
+        .pomona(["verify", "out", "--against", "spark", "--format", "csv"])
+        .code(1);
+    let verdicts = Verdicts::of(&ran.stdout());
+    let close = |name, expected: f64| {
+        let found = verdicts.number("features", name);
+        assert!(
+            (found - expected).abs() < 1e-6,
+            "{name}: {found} {expected}"
+        );
+    };
+    close("max_difference", 0.5);
+    close("mean_difference", 0.5 / (15.0 * 1280.0));
+    close("p99_9_difference", 0.0);
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (a, b) = (&rows[3].1, &other[3].1);
+    let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+    close("min_cosine", cosine);
+    close("mean_cosine", (14.0 + cosine) / 15.0);
+}
+
+#[test]
+fn components_of_mllib_are_equal_but_for_sign_and_centre() {
+    let place = run();
+    let rows = read(&place.path("out/pca/parquet"), "pca");
+    for form in [Form::Array, Form::Dense, Form::Sparse] {
+        for offset in [0.0, 5.0] {
+            let other = moved(&rows, |vector| {
+                for (component, value) in vector.iter_mut().enumerate() {
+                    *value += offset * (component as f64 + 1.0);
+                }
+                vector[1] = -vector[1];
+            });
+            let folder = format!("spark_{form:?}_{offset}");
+            write(&place.path(&folder), "pcaFeatures", form, &other);
+            let ran = place
+                .pomona(["verify", "out", "--against", &folder, "--format", "csv"])
+                .code(0);
+            let verdicts = Verdicts::of(&ran.stdout());
+            let remark = verdicts.text("pca", "remark");
+            assert!(remark.contains("1 with the other sign"), "{remark}");
+            assert_eq!(
+                remark.contains("not centred there"),
+                offset > 0.0,
+                "{remark}"
+            );
+            assert!(verdicts.number("pca", "max_difference") < 1e-6);
+            assert!(verdicts.number("pca", "min_cosine") > 0.999_999);
+            ran.says("features are in out alone");
+        }
+    }
+    // The first components of fewer are compared; a difference is one whatever the sign.
+    let two = moved(&rows, |vector| vector.truncate(2));
+    write(&place.path("two"), "pca_features", Form::Dense, &two);
+    let ran = place
+        .pomona(["verify", "out", "--against", "two", "--format", "csv"])
+        .code(0);
+    assert!(ran.stdout().contains("2 components"));
+    let off = moved(&rows, |vector| vector[2] *= 1.01);
+    write(&place.path("off"), "pca", Form::Dense, &off);
+    place
+        .pomona(["verify", "out", "--against", "off"])
+        .code(1)
+        .says("beyond the tolerance in 1 of 3 components: 3");
+}
+
+#[test]
+fn components_of_near_variances_may_have_turned() {
+    let place = Workplace::new();
+    let circle = |turn: f64| -> Rows {
+        let rows = (0..12).map(|i| {
+            let angle = f64::from(i) * std::f64::consts::TAU / 12.0;
+            (
+                format!("a/b/{i}.png"),
+                vec![(angle + turn).cos(), (angle + turn).sin()],
+            )
+        });
+        rows.collect()
+    };
+    write(&place.path("one"), "pca", Form::Array, &circle(0.0));
+    write(&place.path("other"), "pca", Form::Array, &circle(0.3));
+    place
+        .pomona(["verify", "one", "--against", "other"])
+        .code(1)
+        .says("turn these components into each other: 1 and 2");
+}
+
+#[test]
+fn pictures_that_are_missing_or_twice_count_unless_they_may() {
+    let place = run();
+    let rows = read(&place.path("out/features"), "features");
+    let mut other = moved(&rows, |_| ());
+    other.remove(0);
+    other.push(other[4].clone());
+    other.push((
+        "hdfs://namenode/pictures/Kiwi/new.png".to_string(),
+        other[4].1.clone(),
+    ));
+    write(&place.path("spark"), "features", Form::Dense, &other);
+    let verify = ["verify", "out", "--against", "spark", "--format", "csv"];
+    let ran = place
+        .pomona(verify)
+        .code(1)
+        .says("1 picture not in --against: pictures/Apple Red/0.png")
+        .says("1 picture in --against alone: pictures/Kiwi/new.png")
+        .says("1 picture there several times");
+    let verdicts = Verdicts::of(&ran.stdout());
+    assert_eq!(verdicts.number("features", "rows"), 13.0);
+    for name in ["only_here", "only_there", "duplicates"] {
+        assert_eq!(verdicts.number("features", name), 1.0);
+    }
+    place
+        .pomona(verify.iter().chain(&["--allow-missing"]))
+        .code(0);
+}
+
+#[test]
+fn paths_are_matched_by_as_many_parts_as_are_asked_for() {
+    let place = run();
+    let rows = read(&place.path("out/features"), "features");
+    let other: Rows = moved(&rows, |_| ())
+        .into_iter()
+        .map(|(path, vector)| (path.replace("/data/pictures/", "/data/training/"), vector))
+        .collect();
+    write(&place.path("spark"), "features", Form::Array, &other);
+    place
+        .pomona(["verify", "out", "--against", "spark"])
+        .code(1)
+        .says("15 pictures not in --against")
+        .says("training/Apple Red/0.png");
+    // A minimum of nothing allowed to be missing is no match either.
+    place
+        .pomona(["verify", "out", "--against", "spark", "--allow-missing"])
+        .code(1);
+    place
+        .pomona(["verify", "out", "--against", "spark", "--path-parts", "2"])
+        .code(0);
+}
+
+#[test]
+fn columns_can_be_named_and_mistakes_list_them() {
+    let place = run();
+    let rows = read(&place.path("out/features"), "features");
+    write(
+        &place.path("spark"),
+        "output",
+        Form::Array,
+        &moved(&rows, |_| ()),
+    );
+    let verify = ["verify", "out", "--against", "spark"];
+    place
+        .pomona(verify)
+        .code(1)
+        .says("nothing to compare")
+        .says("'out' has features and pca")
+        .says("output List");
+    place
+        .pomona(verify.iter().chain(&["--features-column", "output"]))
+        .code(0);
+    place
+        .pomona(verify.iter().chain(&["--features-column", "none"]))
+        .code(1)
+        .says("no column 'none'")
+        .says("output List");
+    place
+        .pomona(["verify", "out", "--against", "nowhere"])
+        .code(1)
+        .says("no Parquet files in 'nowhere'");
+    place.pomona(["verify", "out"]).code(2);
+    place
+        .pomona(["verify", "out", "--against", "out", "--tolerance", "-1"])
+        .code(2);
+    // One column of two, and results against themselves.
+    let ran = place.pomona([
+        "verify",
+        "out",
+        "--against",
+        "out",
+        "--column",
+        "pca",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(ran.code(0).stdout().lines().count(), 2);
+}
+
+#[test]
+fn the_sql_that_is_shown_gives_the_same_rows() {
+    let place = run();
+    let rows = read(&place.path("out/pca/parquet"), "pca");
+    let other = moved(&rows, |vector| vector[0] = 3.0 - vector[0]);
+    write(&place.path("spark"), "pca", Form::Sparse, &other);
+    for against in ["out", "spark"] {
+        let asked = ["verify", "out", "--against", against];
+        let sql = place
+            .pomona(asked.iter().chain(&["--show-sql"]))
+            .code(0)
+            .stdout();
+        fs::write(place.path("shown.sql"), sql).unwrap();
+        let rows = place
+            .pomona(asked.iter().chain(&["--format", "csv"]))
+            .code(0)
+            .stdout();
+        let again = place.pomona(["sql", "-q", "--format", "csv", "-f", "shown.sql"]);
+        assert_eq!(again.code(0).stdout(), rows);
+    }
+}
+
+#[test]
+fn real_features_are_those_of_keras() {
+    let Some(data) = reference_data() else {
+        return;
+    };
+    let place = Workplace::new();
+    let golden = data.join("golden/keras_features.parquet");
+    let below = data.join("fruits360");
+    let names = place.query(&format!(
+        "SELECT '{}/' || path AS path FROM '{}'",
+        below.display(),
+        golden.display()
+    ));
+    for path in names.lines().skip(1) {
+        let end = path.rsplit_once("/Training/").unwrap().1;
+        let copy = place.path("real/Training").join(end);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(path, copy).unwrap();
+    }
+    let weights = data.join("models/mobilenet_v2_1.0_224.safetensors");
+    place
+        .pomona([
+            "run",
+            "-q",
+            "-i",
+            "real",
+            "-o",
+            "keras",
+            "--weights",
+            weights.to_str().unwrap(),
+        ])
+        .code(0);
+    let verify = [
+        "verify",
+        "keras",
+        "--against",
+        golden.to_str().unwrap(),
+        "--format",
+        "csv",
+    ];
+    place
+        .pomona(verify)
+        .code(1)
+        .says("several columns")
+        .says("features_0_35")
+        .says("--features-column");
+    let ran = place
+        .pomona(verify.iter().chain(&["--features-column", "features_1_0"]))
+        .code(0);
+    let verdicts = Verdicts::of(&ran.stdout());
+    assert_eq!(verdicts.number("features", "rows"), 114.0);
+    let largest = verdicts.number("features", "max_difference");
+    eprintln!("largest difference from Keras {largest:.2e}");
+    assert!(largest > 1e-6 && largest < 1e-4, "{largest}");
+    let other = place.pomona(verify.iter().chain(&["--features-column", "features_0_35"]));
+    other.code(1);
+}

@@ -1,0 +1,67 @@
+//! [`similar`]: the pictures nearest to one.
+
+use datafusion::prelude::SessionContext;
+use pomona_functions::PomonaOptions;
+
+use super::picture::{Picture, find};
+use super::{Lookup, Results, Vectors};
+use crate::{DriverError, Variables};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Similar {
+    /// A picture: the URL, path or last parts of the path of one in the results, or a file that
+    /// is not there.
+    pub image: String,
+    /// What pictures are compared by.
+    pub by: Vectors,
+    /// How many pictures are asked for.
+    pub count: u64,
+}
+
+/// The pictures nearest to one by their cosine, the picture itself left out.
+///
+/// A picture that is not in the results goes through the network: that of `pomona.weights`, or else
+/// of the weights that the run was given, which must be the same bytes.
+///
+/// # Errors
+/// When the picture is not found, and when several are meant.
+pub async fn similar(
+    ctx: &SessionContext,
+    results: &Results,
+    asked: &Similar,
+) -> Result<Lookup, DriverError> {
+    let pictures = results.pictures(ctx).await?;
+    let picture = find(&asked.image, &pictures, &results.location().to_string())?;
+    let mut variables = Variables::new();
+    variables
+        .define("by", asked.by.to_string())
+        .define("count", asked.count.to_string())
+        .define("output", results.url())
+        .define("vectors", results.location().below(asked.by.folder()));
+    match picture {
+        Picture::Known(path) => {
+            variables.define("image", path);
+            Lookup::new("similar").with("similar", &variables)
+        }
+        Picture::File(file) => {
+            let manifest = results.manifest();
+            let weights = PomonaOptions::of(ctx.state().config_options()).weights;
+            let vector = match asked.by {
+                Vectors::Features => "mobilenet_v2(content)",
+                Vectors::Pca => {
+                    "pca_transform(mobilenet_v2(content), (SELECT model FROM pca_model))"
+                }
+            };
+            variables
+                .define("image", file)
+                .define("vector", vector)
+                .define("weights_sha256", &manifest.weights_sha256)
+                .define(
+                    "weights",
+                    weights.unwrap_or_else(|| manifest.parameters.weights.clone()),
+                );
+            Lookup::new("similar_to_file").with("similar_to_file", &variables)
+        }
+    }
+}

@@ -1,0 +1,10 @@
+-- The pictures nearest to one of the results' own, ${image}, by the cosine of their ${by}: features
+-- or pca. Exact: every picture is compared.
+CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
+
+SELECT path, label,
+       least(1 - cosine_distance(${by}, (SELECT ${by} FROM vectors WHERE path = '${image}')), 1) AS similarity
+FROM vectors
+WHERE path <> '${image}' AND ${by} IS NOT NULL
+ORDER BY similarity DESC NULLS LAST, path
+LIMIT ${count};

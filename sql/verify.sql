@@ -1,0 +1,2 @@
+-- The verdicts. Needs verify_sides.sql and verify_features.sql, verify_pca.sql or both.
+${verdicts};
