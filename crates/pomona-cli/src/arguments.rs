@@ -12,6 +12,7 @@ use crate::color::When;
 use crate::format::FormatParser;
 use crate::logging::LogFormat;
 use crate::progress::Shown;
+use crate::report::{ReportArguments, RunReportArguments};
 
 /// Image features in SQL: folders of pictures in, MobileNetV2 features and PCA out
 #[derive(Debug, Parser)]
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Sql(SqlArguments),
     /// Run the whole pipeline: metadata, features, errors, PCA
     Run(RunArguments),
+    /// Write the report of a finished run: one page of HTML, with charts and pictures
+    Report(ReportArguments),
     /// Tell the settings
     Config(ConfigArguments),
     /// Print a script that completes pomona's commands and options in a shell
@@ -178,6 +181,9 @@ pub(crate) struct RunArguments {
     /// The share of bad images, from 0 to 1, above which the exit code is 3
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]
     pub(crate) max_error_rate: f64,
+
+    #[command(flatten)]
+    pub(crate) report: RunReportArguments,
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

@@ -77,6 +77,11 @@ impl Teller {
 
     /// Tells what the pipeline says.
     pub(crate) fn tell(&self, progress: &Progress) {
+        if let Progress::Warned { message } = progress {
+            self.stop();
+            self.print(&format!("Warning: {message}"));
+            return;
+        }
         if self.form == Form::Nothing {
             return;
         }
@@ -91,6 +96,7 @@ impl Teller {
             Progress::Finished { stage, images } => {
                 self.finish(&stage.name, stage.seconds, *images)
             }
+            Progress::Warned { .. } => {}
         }
     }
 

@@ -26,6 +26,7 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
             overwrite: arguments.overwrite,
             prune: arguments.prune,
             checkpoint: arguments.checkpoint as usize,
+            report: arguments.report.wanted(),
         },
     );
     let interrupt = first_interrupt()?;

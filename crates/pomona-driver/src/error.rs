@@ -130,6 +130,23 @@ pub enum DriverError {
         path: String,
     },
 
+    /// There is no finished run where one is to be read.
+    #[error(
+        "'{output}' holds no finished run: there is no manifest.json in it; \
+         give the folder that pomona run was given as --output"
+    )]
+    NoRun {
+        /// The folder.
+        output: String,
+    },
+
+    /// The report's page cannot be made.
+    #[error("the report cannot be written: {reason}")]
+    Report {
+        /// Why not.
+        reason: String,
+    },
+
     /// The model cannot be fitted on so few pictures, which is known before any is read.
     #[error(transparent)]
     Pca(#[from] PcaError),

@@ -69,7 +69,9 @@ pub fn alike_pairs(
 fn look_through(products: &[f32], at_least: f32, mut found: impl FnMut(usize, f32)) {
     for (number, some) in products.chunks(STRIDE).enumerate() {
         // Without an early end, so that the compiler compares many at once.
-        let any = some.iter().fold(false, |any, &product| any | (product >= at_least));
+        let any = some
+            .iter()
+            .fold(false, |any, &product| any | (product >= at_least));
         if any {
             for (place, &product) in some.iter().enumerate() {
                 if product >= at_least {
@@ -99,9 +101,8 @@ mod tests {
         // More than a tile in both directions, and no multiple of anything.
         let n = TILE_COLUMNS + TILE_ROWS + 77;
         let rows = circle(n);
-        let product = |a: usize, b: usize| {
-            rows[2 * a] * rows[2 * b] + rows[2 * a + 1] * rows[2 * b + 1]
-        };
+        let product =
+            |a: usize, b: usize| rows[2 * a] * rows[2 * b] + rows[2 * a + 1] * rows[2 * b + 1];
         let at_least = 0.9999;
         let mut expected = vec![];
         for a in 0..n {

@@ -91,11 +91,17 @@ mod tests {
     fn rows() -> Vec<Vec<f32>> {
         let mut state = 7_u64;
         let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 40) as f32 / (1 << 24) as f32
         };
         let mut rows: Vec<Vec<f32>> = (0..40)
-            .map(|_| (0..12).map(|column| next() * (12 - column) as f32 + 1.0).collect())
+            .map(|_| {
+                (0..12)
+                    .map(|column| next() * (12 - column) as f32 + 1.0)
+                    .collect()
+            })
             .collect();
         let mut twin = rows[3].clone();
         twin[0] += 0.01;
@@ -133,7 +139,11 @@ mod tests {
                     }
                 }
             }
-            let twins: f64 = short[3].iter().zip(&short[40]).map(|(x, y)| f64::from(x * y)).sum();
+            let twins: f64 = short[3]
+                .iter()
+                .zip(&short[40])
+                .map(|(x, y)| f64::from(x * y))
+                .sum();
             assert!(twins - cosine(&rows[3], &rows[40]) < 1e-6, "{twins}");
         }
     }

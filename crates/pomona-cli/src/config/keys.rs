@@ -137,7 +137,7 @@ fn kind(option: &Arg) -> Kind {
     let is = |types: &[TypeId]| types.iter().any(|one| value == *one);
     match option.get_id().as_str() {
         _ if matches!(option.get_action(), ArgAction::SetTrue) => Kind::Flag,
-        "weights" | "input" | "output" => Kind::Path,
+        "weights" | "input" | "output" | "report_output" => Kind::Path,
         // A count or a share, kept as it was written.
         "components" => Kind::Amount,
         _ if is(&[TypeId::of::<usize>(), TypeId::of::<MaxRows>()]) => Kind::Amount,
