@@ -140,13 +140,6 @@ pub enum DriverError {
         output: String,
     },
 
-    /// The report's page cannot be made.
-    #[error("the report cannot be written: {reason}")]
-    Report {
-        /// Why not.
-        reason: String,
-    },
-
     /// The model cannot be fitted on so few pictures, which is known before any is read.
     #[error(transparent)]
     Pca(#[from] PcaError),

@@ -365,7 +365,7 @@ impl<'a> Pipeline<'a> {
         language: Language,
     ) -> Result<(), DriverError> {
         let report = report::gather(self.ctx, manifest, model).await?;
-        let html = report::page(&report, language)?;
+        let html = report.to_html(language);
         output.folder().write(path, html.into_bytes()).await
     }
 }

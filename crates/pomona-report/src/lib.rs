@@ -5,12 +5,12 @@
 //!   in it. It names no other file and asks no network for anything.
 //!
 //! The page is whole without its script, which adds pictures under the pointer and the choice of
-//! labels. Paths, labels and reasons are whatever people and files make them: they are escaped by
-//! the templates, and a policy in the page lets no script run but the page's own.
+//! labels. Paths, labels and reasons are whatever people and files make them: `maud` escapes them
+//! all, and a policy in the page lets no script run but the page's own.
 //!
 //! ```text
-//! Report ── charts (geometry) ──┐
-//! Phrases (English, French) ────┼── templates (all markup) ──> HTML
+//! Report ── charts (SVG) ───────┐
+//! Phrases (English, French) ────┼── page (sections) ──> HTML
 //! Numbers (per language) ───────┘
 //! ```
 
@@ -26,7 +26,6 @@ mod points;
 mod policy;
 mod report;
 
-pub use askama::Error as RenderError;
 pub use language::{Language, UnknownLanguage};
 pub use report::{
     Class, Counts, Duplicates, Errors, Outlier, Outliers, Pair, Parameters, Phase, Picture, Point,

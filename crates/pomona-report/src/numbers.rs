@@ -66,6 +66,17 @@ impl Language {
         }
     }
 
+    /// A part of a whole as a percentage that is 0% and 100% only where that is true: `<0.01%`.
+    pub(crate) fn part(self, part: u64, whole: u64) -> String {
+        let share = part as f64 / whole.max(1) as f64;
+        match share {
+            _ if part == 0 || part == whole => self.percent(share, 0),
+            share if share < 0.0001 => format!("<{}", self.percent(0.0001, 2)),
+            share if share > 0.9999 => format!(">{}", self.percent(0.9999, 2)),
+            share => self.percent(share, 2),
+        }
+    }
+
     /// A time: `0.42 s`, `3.1 s`, `2 min 05 s`, `1 h 02 min`.
     pub(crate) fn duration(self, seconds: f64) -> String {
         let space = self.unit_space();
@@ -135,6 +146,10 @@ mod tests {
         assert_eq!(English.decimal(f64::NAN, 1), "–");
         assert_eq!(French.percent(0.125, 1), "12,5\u{202f}%");
         assert_eq!(English.percent(0.95, 0), "95%");
+        assert_eq!(English.part(0, 7), "0%");
+        assert_eq!(English.part(60_000, 60_000), "100%");
+        assert_eq!(English.part(60_000, 60_003), ">99.99%");
+        assert_eq!(English.part(1, 8), "12.50%");
     }
 
     #[test]

@@ -18,7 +18,6 @@ mod write;
 pub use write::{report_html, write_report};
 
 pub(crate) use gather::gather;
-pub(crate) use write::page;
 
 /// The name of the file.
 pub const REPORT: &str = "report.html";

@@ -1,7 +1,7 @@
 //! Reports of finished runs.
 
 use datafusion::prelude::SessionContext;
-use pomona_report::{Language, Report};
+use pomona_report::Language;
 
 use super::gather::gather;
 use super::tables::open_run;
@@ -21,7 +21,7 @@ pub async fn report_html(
     let manifest = open_run(ctx, run).await?;
     let model = read_model(ctx).await?;
     let report = gather(ctx, &manifest, &model).await?;
-    page(&report, language)
+    Ok(report.to_html(language))
 }
 
 /// Writes a page to a file of a folder, in one piece: a reader sees the old one or the new one.
@@ -36,12 +36,4 @@ pub async fn write_report(
 ) -> Result<(), DriverError> {
     folder.create()?;
     folder.store(ctx)?.write(name, html.into_bytes()).await
-}
-
-pub(crate) fn page(report: &Report, language: Language) -> Result<String, DriverError> {
-    report
-        .to_html(language)
-        .map_err(|error| DriverError::Report {
-            reason: error.to_string(),
-        })
 }

@@ -1,6 +1,8 @@
 //! [`Axis`]: from values to places in a drawing, with ticks at round values.
 
-use super::Px;
+use maud::{Markup, html};
+
+use super::{Frame, Px};
 
 /// A linear axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,6 +57,29 @@ impl Axis {
                 }
             })
             .collect()
+    }
+}
+
+/// The ticks of the vertical axis, each with a line across the plot.
+pub(crate) fn up(frame: &Frame, ticks: &[Tick]) -> Markup {
+    html! {
+        @for tick in ticks {
+            path.grid d={ "M" (Px(frame.left)) "," (tick.at) "H" (Px(frame.right)) } {}
+            text.tick x=(Px(frame.left - 6.0)) y=(tick.at) dy=".35em" text-anchor="end" { (tick.text) }
+        }
+    }
+}
+
+/// The horizontal axis with its ticks and its name.
+pub(crate) fn across(frame: &Frame, ticks: &[Tick], name: &str) -> Markup {
+    html! {
+        path.axis d={ "M" (Px(frame.left)) "," (Px(frame.bottom)) "H" (Px(frame.right)) } {}
+        @for tick in ticks {
+            text.tick x=(tick.at) y=(Px(frame.bottom + 19.0)) text-anchor="middle" { (tick.text) }
+        }
+        text.axis-name x=(Px((frame.left + frame.right) / 2.0)) y=(Px(frame.height - 9.0)) text-anchor="middle" {
+            (name)
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! [`Cumulative`]: how much variance the first k components explain together.
 
-use askama::Template;
+use maud::{Markup, Render, html};
 
-use super::axis::{Axis, Tick};
+use super::axis::{Axis, Tick, across, up};
 use super::{Px, WIDE};
 use crate::phrases::Phrases;
 use crate::{Language, Variance};
@@ -23,8 +23,6 @@ pub(crate) fn components_for(ratios: &[f64], level: f64) -> Option<usize> {
 }
 
 /// A curve of the cumulative variance, with the levels that it reaches.
-#[derive(Template)]
-#[template(path = "charts/cumulative.html")]
 pub(crate) struct Cumulative<'a> {
     words: &'a Phrases,
     description: String,
@@ -62,40 +60,40 @@ impl<'a> Cumulative<'a> {
             .max(variance.kept)
             .min(ratios.len())
             .max(1);
-        let across = Axis::new((0.0, shown as f64), (WIDE.left, WIDE.right));
-        let up = Axis::new((0.0, 1.0), (WIDE.bottom, WIDE.top));
+        let length = Axis::new((0.0, shown as f64), (WIDE.left, WIDE.right));
+        let height = Axis::new((0.0, 1.0), (WIDE.bottom, WIDE.top));
 
         let mut sum = 0.0;
-        let mut curve = format!("M{},{}", across.at(0.0), up.at(0.0));
+        let mut curve = format!("M{},{}", length.at(0.0), height.at(0.0));
         let mut kept_share = 0.0;
         for (index, ratio) in ratios[..shown].iter().enumerate() {
             sum += ratio;
             if index < variance.kept {
                 kept_share = sum;
             }
-            curve += &format!("L{},{}", across.at(index as f64 + 1.0), up.at(sum));
+            curve += &format!("L{},{}", length.at(index as f64 + 1.0), height.at(sum));
         }
-        let area = format!("{curve}V{}H{}Z", up.at(0.0), across.at(0.0));
+        let area = format!("{curve}V{}H{}Z", height.at(0.0), length.at(0.0));
         let levels: Vec<Level> = LEVELS
             .iter()
             .filter_map(|&level| {
                 let components = components_for(ratios, level)?;
                 let number = language.count(components as u64);
                 Some(Level {
-                    x: across.at(components as f64),
-                    y: up.at(level),
+                    x: length.at(components as f64),
+                    y: height.at(level),
                     text: (words.level_of)(&language.percent(level, 0), &number),
                 })
             })
             .collect();
         let texts: Vec<_> = levels.iter().map(|level| level.text.as_str()).collect();
-        let kept = across.at(variance.kept as f64);
+        let kept = length.at(variance.kept as f64);
         Self {
             words,
             description: (words.cumulative_description)(&texts.join(", ")),
             kept: Kept {
                 x: kept,
-                y: up.at(kept_share),
+                y: height.at(kept_share),
                 text: format!(
                     "{} · {}",
                     (words.kept_mark)(&language.count(variance.kept as u64)),
@@ -106,8 +104,36 @@ impl<'a> Cumulative<'a> {
             curve,
             area,
             levels,
-            across: across.ticks(5, |value, decimals| language.decimal(value, decimals)),
-            up: up.ticks(5, |share, _| language.percent(share, 0)),
+            across: length.ticks(5, |value, decimals| language.decimal(value, decimals)),
+            up: height.ticks(5, |share, _| language.percent(share, 0)),
+        }
+    }
+}
+
+impl Render for Cumulative<'_> {
+    fn render(&self) -> Markup {
+        let (left, bottom) = (Px(WIDE.left), Px(WIDE.bottom));
+        let kept = &self.kept;
+        html! {
+            svg.chart viewBox={ "0 0 " (Px(WIDE.width)) " " (Px(WIDE.height)) } role="img" aria-labelledby="cumulative-title cumulative-description" {
+                title id="cumulative-title" { (self.words.cumulative) }
+                desc id="cumulative-description" { (self.description) }
+                (up(&WIDE, &self.up))
+                path.area d=(self.area) {}
+                @for level in &self.levels {
+                    path.level d={ "M" (left) "," (level.y) "H" (level.x) "V" (bottom) } {}
+                }
+                path.kept-line d={ "M" (kept.x) "," (bottom) "V" (kept.y) } {}
+                path.curve d=(self.curve) {}
+                @for level in &self.levels {
+                    circle.level-dot cx=(level.x) cy=(level.y) r="3.5" { title { (level.text) } }
+                }
+                circle.kept-dot cx=(kept.x) cy=(kept.y) r="4.5" { title { (kept.text) } }
+                text.note x=(kept.x) y=(Px(WIDE.bottom - 10.0)) dx=(if kept.is_left { "-8" } else { "8" }) text-anchor=[kept.is_left.then_some("end")] {
+                    (kept.text)
+                }
+                (across(&WIDE, &self.across, self.words.components))
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! [`Px`]: a coordinate in a drawing.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write};
+
+use maud::{Escaper, Render};
 
 /// A coordinate, written to a tenth: finer is invisible, and a drawing has thousands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
@@ -15,6 +17,13 @@ impl Display for Px {
         } else {
             write!(f, "{:.1}", tenths / 10.0)
         }
+    }
+}
+
+impl Render for Px {
+    fn render_to(&self, html: &mut String) {
+        // A string takes whatever is written to it.
+        let _ = write!(Escaper::new(html), "{self}");
     }
 }
 

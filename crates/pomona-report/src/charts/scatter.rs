@@ -1,29 +1,30 @@
 //! [`ScatterPlot`]: pictures along the first two components, and the legend of their labels.
 
-use askama::Template;
+use maud::{Markup, Render, html};
 
-use super::Px;
-use super::axis::{Axis, Tick};
+use super::axis::{Axis, Tick, across, up};
+use super::{Frame, Px};
 use crate::palette::{COLORS, Mark, SHAPES};
 use crate::phrases::Phrases;
 use crate::{Language, Report};
 
-/// The plot's edges in a drawing of 760 by 560.
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 748.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 508.0;
+/// The drawing: about as wide as a page beside a legend.
+const FRAME: Frame = Frame {
+    width: 760.0,
+    height: 560.0,
+    left: 52.0,
+    right: 748.0,
+    top: 12.0,
+    bottom: 508.0,
+};
 
 /// The part of the range of values that is added at each end, so that no mark is cut.
 const MARGIN: f64 = 0.03;
 
 /// The map of the pictures.
-#[derive(Template)]
-#[template(path = "charts/scatter.html")]
 pub(crate) struct ScatterPlot {
     title: &'static str,
     description: String,
-    shapes: [&'static str; SHAPES.len()],
     groups: Vec<Group>,
     across: Vec<Tick>,
     up: Vec<Tick>,
@@ -61,8 +62,14 @@ impl ScatterPlot {
     pub(crate) fn new(report: &Report, language: Language) -> (Self, Vec<Legend>) {
         let words = language.phrases();
         let points = &report.scatter.points;
-        let across = axis(points.iter().map(|point| point.x), (LEFT, RIGHT));
-        let up = axis(points.iter().map(|point| point.y), (BOTTOM, TOP));
+        let length = axis(
+            points.iter().map(|point| point.x),
+            (FRAME.left, FRAME.right),
+        );
+        let height = axis(
+            points.iter().map(|point| point.y),
+            (FRAME.bottom, FRAME.top),
+        );
 
         let mut order: Vec<usize> = (0..points.len()).collect();
         let label = |point: &usize| report.pictures[points[*point].picture].label.as_str();
@@ -72,8 +79,8 @@ impl ScatterPlot {
         for (number, members) in order.chunk_by(|a, b| label(a) == label(b)).enumerate() {
             let mark = Mark::of(number);
             let place = |&point: &usize| Placed {
-                x: across.at(points[point].x),
-                y: up.at(points[point].y),
+                x: length.at(points[point].x),
+                y: height.at(points[point].y),
                 path: report.pictures[points[point].picture].path.clone(),
                 point,
             };
@@ -97,9 +104,8 @@ impl ScatterPlot {
                 &language.count(points.len() as u64),
                 &language.count(groups.len() as u64),
             ),
-            shapes: SHAPES,
-            across: across.ticks(6, write),
-            up: up.ticks(5, write),
+            across: length.ticks(6, write),
+            up: height.ticks(5, write),
             across_name: axis_name(report, 0, words, language),
             up_name: axis_name(report, 1, words, language),
             groups,
@@ -111,6 +117,38 @@ impl ScatterPlot {
     pub(crate) fn drawn(&self) -> impl Iterator<Item = usize> {
         let marks = self.groups.iter().flat_map(|group| &group.marks);
         marks.map(|mark| mark.point)
+    }
+}
+
+impl Render for ScatterPlot {
+    fn render(&self) -> Markup {
+        let middle = Px((FRAME.top + FRAME.bottom) / 2.0);
+        html! {
+            svg.chart.scatter id="map" viewBox={ "0 0 " (Px(FRAME.width)) " " (Px(FRAME.height)) } role="img" aria-labelledby="map-title map-description" {
+                title id="map-title" { (self.title) }
+                desc id="map-description" { (self.description) }
+                defs {
+                    @for (number, shape) in SHAPES.iter().enumerate() {
+                        path id={ "mark-" (number) } d=(shape) {}
+                    }
+                }
+                (up(&FRAME, &self.up))
+                @for tick in &self.across {
+                    path.grid d={ "M" (tick.at) "," (Px(FRAME.top)) "V" (Px(FRAME.bottom)) } {}
+                }
+                (across(&FRAME, &self.across, &self.across_name))
+                text.axis-name x="12" y=(middle) text-anchor="middle" transform={ "rotate(-90 12 " (middle) ")" } {
+                    (self.up_name)
+                }
+                @for group in &self.groups {
+                    g.marks data-label=(group.label) fill=(group.color) {
+                        @for mark in &group.marks {
+                            use href={ "#mark-" (group.shape) } x=(mark.x) y=(mark.y) { title { (mark.path) } }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 //! R. B. Cattell, "The Scree Test For The Number Of Factors", 1966,
 //! <https://doi.org/10.1207/s15327906mbr0102_10>.
 
-use askama::Template;
+use maud::{Markup, Render, html};
 
-use super::axis::{Axis, Tick};
+use super::axis::{Axis, Tick, across, up};
 use super::{Px, WIDE};
 use crate::phrases::Phrases;
 use crate::{Language, Variance};
@@ -14,8 +14,6 @@ use crate::{Language, Variance};
 const MOST: usize = 50;
 
 /// Bars of the variance of the first components.
-#[derive(Template)]
-#[template(path = "charts/scree.html")]
 pub(crate) struct Scree<'a> {
     words: &'a Phrases,
     description: String,
@@ -40,14 +38,14 @@ impl<'a> Scree<'a> {
         let shown = variance.ratios.len().min(MOST);
         let ratios = &variance.ratios[..shown];
         let highest = ratios.first().copied().unwrap_or(0.0);
-        let up = Axis::new((0.0, highest * 1.05), (WIDE.bottom, WIDE.top));
-        let across = Axis::new((0.5, shown as f64 + 0.5), (WIDE.left, WIDE.right));
+        let height = Axis::new((0.0, highest * 1.05), (WIDE.bottom, WIDE.top));
+        let length = Axis::new((0.5, shown as f64 + 0.5), (WIDE.left, WIDE.right));
         let width = (WIDE.right - WIDE.left) / shown.max(1) as f64;
         let bars = ratios
             .iter()
             .enumerate()
             .map(|(index, &ratio)| {
-                let top = up.at(ratio);
+                let top = height.at(ratio);
                 let number = language.count(index as u64 + 1);
                 ScreeBar {
                     x: Px(WIDE.left + (index as f64 + 0.12) * width),
@@ -72,10 +70,28 @@ impl<'a> Scree<'a> {
                 &language.percent(last, 2),
             ),
             bars,
-            across: whole_ticks(&across, shown, language),
-            up: up.ticks(4, |ratio, decimals| {
+            across: whole_ticks(&length, shown, language),
+            up: height.ticks(4, |ratio, decimals| {
                 language.percent(ratio, decimals.saturating_sub(2))
             }),
+        }
+    }
+}
+
+impl Render for Scree<'_> {
+    fn render(&self) -> Markup {
+        html! {
+            svg.chart viewBox={ "0 0 " (Px(WIDE.width)) " " (Px(WIDE.height)) } role="img" aria-labelledby="scree-title scree-description" {
+                title id="scree-title" { (self.words.scree) }
+                desc id="scree-description" { (self.description) }
+                (up(&WIDE, &self.up))
+                @for bar in &self.bars {
+                    rect.kept[bar.is_kept].rest[!bar.is_kept] x=(bar.x) y=(bar.y) width=(bar.width) height=(bar.height) {
+                        title { (bar.text) }
+                    }
+                }
+                (across(&WIDE, &self.across, self.words.component))
+            }
         }
     }
 }

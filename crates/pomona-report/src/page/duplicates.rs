@@ -1,63 +1,58 @@
 //! Pictures that are almost alike, two by two.
 
-use super::Shown;
+use maud::{Markup, html};
+
+use super::picture::picture;
+use super::titled;
 use crate::{Language, Pair, Report};
 
-pub(super) struct Section<'a> {
-    pub(super) text: String,
-    pub(super) compared: String,
-    pub(super) groups: Vec<Group<'a>>,
-}
-
-pub(super) struct Group<'a> {
-    pub(super) name: &'static str,
-    pub(super) id: &'static str,
-    pub(super) pairs: Vec<Card<'a>>,
-}
-
-pub(super) struct Card<'a> {
-    pub(super) pictures: [Shown<'a>; 2],
-    pub(super) cosine: String,
-}
-
-impl<'a> Section<'a> {
-    pub(super) fn new(report: &'a Report, language: Language) -> Self {
-        let words = language.phrases();
-        let duplicates = &report.duplicates;
-        let card = |pair: &Pair| Card {
-            pictures: [pair.first, pair.second]
-                .map(|picture| Shown::new(&report.pictures[picture], words)),
-            cosine: (words.cosine)(&language.decimal(pair.cosine, 4)),
-        };
-        let group = |name, id, pairs: &[Pair]| Group {
-            name,
-            id,
-            pairs: pairs.iter().map(card).collect(),
-        };
-        let mut groups = vec![
-            group(words.most_alike, "most-alike", &duplicates.pairs),
-            group(
-                words.across_labels,
-                "across-labels",
-                &duplicates.across_labels,
-            ),
-        ];
-        groups.retain(|group| !group.pairs.is_empty());
-        let total = language.count(duplicates.total);
-        let n = duplicates.compared;
-        let compared = language.count(n);
-        let pairs = language.count(n * n.saturating_sub(1) / 2);
-        let mut text = match n == duplicates.total {
-            true => (words.compared_all)(&total, &pairs),
-            false => (words.compared_sample)(&compared, &total, &pairs),
-        };
-        if !duplicates.exact {
-            text = format!("{text} {}", words.not_exact);
+pub(super) fn section(report: &Report, language: Language) -> Markup {
+    let words = language.phrases();
+    let duplicates = &report.duplicates;
+    let total = language.count(duplicates.total);
+    let n = duplicates.compared;
+    let compared = language.count(n);
+    let count = language.count(n * n.saturating_sub(1) / 2);
+    let groups = [
+        (words.most_alike, "most-alike", &duplicates.pairs),
+        (
+            words.across_labels,
+            "across-labels",
+            &duplicates.across_labels,
+        ),
+    ];
+    let content = html! {
+        p {
+            ((words.duplicates_text)(&language.decimal(duplicates.threshold, 2)))
+            " "
+            @if n == duplicates.total {
+                ((words.compared_all)(&total, &count))
+            } @else {
+                ((words.compared_sample)(&compared, &total, &count))
+            }
+            @if !duplicates.exact { " " (words.not_exact) }
         }
-        Self {
-            text: (words.duplicates_text)(&language.decimal(duplicates.threshold, 2)),
-            compared: text,
-            groups,
+        @if groups.iter().all(|(_, _, pairs)| pairs.is_empty()) {
+            p { (words.no_duplicates) }
+        }
+        @for (name, id, pairs) in groups {
+            @if !pairs.is_empty() {
+                h3 id=(id) { (name) }
+                ul.cards.pairs aria-labelledby=(id) {
+                    @for pair in pairs { (card(pair, report, language)) }
+                }
+            }
+        }
+    };
+    titled("duplicates", words.duplicates, content)
+}
+
+fn card(pair: &Pair, report: &Report, language: Language) -> Markup {
+    let words = language.phrases();
+    html! {
+        li.card.pair {
+            @for number in [pair.first, pair.second] { (picture(&report.pictures[number], words)) }
+            p.measure { strong { ((words.cosine)(&language.decimal(pair.cosine, 4))) } }
         }
     }
 }

@@ -1,48 +1,56 @@
 //! The pictures without features, by their reasons.
 
-use crate::{Language, Report};
+use maud::{Markup, html};
 
-pub(super) struct Section<'a> {
-    pub(super) text: String,
-    pub(super) reasons: Vec<Row<'a>>,
-    /// What stands below the reasons where some are left out.
-    pub(super) others: Option<String>,
-}
+use super::titled;
+use crate::{Language, Reason, Report};
 
-pub(super) struct Row<'a> {
-    pub(super) reason: &'a str,
-    pub(super) images: String,
-    pub(super) paths: &'a [String],
-    pub(super) others: Option<String>,
-}
-
-impl<'a> Section<'a> {
-    pub(super) fn new(report: &'a Report, language: Language) -> Self {
-        let words = language.phrases();
-        let counts = &report.counts;
-        let images = language.count(counts.images);
-        let share = counts.errors as f64 / counts.images.max(1) as f64;
-        let listed = report.errors.reasons.len() as u64;
-        let left = report.errors.total_reasons.saturating_sub(listed);
-        let rows = report.errors.reasons.iter().map(|reason| {
-            let left = reason.images.saturating_sub(reason.paths.len() as u64);
-            Row {
-                reason: &reason.reason,
-                images: language.count(reason.images),
-                paths: &reason.paths,
-                others: (left > 0).then(|| (words.and_others)(&language.count(left))),
+pub(super) fn section(report: &Report, language: Language) -> Markup {
+    let words = language.phrases();
+    let counts = &report.counts;
+    let images = language.count(counts.images);
+    let share = language.part(counts.errors, counts.images);
+    let listed = report.errors.reasons.len() as u64;
+    let left = report.errors.total_reasons.saturating_sub(listed);
+    let content = html! {
+        @if counts.errors == 0 {
+            p { ((words.no_errors)(&images)) }
+        } @else {
+            p {
+                ((words.errors_text)(&language.count(counts.errors), &images, &share))
+                " " code { "errors/" } "."
             }
-        });
-        Self {
-            text: match counts.errors {
-                0 => (words.no_errors)(&images),
-                errors => {
-                    let errors = language.count(errors);
-                    (words.errors_text)(&errors, &images, &language.percent(share, 2))
+            table.reasons {
+                thead {
+                    tr {
+                        th scope="col" { (words.reason) }
+                        th.number scope="col" { (words.images) }
+                    }
                 }
-            },
-            reasons: rows.collect(),
-            others: (left > 0).then(|| (words.other_reasons)(&language.count(left))),
+                tbody {
+                    @for reason in &report.errors.reasons { (row(reason, language)) }
+                }
+            }
+            @if left > 0 { p.small { ((words.other_reasons)(&language.count(left))) } }
+        }
+    };
+    titled("errors", words.errors, content)
+}
+
+fn row(reason: &Reason, language: Language) -> Markup {
+    let words = language.phrases();
+    let left = reason.images.saturating_sub(reason.paths.len() as u64);
+    html! {
+        tr {
+            td {
+                // The engine's own words, which are English.
+                bdi.reason lang="en" { (reason.reason) }
+                ul.paths {
+                    @for path in &reason.paths { li { bdi { (path) } } }
+                    @if left > 0 { li.others { ((words.and_others)(&language.count(left))) } }
+                }
+            }
+            td.number { (language.count(reason.images)) }
         }
     }
 }

@@ -1,106 +1,100 @@
-//! The page: every text and drawing of it, ready for the template.
+//! The page: its head, and its sections in their order.
 
 mod classes;
 mod duplicates;
 mod errors;
 mod map;
 mod outliers;
+mod picture;
 mod settings;
 mod summary;
 mod timings;
 mod variance;
 
-use askama::Template;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::phrases::Phrases;
 use crate::policy::policy;
-use crate::{Language, Picture, RenderError, Report};
+use crate::{Language, Report};
 
 const STYLE: &str = include_str!("../../assets/style.css");
 const SCRIPT: &str = include_str!("../../assets/script.js");
 
-/// The whole page.
-#[derive(Template)]
-#[template(path = "report.html")]
-struct Page<'a> {
-    language: Language,
-    words: &'static Phrases,
-    policy: String,
-    style: &'static str,
-    script: &'static str,
-    title: String,
-    input: &'a str,
-    finished: String,
-    summary: Vec<summary::Tile>,
-    variance: variance::Section<'a>,
-    map: map::Section,
-    classes: classes::Section,
-    errors: errors::Section<'a>,
-    outliers: outliers::Section<'a>,
-    duplicates: duplicates::Section<'a>,
-    timings: timings::Section,
-    settings: Vec<settings::Setting>,
-    footer: String,
-}
-
 impl Report {
     /// The report as a page of HTML in a language.
     ///
-    /// # Errors
-    /// When a template cannot be written, which memory alone can prevent.
-    ///
     /// # Panics
     /// When a part of the report names a picture that the report has not.
-    pub fn to_html(&self, language: Language) -> Result<String, RenderError> {
+    pub fn to_html(&self, language: Language) -> String {
         let words = language.phrases();
-        let page = Page {
-            language,
-            words,
-            policy: policy(STYLE, SCRIPT),
-            style: STYLE,
-            script: SCRIPT,
-            title: (words.of_input)(&self.parameters.input),
-            input: &self.parameters.input,
-            finished: language.moment(self.finished),
-            summary: summary::tiles(self, language),
-            variance: variance::Section::new(&self.variance, language),
-            map: map::Section::new(self, language),
-            classes: classes::Section::new(&self.classes, language),
-            errors: errors::Section::new(self, language),
-            outliers: outliers::Section::new(self, language),
-            duplicates: duplicates::Section::new(self, language),
-            timings: timings::Section::new(self, language),
-            settings: settings::settings(self, language),
-            footer: (words.report_by)(&self.versions.report),
+        let links = [
+            ("variance", words.variance),
+            ("map-of-pictures", words.scatter),
+            ("labels", words.classes),
+            ("errors", words.errors),
+            ("outliers", words.outliers),
+            ("duplicates", words.duplicates),
+            ("timings", words.timings),
+            ("parameters", words.parameters),
+        ];
+        let page = html! {
+            (DOCTYPE)
+            html lang=(language.code()) {
+                (head(self, language))
+                body {
+                    header {
+                        h1 { (words.title) }
+                        p.input { bdi { (self.parameters.input) } }
+                        p.when { (language.moment(self.finished)) }
+                        nav aria-label=(words.contents) {
+                            ul {
+                                @for (id, name) in links {
+                                    li { a href={ "#" (id) } { (name) } }
+                                }
+                            }
+                        }
+                    }
+                    main {
+                        (summary::section(self, language))
+                        (variance::section(&self.variance, language))
+                        (map::section(self, language))
+                        (classes::section(&self.classes, language))
+                        (errors::section(self, language))
+                        (outliers::section(self, language))
+                        (duplicates::section(self, language))
+                        (timings::section(self, language))
+                        (settings::section(self, language))
+                    }
+                    footer { p { ((words.report_by)(&self.versions.report)) } }
+                    script { (PreEscaped(SCRIPT)) }
+                }
+            }
         };
-        page.render()
+        page.into_string()
     }
 }
 
-/// A picture as it stands in a section: with its thumbnail, or with an empty frame.
-struct Shown<'a> {
-    path: &'a str,
-    label: String,
-    image: Option<Image>,
+fn head(report: &Report, language: Language) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta http-equiv="Content-Security-Policy" content=(policy(STYLE, SCRIPT));
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="generator" content="Pomona";
+            title { ((language.phrases().of_input)(&report.parameters.input)) }
+            // Otherwise a browser asks the server for one.
+            link rel="icon" href="data:,";
+            style { (PreEscaped(STYLE)) }
+        }
+    }
 }
 
-struct Image {
-    uri: String,
-    width: u32,
-    height: u32,
-}
-
-impl<'a> Shown<'a> {
-    fn new(picture: &'a Picture, words: &Phrases) -> Self {
-        let image = picture.thumbnail.as_ref().map(|thumbnail| Image {
-            uri: thumbnail.data_uri(),
-            width: thumbnail.width,
-            height: thumbnail.height,
-        });
-        Self {
-            path: &picture.path,
-            label: words.label_or_none(&picture.label),
-            image,
+/// A section with its heading, which names it.
+fn titled(id: &str, heading: &str, content: Markup) -> Markup {
+    html! {
+        section id=(id) aria-labelledby={ (id) "-heading" } {
+            h2 id={ (id) "-heading" } { (heading) }
+            (content)
         }
     }
 }

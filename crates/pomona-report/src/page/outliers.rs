@@ -1,35 +1,33 @@
 //! The pictures that the kept components describe worst.
 
-use super::Shown;
+use maud::{Markup, html};
+
+use super::picture::picture;
+use super::titled;
 use crate::{Language, Report};
 
-pub(super) struct Section<'a> {
-    pub(super) text: String,
-    pub(super) worst: Vec<Card<'a>>,
-}
-
-pub(super) struct Card<'a> {
-    pub(super) picture: Shown<'a>,
-    pub(super) error: String,
-    pub(super) share: String,
-}
-
-impl<'a> Section<'a> {
-    pub(super) fn new(report: &'a Report, language: Language) -> Self {
-        let words = language.phrases();
-        let outliers = &report.outliers;
-        let total = language.count(outliers.total);
-        let card = |outlier: &crate::Outlier| Card {
-            picture: Shown::new(&report.pictures[outlier.picture], words),
-            error: (words.outlier_error)(&language.significant(outlier.error)),
-            share: (words.outlier_share)(&language.percent(outlier.share, 0)),
-        };
-        Self {
-            text: match outliers.worst.is_empty() {
-                true => words.no_outliers.to_string(),
-                false => (words.outliers_text)(&total, &language.significant(outliers.median)),
-            },
-            worst: outliers.worst.iter().map(card).collect(),
+pub(super) fn section(report: &Report, language: Language) -> Markup {
+    let words = language.phrases();
+    let outliers = &report.outliers;
+    let total = language.count(outliers.total);
+    let median = language.significant(outliers.median);
+    let content = html! {
+        @if outliers.worst.is_empty() {
+            p { (words.no_outliers) }
+        } @else {
+            p { ((words.outliers_text)(&total, &median)) }
+            ul.cards {
+                @for outlier in &outliers.worst {
+                    li.card {
+                        (picture(&report.pictures[outlier.picture], words))
+                        p.measure {
+                            strong { ((words.outlier_error)(&language.significant(outlier.error))) }
+                        }
+                        p.small { ((words.outlier_share)(&language.percent(outlier.share, 0))) }
+                    }
+                }
+            }
         }
-    }
+    };
+    titled("outliers", words.outliers, content)
 }

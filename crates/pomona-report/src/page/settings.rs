@@ -1,16 +1,39 @@
 //! What the run was given, and what ran.
 
+use maud::{Markup, html};
+
+use super::titled;
 use crate::{Language, Report};
 
 /// A name with its value.
-pub(super) struct Setting {
-    pub(super) name: &'static str,
-    pub(super) value: String,
+struct Setting {
+    name: &'static str,
+    value: String,
     /// Whether the value is something that a machine reads.
-    pub(super) is_code: bool,
+    is_code: bool,
 }
 
-pub(super) fn settings(report: &Report, language: Language) -> Vec<Setting> {
+pub(super) fn section(report: &Report, language: Language) -> Markup {
+    let content = html! {
+        dl.settings {
+            @for setting in settings(report, language) {
+                div {
+                    dt { (setting.name) }
+                    dd {
+                        @if setting.is_code {
+                            code { bdi { (setting.value) } }
+                        } @else {
+                            (setting.value)
+                        }
+                    }
+                }
+            }
+        }
+    };
+    titled("parameters", language.phrases().parameters, content)
+}
+
+fn settings(report: &Report, language: Language) -> Vec<Setting> {
     let words = language.phrases();
     let (parameters, versions) = (&report.parameters, &report.versions);
     let code = |name, value: &str| Setting {

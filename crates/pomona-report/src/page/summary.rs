@@ -1,27 +1,39 @@
 //! The numbers that one looks at first.
 
+use maud::{Markup, html};
+
+use super::titled;
 use crate::{Language, Report};
 
 /// A number with its name and what stands below it.
-pub(super) struct Tile {
-    pub(super) name: &'static str,
-    pub(super) value: String,
-    pub(super) detail: Option<String>,
-    pub(super) is_alarm: bool,
+struct Tile {
+    name: &'static str,
+    value: String,
+    detail: Option<String>,
+    is_alarm: bool,
 }
 
-pub(super) fn tiles(report: &Report, language: Language) -> Vec<Tile> {
+pub(super) fn section(report: &Report, language: Language) -> Markup {
+    let content = html! {
+        dl.tiles {
+            @for tile in tiles(report, language) {
+                div.tile.alarm[tile.is_alarm] {
+                    dt { (tile.name) }
+                    dd {
+                        span.value { (tile.value) }
+                        @if let Some(detail) = tile.detail { span.detail { (detail) } }
+                    }
+                }
+            }
+        }
+    };
+    titled("summary", language.phrases().summary, content)
+}
+
+fn tiles(report: &Report, language: Language) -> Vec<Tile> {
     let words = language.phrases();
     let counts = &report.counts;
-    let share = |part: u64| {
-        let share = part as f64 / counts.images.max(1) as f64;
-        let decimals = if part == counts.images || part == 0 {
-            0
-        } else {
-            2
-        };
-        Some((words.of_images)(&language.percent(share, decimals)))
-    };
+    let share = |part| Some((words.of_images)(&language.part(part, counts.images)));
     let tile = |name, value, detail| Tile {
         name,
         value,
@@ -29,9 +41,11 @@ pub(super) fn tiles(report: &Report, language: Language) -> Vec<Tile> {
         is_alarm: false,
     };
     let seconds: f64 = report.phases.iter().map(|phase| phase.seconds).sum();
-    let kept = report.variance.kept;
-    let kept_share: f64 = report.variance.ratios.iter().take(kept).sum();
-    let mut tiles = vec![
+    let variance = &report.variance;
+    let kept_share: f64 = variance.ratios.iter().take(variance.kept).sum();
+    let dimensions = language.count(variance.ratios.len() as u64);
+    let rate = counts.computed as f64 / seconds;
+    vec![
         tile(
             words.images,
             language.count(counts.images),
@@ -61,17 +75,15 @@ pub(super) fn tiles(report: &Report, language: Language) -> Vec<Tile> {
         tile(words.bytes_read, language.bytes(counts.bytes), None),
         tile(
             words.components_kept,
-            language.count(kept as u64),
-            Some((words.of_dimensions)(
-                &language.count(report.variance.ratios.len() as u64),
-            )),
+            language.count(variance.kept as u64),
+            Some((words.of_dimensions)(&dimensions)),
         ),
         tile(words.variance_kept, language.percent(kept_share, 1), None),
-        tile(words.total_time, language.duration(seconds), None),
-    ];
-    if seconds > 0.0 && counts.computed > 0 {
-        let rate = language.significant(counts.computed as f64 / seconds);
-        tiles.push(tile(words.images_per_second, rate, None));
-    }
-    tiles
+        tile(
+            words.total_time,
+            language.duration(seconds),
+            (counts.computed > 0 && rate.is_finite())
+                .then(|| (words.images_per_second)(&language.significant(rate))),
+        ),
+    ]
 }

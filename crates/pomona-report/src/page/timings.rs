@@ -1,45 +1,58 @@
 //! How long each phase took.
 
+use maud::{Markup, html};
+
+use super::titled;
 use crate::charts::Bar;
-use crate::{Language, Report};
+use crate::{Language, Phase, Report};
 
-pub(super) struct Section {
-    pub(super) rows: Vec<Row>,
-    pub(super) total: String,
+pub(super) fn section(report: &Report, language: Language) -> Markup {
+    let words = language.phrases();
+    let seconds = || report.phases.iter().map(|phase| phase.seconds);
+    let (total, longest) = (seconds().sum::<f64>(), seconds().fold(0.0, f64::max));
+    let content = html! {
+        p { (words.timings_text) }
+        table.bars.timings {
+            thead {
+                tr {
+                    th scope="col" { (words.phase) }
+                    th.number scope="col" { (words.time) }
+                    th.number scope="col" { (words.share) }
+                    th.number.wide-only scope="col" { (words.rate) }
+                    td {}
+                }
+            }
+            tbody {
+                @for phase in &report.phases { (row(phase, total, longest, language)) }
+            }
+            tfoot {
+                tr {
+                    th scope="row" { (words.total) }
+                    td.number { (language.duration(total)) }
+                    td {}
+                    td.wide-only {}
+                    td {}
+                }
+            }
+        }
+    };
+    titled("timings", words.timings, content)
 }
 
-pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) description: Option<&'static str>,
-    pub(super) time: String,
-    pub(super) share: String,
-    pub(super) rate: String,
-    pub(super) bar: Bar,
-}
-
-impl Section {
-    pub(super) fn new(report: &Report, language: Language) -> Self {
-        let words = language.phrases();
-        let total: f64 = report.phases.iter().map(|phase| phase.seconds).sum();
-        let longest = report
-            .phases
-            .iter()
-            .map(|phase| phase.seconds)
-            .fold(0.0, f64::max);
-        let row = |phase: &crate::Phase| Row {
-            name: phase.name.clone(),
-            description: (words.describe_phase)(&phase.name),
-            time: language.duration(phase.seconds),
-            share: language.percent(phase.seconds / total.max(f64::MIN_POSITIVE), 0),
-            rate: match phase.images as f64 / phase.seconds {
-                rate if rate.is_finite() => language.decimal(rate, 0),
-                _ => "–".to_string(),
-            },
-            bar: Bar::new(phase.seconds, 0.0, longest),
-        };
-        Self {
-            rows: report.phases.iter().map(row).collect(),
-            total: language.duration(total),
+fn row(phase: &Phase, total: f64, longest: f64, language: Language) -> Markup {
+    let share = phase.seconds / total.max(f64::MIN_POSITIVE);
+    html! {
+        tr {
+            th scope="row" {
+                code { (phase.name) }
+                @if let Some(description) = (language.phrases().describe_phase)(&phase.name) {
+                    span.detail { (description) }
+                }
+            }
+            td.number { (language.duration(phase.seconds)) }
+            td.number { (language.percent(share, 0)) }
+            td.number.wide-only { (language.decimal(phase.images as f64 / phase.seconds, 0)) }
+            td.drawn { (Bar::new(phase.seconds, 0.0, longest)) }
         }
     }
 }

@@ -33,7 +33,8 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     components_kept: "Components kept",
     variance_kept: "Variance kept",
     total_time: "Time",
-    images_per_second: "Pictures a second",
+    images_per_second: |rate| format!("{rate} pictures a second"),
+    rate: "Pictures a second",
     computed_and_reused: |computed, reused| {
         format!("{computed} computed in this run, {reused} by earlier ones")
     },
@@ -86,7 +87,10 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     marks_repeat: "There are more labels than marks, so some labels share one.",
     no_points: "No picture has features.",
     thumbnails_missing: |made, wanted| {
-        format!("{made} of {wanted} pictures could be read again for their thumbnails.")
+        format!(
+            "{made} of these {wanted} have a thumbnail: the others are gone, or too many bytes to \
+             be read again."
+        )
     },
 
     classes: "Labels",
@@ -98,7 +102,6 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     },
     classes_extremes: |shown| format!("The {shown} largest and the {shown} smallest:"),
     label: "Label",
-    label_errors: |errors| format!("{errors} without features"),
 
     errors: "Errors",
     no_errors: |images| format!("None: all {images} pictures have features."),

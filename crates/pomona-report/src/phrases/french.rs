@@ -33,7 +33,8 @@ pub(crate) static FRENCH: Phrases = Phrases {
     components_kept: "Composantes gardées",
     variance_kept: "Variance gardée",
     total_time: "Durée",
-    images_per_second: "Images par seconde",
+    images_per_second: |rate| format!("{rate} images par seconde"),
+    rate: "Images par seconde",
     computed_and_reused: |computed, reused| {
         format!("{computed} calculées par cette exécution, {reused} par les précédentes")
     },
@@ -92,7 +93,10 @@ pub(crate) static FRENCH: Phrases = Phrases {
     marks_repeat: "Il y a plus d’étiquettes que de marques\u{202f}: certaines partagent la même.",
     no_points: "Aucune image n’a de descripteurs.",
     thumbnails_missing: |made, wanted| {
-        format!("{made} images sur {wanted} ont pu être relues pour leur vignette.")
+        format!(
+            "{made} de ces {wanted} images ont une vignette\u{202f}: les autres ont disparu, ou font \
+             trop d’octets à relire."
+        )
     },
 
     classes: "Étiquettes",
@@ -106,7 +110,6 @@ pub(crate) static FRENCH: Phrases = Phrases {
         format!("Les {shown} plus grandes et les {shown} plus petites\u{202f}:")
     },
     label: "Étiquette",
-    label_errors: |errors| format!("{errors} sans descripteurs"),
 
     errors: "Erreurs",
     no_errors: |images| format!("Aucune\u{202f}: les {images} images ont leurs descripteurs."),

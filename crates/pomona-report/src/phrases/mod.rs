@@ -25,7 +25,8 @@ pub(crate) struct Phrases {
     pub(crate) components_kept: &'static str,
     pub(crate) variance_kept: &'static str,
     pub(crate) total_time: &'static str,
-    pub(crate) images_per_second: &'static str,
+    pub(crate) images_per_second: fn(rate: &str) -> String,
+    pub(crate) rate: &'static str,
     pub(crate) computed_and_reused: fn(computed: &str, reused: &str) -> String,
     pub(crate) of_images: fn(share: &str) -> String,
     pub(crate) of_dimensions: fn(dimensions: &str) -> String,
@@ -62,7 +63,6 @@ pub(crate) struct Phrases {
         fn(labels: &str, smallest: &str, median: &str, largest: &str) -> String,
     pub(crate) classes_extremes: fn(shown: &str) -> String,
     pub(crate) label: &'static str,
-    pub(crate) label_errors: fn(errors: &str) -> String,
 
     pub(crate) errors: &'static str,
     pub(crate) no_errors: fn(images: &str) -> String,
