@@ -25,7 +25,12 @@ pub(crate) struct ReportArguments {
     /// Where the report goes: a path, an s3:// URL, or - for standard output
     /// [default: report.html in the folder of the run]
     // Not `output`, which is the folder of a run and a setting of it.
-    #[arg(id = "report_output", short, long = "output", value_name = "FILE")]
+    #[arg(
+        id = "report_output",
+        short = 'o',
+        long = "output",
+        value_name = "FILE"
+    )]
     pub(crate) file: Option<String>,
 }
 

@@ -441,3 +441,29 @@ impl<P: Fn(Progress)> Stages<P> {
         (self.progress)(Progress::Finished { stage, images });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_report_that_fails_is_told_and_no_more() {
+        let told = RefCell::new(vec![]);
+        let mut stages = Stages::new(|progress| told.borrow_mut().push(progress));
+        let failed = DriverError::NoRun {
+            output: "results".to_string(),
+        };
+        stages.write_report(15, async { Err(failed) }).await;
+        assert_eq!(stages.timings, []);
+        stages.write_report(15, async { Ok(()) }).await;
+        assert_eq!(stages.timings.len(), 1);
+
+        let told = told.into_inner();
+        let [Progress::Started { .. }, Progress::Warned { message }, ..] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert!(message.contains("no finished run") && message.contains("pomona report"));
+    }
+}

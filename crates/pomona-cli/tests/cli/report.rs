@@ -70,7 +70,7 @@ fn a_run_ends_with_its_report() {
     }
     // The twins have features of cosine 1, and paths are relative to the input.
     assert!(html.contains("cosine 1.0000"), "{html}");
-    assert!(html.contains(">Kiwi/twin.png<"));
+    assert!(html.contains("<title>Kiwi/twin.png</title>"));
     assert!(html.contains("data:image/jpeg;base64,"));
 }
 

@@ -12,7 +12,7 @@ use crate::{Language, Report};
 const FRAME: Frame = Frame {
     width: 760.0,
     height: 560.0,
-    left: 52.0,
+    left: 78.0,
     right: 748.0,
     top: 12.0,
     bottom: 508.0,
@@ -137,7 +137,7 @@ impl Render for ScatterPlot {
                     path.grid d={ "M" (tick.at) "," (Px(FRAME.top)) "V" (Px(FRAME.bottom)) } {}
                 }
                 (across(&FRAME, &self.across, &self.across_name))
-                text.axis-name x="12" y=(middle) text-anchor="middle" transform={ "rotate(-90 12 " (middle) ")" } {
+                text.axis-name x="18" y=(middle) text-anchor="middle" transform={ "rotate(-90 18 " (middle) ")" } {
                     (self.up_name)
                 }
                 @for group in &self.groups {

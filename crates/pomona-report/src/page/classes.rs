@@ -7,7 +7,7 @@ use crate::charts::Bar;
 use crate::{Class, Language};
 
 /// The most labels that are all drawn at once: more fill more than a screen.
-const MOST: usize = 40;
+const MOST: usize = 30;
 
 pub(super) fn section(classes: &[Class], language: Language) -> Markup {
     let words = language.phrases();
@@ -15,23 +15,26 @@ pub(super) fn section(classes: &[Class], language: Language) -> Markup {
     classes.sort_by(|a, b| b.images.cmp(&a.images).then(a.label.cmp(&b.label)));
     let count = classes.len();
     let images = |class: Option<&&Class>| language.count(class.map_or(0, |class| class.images));
-    let text = (words.classes_text)(
-        &language.count(count as u64),
-        &images(classes.last()),
-        &images(classes.get(count / 2)),
-        &images(classes.first()),
-    );
+    let labels = language.count(count as u64);
+    let (smallest, largest) = (images(classes.last()), images(classes.first()));
+    let text = match smallest == largest {
+        true => (words.classes_alike)(count as u64, &labels, &largest),
+        false => {
+            let median = images(classes.get(count / 2));
+            (words.classes_text)(&labels, &smallest, &median, &largest)
+        }
+    };
     let mut by_name = classes.clone();
     by_name.sort_by(|a, b| a.label.cmp(&b.label));
     let content = html! {
-        p { (text) }
+        p { (text) " " (words.what_labels_are) }
         @if count <= MOST {
             (table(&classes, language))
         } @else {
             p { ((words.classes_extremes)(&language.count(MOST as u64 / 2))) }
             (table(&[&classes[..MOST / 2], &classes[count - MOST / 2..]].concat(), language))
             details {
-                summary { ((words.all_rows)(&language.count(count as u64))) }
+                summary { ((words.all_rows)(&labels)) }
                 (table(&by_name, language))
             }
         }
@@ -50,7 +53,7 @@ fn table(classes: &[&Class], language: Language) -> Markup {
                     th scope="col" { (words.label) }
                     th.number scope="col" { (words.images) }
                     @if has_errors { th.number scope="col" { (words.errors) } }
-                    td {}
+                    td.drawn {}
                 }
             }
             tbody {

@@ -17,7 +17,7 @@ pub(super) fn section(report: &Report, language: Language) -> Markup {
             p { ((words.no_errors)(&images)) }
         } @else {
             p {
-                ((words.errors_text)(&language.count(counts.errors), &images, &share))
+                ((words.errors_text)(counts.errors, &language.count(counts.errors), &images, &share))
                 " " code { "errors/" } "."
             }
             table.reasons {
@@ -31,7 +31,7 @@ pub(super) fn section(report: &Report, language: Language) -> Markup {
                     @for reason in &report.errors.reasons { (row(reason, language)) }
                 }
             }
-            @if left > 0 { p.small { ((words.other_reasons)(&language.count(left))) } }
+            @if left > 0 { p.small { ((words.other_reasons)(left, &language.count(left))) } }
         }
     };
     titled("errors", words.errors, content)

@@ -7,6 +7,9 @@ use crate::phrases::Phrases;
 
 pub(super) fn picture(picture: &Picture, words: &Phrases) -> Markup {
     let label = words.label_or_none(&picture.label);
+    // The label stands above the path, so it need not begin it.
+    let below = picture.path.strip_prefix(&picture.label);
+    let below = below.and_then(|path| path.strip_prefix('/'));
     html! {
         figure.picture {
             @if let Some(small) = &picture.thumbnail {
@@ -16,7 +19,7 @@ pub(super) fn picture(picture: &Picture, words: &Phrases) -> Markup {
             }
             figcaption {
                 bdi.label { (label) }
-                bdi.path { (picture.path) }
+                bdi.path { (below.unwrap_or(&picture.path)) }
             }
         }
     }

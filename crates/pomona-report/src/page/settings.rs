@@ -46,16 +46,20 @@ fn settings(report: &Report, language: Language) -> Vec<Setting> {
         value,
         is_code: false,
     };
-    let optional = |name, value: Option<String>| match value {
+    let optional = |name, value: Option<String>, none: &str| match value {
         Some(value) => code(name, &value),
-        None => text(name, words.none.to_string()),
+        None => text(name, none.to_string()),
     };
     vec![
         code(words.input, &parameters.input),
         code(words.output, &parameters.output),
         code(words.components_asked, &parameters.components),
-        optional(words.filter, parameters.filter.clone()),
-        optional(words.limit, parameters.limit.map(|limit| limit.to_string())),
+        optional(words.filter, parameters.filter.clone(), words.no_filter),
+        optional(
+            words.limit,
+            parameters.limit.map(|limit| limit.to_string()),
+            words.no_limit,
+        ),
         code(words.weights, &parameters.weights),
         code(words.weights_sha256, &parameters.weights_sha256),
         code(words.run, &report.run),

@@ -19,7 +19,7 @@ pub(super) fn section(report: &Report, language: Language) -> Markup {
                     th.number scope="col" { (words.time) }
                     th.number scope="col" { (words.share) }
                     th.number.wide-only scope="col" { (words.rate) }
-                    td {}
+                    td.drawn {}
                 }
             }
             tbody {
@@ -31,7 +31,7 @@ pub(super) fn section(report: &Report, language: Language) -> Markup {
                     td.number { (language.duration(total)) }
                     td {}
                     td.wide-only {}
-                    td {}
+                    td.drawn {}
                 }
             }
         }

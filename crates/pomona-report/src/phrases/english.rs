@@ -95,22 +95,28 @@ pub(crate) static ENGLISH: Phrases = Phrases {
 
     classes: "Labels",
     classes_text: |labels, smallest, median, largest| {
-        format!(
-            "{labels} labels of {smallest} to {largest} pictures each, {median} in the middle. \
-             A label is the name of the folder that a picture lies in."
-        )
+        format!("{labels} labels of {smallest} to {largest} pictures each, {median} in the middle.")
     },
+    classes_alike: |count, labels, images| match count {
+        1 => format!("One label, of {images} pictures."),
+        _ => format!("{labels} labels of {images} pictures each."),
+    },
+    what_labels_are: "A label is the name of the folder that a picture lies in.",
     classes_extremes: |shown| format!("The {shown} largest and the {shown} smallest:"),
     label: "Label",
 
     errors: "Errors",
     no_errors: |images| format!("None: all {images} pictures have features."),
-    errors_text: |errors, images, share| {
-        format!("{errors} of {images} pictures ({share}) have no features. The whole list is in")
+    errors_text: |count, errors, images, share| {
+        let have = if count == 1 { "has" } else { "have" };
+        format!("{errors} of {images} pictures ({share}) {have} no features. The whole list is in")
     },
     reason: "Reason",
     and_others: |count| format!("and {count} more"),
-    other_reasons: |count| format!("{count} rarer reasons are left out."),
+    other_reasons: |count, reasons| match count {
+        1 => "One rarer reason is left out.".to_string(),
+        _ => format!("{reasons} rarer reasons are left out."),
+    },
 
     outliers: "Outliers",
     outliers_text: |total, median| {
@@ -167,7 +173,8 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     components_asked: "Components asked for",
     filter: "Filter",
     limit: "Limit",
-    none: "none",
+    no_filter: "none",
+    no_limit: "none",
     weights: "Weights",
     weights_sha256: "SHA-256 of the weights",
     run: "Run",

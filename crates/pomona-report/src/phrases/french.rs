@@ -101,11 +101,13 @@ pub(crate) static FRENCH: Phrases = Phrases {
 
     classes: "Étiquettes",
     classes_text: |labels, smallest, median, largest| {
-        format!(
-            "{labels} étiquettes de {smallest} à {largest} images chacune, médiane {median}. \
-             L’étiquette est le nom du dossier où se trouve l’image."
-        )
+        format!("{labels} étiquettes de {smallest} à {largest} images chacune, médiane {median}.")
     },
+    classes_alike: |count, labels, images| match count {
+        1 => format!("Une seule étiquette, de {images} images."),
+        _ => format!("{labels} étiquettes de {images} images chacune."),
+    },
+    what_labels_are: "L’étiquette est le nom du dossier où se trouve l’image.",
     classes_extremes: |shown| {
         format!("Les {shown} plus grandes et les {shown} plus petites\u{202f}:")
     },
@@ -113,15 +115,23 @@ pub(crate) static FRENCH: Phrases = Phrases {
 
     errors: "Erreurs",
     no_errors: |images| format!("Aucune\u{202f}: les {images} images ont leurs descripteurs."),
-    errors_text: |errors, images, share| {
+    errors_text: |count, errors, images, share| {
+        let (noun, have) = if count == 1 {
+            ("image", "n’a")
+        } else {
+            ("images", "n’ont")
+        };
         format!(
-            "{errors} images sur {images} ({share}) n’ont pas de descripteurs. La liste complète \
+            "{errors} {noun} sur {images} ({share}) {have} pas de descripteurs. La liste complète \
              est dans"
         )
     },
     reason: "Raison",
     and_others: |count| format!("et {count} de plus"),
-    other_reasons: |count| format!("{count} raisons plus rares sont omises."),
+    other_reasons: |count, reasons| match count {
+        1 => "Une raison plus rare est omise.".to_string(),
+        _ => format!("{reasons} raisons plus rares sont omises."),
+    },
 
     outliers: "Images atypiques",
     outliers_text: |total, median| {
@@ -182,7 +192,8 @@ pub(crate) static FRENCH: Phrases = Phrases {
     components_asked: "Composantes demandées",
     filter: "Filtre",
     limit: "Limite",
-    none: "aucun",
+    no_filter: "aucun",
+    no_limit: "aucune",
     weights: "Poids",
     weights_sha256: "SHA-256 des poids",
     run: "Exécution",

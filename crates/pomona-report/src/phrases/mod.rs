@@ -6,7 +6,8 @@ mod french;
 pub(crate) use english::ENGLISH;
 pub(crate) use french::FRENCH;
 
-/// The words of a language. Numbers are given to sentences as they are written in that language.
+/// The words of a language. Numbers are given to sentences as they are written in that language;
+/// where the words depend on a number, it comes first.
 pub(crate) struct Phrases {
     pub(crate) months: [&'static str; 12],
 
@@ -61,15 +62,17 @@ pub(crate) struct Phrases {
     pub(crate) classes: &'static str,
     pub(crate) classes_text:
         fn(labels: &str, smallest: &str, median: &str, largest: &str) -> String,
+    pub(crate) classes_alike: fn(count: u64, labels: &str, images: &str) -> String,
+    pub(crate) what_labels_are: &'static str,
     pub(crate) classes_extremes: fn(shown: &str) -> String,
     pub(crate) label: &'static str,
 
     pub(crate) errors: &'static str,
     pub(crate) no_errors: fn(images: &str) -> String,
-    pub(crate) errors_text: fn(errors: &str, images: &str, share: &str) -> String,
+    pub(crate) errors_text: fn(count: u64, errors: &str, images: &str, share: &str) -> String,
     pub(crate) reason: &'static str,
     pub(crate) and_others: fn(count: &str) -> String,
-    pub(crate) other_reasons: fn(count: &str) -> String,
+    pub(crate) other_reasons: fn(count: u64, reasons: &str) -> String,
 
     pub(crate) outliers: &'static str,
     pub(crate) outliers_text: fn(total: &str, median: &str) -> String,
@@ -101,7 +104,8 @@ pub(crate) struct Phrases {
     pub(crate) components_asked: &'static str,
     pub(crate) filter: &'static str,
     pub(crate) limit: &'static str,
-    pub(crate) none: &'static str,
+    pub(crate) no_filter: &'static str,
+    pub(crate) no_limit: &'static str,
     pub(crate) weights: &'static str,
     pub(crate) weights_sha256: &'static str,
     pub(crate) run: &'static str,
