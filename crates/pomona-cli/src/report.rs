@@ -94,7 +94,7 @@ pub(crate) async fn main(arguments: ReportArguments, is_quiet: bool) -> Result<E
         }
         None => {
             write_report(&ctx, &run, REPORT, html).await?;
-            run.below(REPORT)
+            format!("{}/{REPORT}", arguments.run.trim_end_matches('/'))
         }
     };
     if !is_quiet {

@@ -88,7 +88,7 @@ pub(crate) static FRENCH: Phrases = Phrases {
     },
     axis: |component, share| format!("Composante {component} ({share} de la variance)"),
     legend: "Étiquettes",
-    legend_filter: "Chercher une étiquette",
+    legend_filter: "Filtrer",
     legend_clear: "Tout montrer",
     marks_repeat: "Il y a plus d’étiquettes que de marques\u{202f}: certaines partagent la même.",
     no_points: "Aucune image n’a de descripteurs.",
