@@ -20,6 +20,7 @@ use crate::verify::VerifyArguments;
 
 /// Pictures between checkpoints, unless another number is given.
 pub(crate) const CHECKPOINT: u32 = 8192;
+use crate::report::{ReportArguments, RunReportArguments};
 
 /// Image features in SQL: folders of pictures in, MobileNetV2 features and PCA out
 #[derive(Debug, Parser)]
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Outliers(OutliersArguments),
     /// Show the pictures of a run whose label is not that of their neighbours
     Suspects(SuspectsArguments),
+    /// Write the report of a finished run: one page of HTML, with charts and pictures
+    Report(ReportArguments),
     /// Tell the settings
     Config(ConfigArguments),
     /// Print a script that completes pomona's commands and options in a shell
@@ -210,6 +213,9 @@ pub(crate) struct RunArguments {
     /// The share of bad images, from 0 to 1, above which the exit code is 3
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]
     pub(crate) max_error_rate: f64,
+
+    #[command(flatten)]
+    pub(crate) report: RunReportArguments,
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

@@ -12,6 +12,7 @@ mod interrupt;
 mod logging;
 mod lookup;
 mod progress;
+mod report;
 mod run;
 mod session;
 mod sql;
@@ -28,7 +29,7 @@ use indicatif::MultiProgress;
 
 use crate::arguments::{Arguments, Command, ConfigCommand};
 use crate::config::Configuration;
-use crate::exit::{USAGE, report};
+use crate::exit::USAGE;
 use crate::progress::Teller;
 
 /// Plans of many levels recurse deeply, and DataFusion's futures are large: the default 2 MB of a
@@ -94,6 +95,9 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Suspects(asked) => {
             on_large_stack(async move || lookup::suspects(asked, &general).await)
         }
+        Command::Report(arguments) => {
+            on_large_stack(async move || report::main(arguments, general.quiet).await)
+        }
         Command::Config(config) => {
             let ConfigCommand::Show { origin } = config.command;
             config::show(configuration, flags, origin)
@@ -101,7 +105,7 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Completions { shell } => completions::completions(Arguments::command(), shell),
         Command::Man { command } => completions::man(Arguments::command(), command.as_deref()),
     };
-    outcome.unwrap_or_else(|error| report(&error))
+    outcome.unwrap_or_else(|error| exit::report(&error))
 }
 
 /// Runs a command to its end on threads with large stacks.

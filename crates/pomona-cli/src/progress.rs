@@ -81,6 +81,12 @@ impl Teller {
             && !self.is_quiet
         {
             self.print(message);
+            return;
+        }
+        if let Progress::Warned { message } = progress {
+            self.stop();
+            self.print(&format!("Warning: {message}"));
+            return;
         }
         if self.form == Form::Nothing {
             return;
@@ -97,6 +103,7 @@ impl Teller {
             Progress::Finished { stage, images } => {
                 self.finish(&stage.name, stage.seconds, *images)
             }
+            Progress::Warned { .. } => {}
         }
     }
 

@@ -29,6 +29,7 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
             force_unlock: arguments.force_unlock,
             format: arguments.format,
             file_size: FileSize(arguments.file_size as u64),
+            report: arguments.report.wanted(),
         },
     );
     let interrupt = first_interrupt()?;

@@ -187,6 +187,16 @@ pub enum DriverError {
         reason: String,
     },
 
+    /// There is no finished run where one is to be read.
+    #[error(
+        "'{output}' holds no finished run: there is no manifest.json in it; \
+         give the folder that pomona run was given as --output"
+    )]
+    NoRun {
+        /// The folder.
+        output: String,
+    },
+
     /// The model cannot be fitted on so few pictures, which is known before any is read.
     #[error(transparent)]
     Pca(#[from] PcaError),

@@ -5,6 +5,7 @@
 //!   when complete.
 //! - [`Lookup`]: a question to the results of a run: [`similar`], [`outliers`], [`suspects`].
 //! - [`Verification`]: results compared with others, of Pomona or of Spark and Keras.
+//! - [`report_html`]: a finished run as a page to look at.
 
 mod assembly;
 mod checkpoint;
@@ -18,11 +19,13 @@ mod location;
 mod lock;
 mod lookup;
 mod manifest;
+mod model;
 mod model_info;
 mod output;
 mod parquet_rows;
 mod pipeline;
 mod process;
+mod report;
 mod script;
 mod variables;
 mod verify;
@@ -37,6 +40,8 @@ pub use manifest::{Counts, Manifest, StageTiming};
 pub use model_info::ModelInfo;
 pub use output::MANIFEST;
 pub use pipeline::{Outcome, Pipeline, PipelineOptions, Progress};
+pub use pomona_report::Language;
+pub use report::{REPORT, report_html, write_report};
 pub use script::Script;
 pub use variables::Variables;
 pub use verify::{ColumnNames, Verification, VerifyOptions};

@@ -73,11 +73,11 @@ impl Listing {
     /// A table of the pictures at some positions, with their content.
     pub(crate) fn table(&self, positions: &[usize]) -> Result<ListedImages> {
         let positions = UInt32Array::from_iter_values(positions.iter().map(|&p| p as u32));
-        Ok(ListedImages {
-            rows: take_record_batch(&self.rows, &positions)?,
-            location: self.location.clone(),
-            options: self.options.clone(),
-        })
+        Ok(ListedImages::new(
+            take_record_batch(&self.rows, &positions)?,
+            self.location.clone(),
+            self.options.clone(),
+        ))
     }
 }
 
@@ -91,6 +91,15 @@ pub(crate) struct ListedImages {
 }
 
 impl ListedImages {
+    /// The pictures of the rows, which have all columns of [`image_schema`] but `content`.
+    pub(crate) fn new(rows: RecordBatch, location: String, options: ImageTableOptions) -> Self {
+        Self {
+            rows,
+            location,
+            options,
+        }
+    }
+
     /// The rows of each partition, about equal in bytes: each picture in turn goes where the
     /// fewest bytes are. No partition is empty.
     fn partitions(&self, count: usize) -> Result<Vec<Vec<RecordBatch>>> {

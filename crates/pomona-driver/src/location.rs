@@ -51,6 +51,19 @@ impl Location {
         &self.url
     }
 
+    /// The folder's URL as paths of pictures begin: as people write it, with nothing escaped, and a
+    /// slash at its end.
+    pub(crate) fn written(&self) -> String {
+        let mut written = match self.local_path() {
+            Some(path) => format!("file://{}", path.display()),
+            None => self.given.clone(),
+        };
+        if !written.ends_with('/') {
+            written.push('/');
+        }
+        written
+    }
+
     /// A folder below this one, as a URL without a slash at its end.
     pub fn below(&self, folder: &str) -> String {
         format!("{}{folder}", self.url)

@@ -38,6 +38,11 @@ impl Manifest {
         self.below("metadata/parquet/")
     }
 
+    /// The files of the model.
+    pub(crate) fn model(&self) -> impl Iterator<Item = &PublishedFile> {
+        self.below("model/")
+    }
+
     fn below(&self, folder: &'static str) -> impl Iterator<Item = &PublishedFile> {
         let below = move |file: &&PublishedFile| file.path.starts_with(folder);
         self.files.iter().filter(below)

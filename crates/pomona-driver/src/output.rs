@@ -10,6 +10,7 @@ use crate::location::StoreFolder;
 use crate::lock::{OutputLock, is_lock};
 use crate::manifest::PublishedFile;
 use crate::model_info::MODEL_INFO;
+use crate::report::REPORT;
 use crate::{DriverError, Location, Manifest};
 
 /// The file whose presence says that a run is complete.
@@ -135,10 +136,15 @@ impl Output {
         Ok(Some(manifest))
     }
 
-    /// Whether all files that a manifest names are there as it names them.
+    /// Whether all files that a manifest names are there as it names them. The report may have
+    /// been written again since, in another language.
     pub(crate) async fn holds_all(&self, manifest: &Manifest) -> Result<bool, DriverError> {
         let there = self.published().await?;
-        Ok(manifest.files.iter().all(|file| there.contains(file)))
+        let has_report = there.iter().any(|file| file.path == REPORT);
+        Ok(manifest
+            .files
+            .iter()
+            .all(|file| there.contains(file) || (file.path == REPORT && has_report)))
     }
 
     /// The files below a folder of the output.
@@ -198,7 +204,9 @@ impl Output {
             .map(|file| file.path.as_str())
             .collect();
         for file in self.published().await? {
-            if !named.contains(file.path.as_str()) && file.path.contains('/') {
+            // A report that is not of this run is of an earlier one.
+            let is_ours = file.path.contains('/') || file.path == REPORT;
+            if is_ours && !named.contains(file.path.as_str()) {
                 self.folder.delete(&self.folder.path(&file.path)).await?;
             }
         }
@@ -240,11 +248,13 @@ impl Output {
         for folder in FOLDERS {
             files.extend(self.files(folder).await?);
         }
-        if let Some(bytes) = self.folder.size(MODEL_INFO).await? {
-            files.insert(PublishedFile {
-                path: MODEL_INFO.to_string(),
-                bytes,
-            });
+        for path in [MODEL_INFO, REPORT] {
+            if let Some(bytes) = self.folder.size(path).await? {
+                files.insert(PublishedFile {
+                    path: path.to_string(),
+                    bytes,
+                });
+            }
         }
         Ok(files)
     }

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use chrono::{SecondsFormat, Utc};
 use datafusion::DATAFUSION_VERSION;
 use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
-use pomona_functions::{FEATURE_LEN, PomonaOptions, model_from_scalar, network};
+use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
 use pomona_pca::{PcaError, PcaModel};
+use pomona_report::Language;
 
 use crate::assembly::{Assembled, Assembly};
 use crate::checkpoint::Checkpoint;
 use crate::listing::Listing;
 use crate::lock::OutputLock;
 use crate::manifest::{Parameters, PublishedFile};
+use crate::model::read_model;
 use crate::model_info::MODEL_INFO;
 use crate::output::Output;
+use crate::report::{self, REPORT};
 use crate::{
     Counts, DriverError, FileSize, Formats, Location, Manifest, ModelInfo, Script, StageTiming,
     Variables,
@@ -61,6 +64,8 @@ pub struct PipelineOptions {
     pub format: Option<Formats>,
     /// The size that files of rows aim at.
     pub file_size: FileSize,
+    /// The language of the report; `None` for no report.
+    pub report: Option<Language>,
 }
 
 /// What a run came to.
@@ -104,6 +109,11 @@ pub enum Progress {
         stage: StageTiming,
         /// The number of pictures that it handled.
         images: u64,
+    },
+    /// Something went wrong that the results can do without.
+    Warned {
+        /// What went wrong, and the way out.
+        message: String,
     },
 }
 
@@ -245,7 +255,7 @@ impl<'a> Pipeline<'a> {
                 .run(name, counts.images, self.ctx, &variables)
                 .await?;
         }
-        let model = self.model().await?;
+        let model = read_model(self.ctx).await?;
         counts.components = model.k() as u64;
         let info = serde_json::to_vec_pretty(&ModelInfo::from(&model))
             .expect("a model's numbers are finite");
@@ -260,9 +270,15 @@ impl<'a> Pipeline<'a> {
             parameters: self.parameters(),
             weights_sha256: weights_sha256.to_string(),
             counts,
-            stages: stages.timings,
+            stages: stages.timings.clone(),
             files: in_place,
         };
+        if let Some(language) = self.options.report {
+            let path = format!("{results}/{REPORT}");
+            let write = self.write_report(output, &path, &manifest, &model, language);
+            stages.write_report(counts.images, write).await;
+            manifest.stages = stages.timings;
+        }
         let staged = output.files(&results).await?.into_iter().map(|file| {
             let to = file.path[results.len() + 1..].to_string();
             (file, to)
@@ -396,22 +412,18 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    async fn model(&self) -> Result<PcaModel, DriverError> {
-        let batches = self
-            .ctx
-            .sql("SELECT model FROM pca_model")
-            .await?
-            .collect()
-            .await?;
-        let model = batches
-            .iter()
-            .find(|batch| batch.num_rows() > 0)
-            .map(|batch| batch.column(0))
-            .filter(|column| column.is_valid(0))
-            .map(|column| ScalarValue::try_from_array(column, 0))
-            .transpose()?
-            .unwrap_or(ScalarValue::Null);
-        Ok(model_from_scalar(&model)?)
+    /// Writes the report of the tables of this run.
+    async fn write_report(
+        &self,
+        output: &Output,
+        path: &str,
+        manifest: &Manifest,
+        model: &PcaModel,
+        language: Language,
+    ) -> Result<(), DriverError> {
+        let report = report::gather(self.ctx, manifest, model).await?;
+        let html = report.to_html(language);
+        output.folder().write(path, html.into_bytes()).await
     }
 }
 
@@ -438,15 +450,43 @@ impl<P: Fn(Progress)> Stages<P> {
         ctx: &SessionContext,
         variables: &Variables,
     ) -> Result<(), DriverError> {
-        let start = Instant::now();
-        (self.progress)(Progress::Started {
-            stage: name.to_string(),
-            images,
-        });
+        let start = self.start(name, images);
         let advanced = |images| (self.progress)(Progress::Advanced { images });
         Script::find(name)?
             .run_watched(ctx, variables, advanced)
             .await?;
+        self.finish(name, images, start);
+        Ok(())
+    }
+
+    /// Runs what writes the report as a stage. Results without a report are better than none, so
+    /// that it fails is told and no more.
+    async fn write_report(
+        &mut self,
+        images: u64,
+        write: impl Future<Output = Result<(), DriverError>>,
+    ) {
+        let start = self.start(report::STAGE, images);
+        match write.await {
+            Ok(()) => self.finish(report::STAGE, images, start),
+            Err(error) => (self.progress)(Progress::Warned {
+                message: format!(
+                    "the results are published without {REPORT}, which failed: {error}; \
+                     'pomona report' writes one from the results"
+                ),
+            }),
+        }
+    }
+
+    fn start(&self, name: &str, images: u64) -> Instant {
+        (self.progress)(Progress::Started {
+            stage: name.to_string(),
+            images,
+        });
+        Instant::now()
+    }
+
+    fn finish(&mut self, name: &str, images: u64, start: Instant) {
         let stage = StageTiming {
             name: name.to_string(),
             seconds: start.elapsed().as_secs_f64(),
@@ -456,6 +496,31 @@ impl<P: Fn(Progress)> Stages<P> {
             None => self.timings.push(stage.clone()),
         }
         (self.progress)(Progress::Finished { stage, images });
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_report_that_fails_is_told_and_no_more() {
+        let told = RefCell::new(vec![]);
+        let mut stages = Stages::new(|progress| told.borrow_mut().push(progress));
+        let failed = DriverError::NoRun {
+            output: "results".to_string(),
+        };
+        stages.write_report(15, async { Err(failed) }).await;
+        assert_eq!(stages.timings, []);
+        stages.write_report(15, async { Ok(()) }).await;
+        assert_eq!(stages.timings.len(), 1);
+
+        let told = told.into_inner();
+        let [Progress::Started { .. }, Progress::Warned { message }, ..] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert!(message.contains("no finished run") && message.contains("pomona report"));
     }
 }

@@ -35,7 +35,9 @@
 //! when the mean is large. A state for d features is d (d + 1) / 2 numbers, so this suits hundreds to
 //! a few thousands of features and any number of rows.
 
+mod alike;
 mod components;
+mod cosine_bound;
 mod error;
 mod kernels;
 mod model;
@@ -44,7 +46,9 @@ mod pending;
 mod projection;
 mod solve;
 
+pub use alike::alike_pairs;
 pub use components::Components;
+pub use cosine_bound::CosineBound;
 pub use error::PcaError;
 pub use model::PcaModel;
 pub use moments::Moments;

@@ -1,5 +1,6 @@
 //! The binary as people and scripts call it: output, messages, exit codes.
 
+mod chromium;
 mod config;
 mod crash;
 mod estimate;
@@ -8,6 +9,7 @@ mod interrupt;
 mod lock;
 mod outliers;
 mod progress;
+mod report;
 mod resume;
 mod run;
 mod s3;

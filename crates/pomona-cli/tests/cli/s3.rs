@@ -41,6 +41,17 @@ fn a_run_reads_and_writes_a_bucket() {
         .pomona(["sql", "-q", "--format", "csv", "-c", paths])
         .code(0);
     assert_eq!(ran.stdout(), "path\ns3://photos/Training/Apple Red/0.png\n");
+
+    // The report is there, with pictures that were read from the bucket, and can be written again.
+    let report = server.bucket("results").join("fruits/report.html");
+    let html = fs::read_to_string(&report).unwrap();
+    assert!(html.contains("<title>Apple Red/0.png</title>"));
+    assert!(html.contains("src=\"data:image/jpeg;base64,"));
+    place
+        .pomona(["report", "s3://results/fruits", "--lang", "fr"])
+        .code(0);
+    let html = fs::read_to_string(&report).unwrap();
+    assert!(html.contains("<html lang=\"fr\">") && html.contains("src=\"data:image/jpeg;base64,"));
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! `pomona report`, and what `pomona run` takes for its report.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use pomona_driver::{Language, Location, REPORT, report_html, write_report};
+
+use crate::arguments::SessionArguments;
+use crate::session::open;
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    #[command(flatten)]
+    pub(crate) session: SessionArguments,
+
+    /// The folder of a finished run: a path or an s3:// URL, as pomona run was given for --output
+    #[arg(value_name = "DIR")]
+    pub(crate) run: String,
+
+    #[command(flatten)]
+    pub(crate) language: LanguageArguments,
+
+    /// Where the report goes: a path, an s3:// URL, or - for standard output
+    /// [default: report.html in the folder of the run]
+    // Not `output`, which is the folder of a run and a setting of it.
+    #[arg(
+        id = "report_output",
+        short = 'o',
+        long = "output",
+        value_name = "FILE"
+    )]
+    pub(crate) file: Option<String>,
+}
+
+/// What `run` takes for its report.
+#[derive(Debug, Args)]
+pub(crate) struct RunReportArguments {
+    #[command(flatten)]
+    pub(crate) language: LanguageArguments,
+
+    /// Write no report.html
+    #[arg(long)]
+    pub(crate) no_report: bool,
+}
+
+impl RunReportArguments {
+    /// The language of the report, if there is to be one.
+    pub(crate) fn wanted(&self) -> Option<Language> {
+        (!self.no_report).then(|| self.language.lang.into())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LanguageArguments {
+    /// The language of the report
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t = Lang::En)]
+    pub(crate) lang: Lang,
+}
+
+/// The values of `--lang`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    /// English
+    En,
+    /// French
+    Fr,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::English,
+            Lang::Fr => Self::French,
+        }
+    }
+}
+
+/// Runs the subcommand.
+pub(crate) async fn main(arguments: ReportArguments, is_quiet: bool) -> Result<ExitCode> {
+    let (ctx, _) = open(&arguments.session)?;
+    let run = Location::parse(&arguments.run)?;
+    let html = report_html(&ctx, &run, arguments.language.lang.into()).await?;
+    let file = match arguments.file.as_deref() {
+        Some("-") => {
+            io::stdout().write_all(html.as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(file) => {
+            let (folder, name) = split(file);
+            write_report(&ctx, &Location::parse(folder)?, name, html).await?;
+            file.to_string()
+        }
+        None => {
+            write_report(&ctx, &run, REPORT, html).await?;
+            format!("{}/{REPORT}", arguments.run.trim_end_matches('/'))
+        }
+    };
+    if !is_quiet {
+        eprintln!("wrote {file}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folder of a file, as it is written, and the file's name.
+fn split(file: &str) -> (&str, &str) {
+    match file.rsplit_once('/') {
+        Some(("", name)) => ("/", name),
+        Some((folder, name)) => (folder, name),
+        None => (".", file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_a_folder() {
+        assert_eq!(split("a.html"), (".", "a.html"));
+        assert_eq!(split("/a.html"), ("/", "a.html"));
+        assert_eq!(split("b/c/a.html"), ("b/c", "a.html"));
+        assert_eq!(split("s3://b/c/a.html"), ("s3://b/c", "a.html"));
+    }
+}

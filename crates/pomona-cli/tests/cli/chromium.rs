@@ -1,0 +1,218 @@
+//! Headless Chromium, driven through its DevTools protocol over a pipe.
+//!
+//! <https://chromedevtools.github.io/devtools-protocol/>: requests and answers are objects of JSON,
+//! each followed by a zero byte; the browser reads from descriptor 3 and writes to descriptor 4.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The longest that anything may take; a loaded machine starts a browser in some seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A browser with one page.
+pub struct Chromium {
+    process: Child,
+    requests: ChildStdin,
+    messages: Receiver<Value>,
+    /// What the browser told without being asked.
+    events: Vec<Value>,
+    next_id: u64,
+    session: Option<String>,
+    _profile: TempDir,
+}
+
+impl Chromium {
+    /// Starts the `chromium` that is on the PATH; `None`, and a line that says so, where there is
+    /// none.
+    pub fn start() -> Option<Self> {
+        let found = Command::new("chromium").arg("--version").output();
+        if !found.is_ok_and(|found| found.status.success()) {
+            eprintln!("skipped: there is no chromium on the PATH");
+            return None;
+        }
+        let profile = tempfile::tempdir().unwrap();
+        // The shell puts the pipes where the browser looks for them.
+        let mut process = Command::new("sh")
+            .args([
+                "-c",
+                "exec chromium \"$@\" 3<&0 4>&1 0</dev/null 1>&2",
+                "sh",
+            ])
+            .args(["--headless", "--remote-debugging-pipe", "--disable-gpu"])
+            // The sandbox refuses to run for root, as whom containers run their tests, and needs
+            // more shared memory than they have.
+            .args(["--no-sandbox", "--disable-dev-shm-usage"])
+            .args(["--no-first-run", "--disable-background-networking"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let requests = process.stdin.take().unwrap();
+        let mut answers = BufReader::new(process.stdout.take().unwrap());
+        let (sender, messages) = channel();
+        thread::spawn(move || {
+            let mut message = vec![];
+            while answers
+                .read_until(0, &mut message)
+                .is_ok_and(|length| length > 0)
+            {
+                let json = message.strip_suffix(&[0]).unwrap_or(&message);
+                let Ok(json) = serde_json::from_slice(json) else {
+                    break;
+                };
+                if sender.send(json).is_err() {
+                    break;
+                }
+                message.clear();
+            }
+        });
+        let mut this = Self {
+            process,
+            requests,
+            messages,
+            events: vec![],
+            next_id: 0,
+            session: None,
+            _profile: profile,
+        };
+        this.attach();
+        Some(this)
+    }
+
+    fn attach(&mut self) {
+        let targets = self.call("Target.getTargets", json!({}));
+        let pages = targets["targetInfos"].as_array().unwrap();
+        let page = pages
+            .iter()
+            .find(|target| target["type"] == "page")
+            .unwrap();
+        let parameters = json!({"targetId": page["targetId"], "flatten": true});
+        let attached = self.call("Target.attachToTarget", parameters);
+        self.session = Some(attached["sessionId"].as_str().unwrap().to_string());
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            self.call(&format!("{domain}.enable"), json!({}));
+        }
+    }
+
+    /// Calls a method and returns its result.
+    #[track_caller]
+    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.next_id += 1;
+        let mut request = json!({"id": self.next_id, "method": method, "params": parameters});
+        if let Some(session) = &self.session {
+            request["sessionId"] = session.as_str().into();
+        }
+        let mut bytes = request.to_string().into_bytes();
+        bytes.push(0);
+        self.requests.write_all(&bytes).unwrap();
+        let id = Value::from(self.next_id);
+        let answer = self.wait(method, |message| message["id"] == id);
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    /// Waits for a message; all others are kept as events.
+    #[track_caller]
+    fn wait(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.messages.recv_timeout(left) {
+                Ok(message) if is_it(&message) => return message,
+                Ok(message) => self.events.push(message),
+                Err(error) => panic!("no answer to {what}: {error}"),
+            }
+        }
+    }
+
+    /// The width and height of the page in CSS pixels, as of a phone below 500.
+    pub fn resize(&mut self, width: u32, height: u32) {
+        let parameters = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
+        });
+        self.call("Emulation.setDeviceMetricsOverride", parameters);
+    }
+
+    /// Opens a file and waits until it is loaded.
+    #[track_caller]
+    pub fn open(&mut self, file: &Path) {
+        self.events.clear();
+        self.call(
+            "Page.navigate",
+            json!({"url": format!("file://{}", file.display())}),
+        );
+        self.wait("Page.navigate", |message| {
+            message["method"] == "Page.loadEventFired"
+        });
+    }
+
+    /// The value of an expression in the page.
+    #[track_caller]
+    pub fn evaluate(&mut self, expression: &str) -> Value {
+        let parameters =
+            json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let result = self.call("Runtime.evaluate", parameters);
+        assert!(
+            result["exceptionDetails"].is_null(),
+            "{expression}: {result}"
+        );
+        result["result"]["value"].clone()
+    }
+
+    /// Moves the pointer to a place of the window.
+    pub fn point_at(&mut self, x: f64, y: f64) {
+        let parameters = json!({"type": "mouseMoved", "x": x, "y": y});
+        self.call("Input.dispatchMouseEvent", parameters);
+    }
+
+    /// Presses and lets go of a key.
+    pub fn press(&mut self, key: &str) {
+        for kind in ["keyDown", "keyUp"] {
+            let parameters = json!({"type": kind, "key": key, "code": key});
+            self.call("Input.dispatchKeyEvent", parameters);
+        }
+    }
+
+    /// What the page wrote to the console, errors and warnings that the browser has about it, and
+    /// exceptions.
+    pub fn complaints(&self) -> Vec<String> {
+        let told = [
+            "Runtime.consoleAPICalled",
+            "Runtime.exceptionThrown",
+            "Log.entryAdded",
+        ];
+        let events = self.events.iter();
+        events
+            .filter(|event| told.iter().any(|told| event["method"] == *told))
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// The URLs that were asked for since the page was opened.
+    pub fn requested(&self) -> Vec<String> {
+        let events = self.events.iter();
+        events
+            .filter(|event| event["method"] == "Network.requestWillBeSent")
+            .filter_map(|event| event["params"]["request"]["url"].as_str())
+            .map(str::to_string)
+            .collect()
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        // Its other processes end with it.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

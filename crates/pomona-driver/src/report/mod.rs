@@ -1,0 +1,26 @@
+//! A run's report: what `pomona-report` writes, gathered from the run's tables.
+//!
+//! ```text
+//! features, metadata, pca_model ── sql/report/*.sql ──> rows ──┐
+//!                  compared pictures ── bounds, then cosines ──┼──> Report ──> report.html
+//!            objects of some pictures ── decoded, made small ──┘
+//! ```
+
+mod columns;
+mod duplicates;
+mod gather;
+mod jpeg;
+mod pictures;
+mod tables;
+mod thumbnails;
+mod write;
+
+pub use write::{report_html, write_report};
+
+pub(crate) use gather::gather;
+
+/// The name of the file.
+pub const REPORT: &str = "report.html";
+
+/// The name of the phase that writes it.
+pub(crate) const STAGE: &str = "report";

@@ -1,0 +1,45 @@
+//! The tables of a finished run, by the files that its manifest names.
+
+use datafusion::prelude::SessionContext;
+
+use crate::manifest::PublishedFile;
+use crate::{DriverError, Location, MANIFEST, Manifest, parquet_rows};
+
+/// Reads the manifest of the run in a folder, and defines `features`, `metadata` and `pca_model`
+/// over its files.
+///
+/// # Errors
+/// When there is no finished run, and when its files cannot be read.
+pub(super) async fn open_run(
+    ctx: &SessionContext,
+    run: &Location,
+) -> Result<Manifest, DriverError> {
+    let Some(json) = run.store(ctx)?.read(MANIFEST).await? else {
+        return Err(DriverError::NoRun {
+            output: run.to_string(),
+        });
+    };
+    let manifest: Manifest =
+        serde_json::from_slice(&json).map_err(|error| DriverError::UnreadableManifest {
+            output: run.to_string(),
+            path: MANIFEST.to_string(),
+            reason: error.to_string(),
+        })?;
+    define(ctx, run, "features", manifest.features()).await?;
+    define(ctx, run, "metadata", manifest.metadata()).await?;
+    define(ctx, run, "pca_model", manifest.model()).await?;
+    Ok(manifest)
+}
+
+async fn define(
+    ctx: &SessionContext,
+    run: &Location,
+    table: &str,
+    files: impl Iterator<Item = &PublishedFile>,
+) -> Result<(), DriverError> {
+    let urls = files.map(|file| run.below(&file.path)).collect();
+    let rows = parquet_rows::read(ctx, urls).await?;
+    ctx.deregister_table(table)?;
+    ctx.register_table(table, rows.into_view())?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! [`Report`]: what a report says, as plain data.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Everything that a report says.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The run's identifier.
+    pub run: String,
+    /// When the run finished.
+    pub finished: DateTime<Utc>,
+    /// What the run was given.
+    pub parameters: Parameters,
+    /// What ran.
+    pub versions: Versions,
+    /// How many pictures went which way.
+    pub counts: Counts,
+    /// The phases in their order.
+    pub phases: Vec<Phase>,
+    /// The spectrum of the features.
+    pub variance: Variance,
+    /// Pictures along the first two components.
+    pub scatter: Scatter,
+    /// The labels, most pictures first.
+    pub classes: Vec<Class>,
+    /// The pictures without features.
+    pub errors: Errors,
+    /// The pictures that the kept components describe worst.
+    pub outliers: Outliers,
+    /// Pictures that are almost alike.
+    pub duplicates: Duplicates,
+    /// The pictures that the parts above name by their position here.
+    pub pictures: Vec<Picture>,
+    /// How the small pictures came about.
+    pub thumbnails: Thumbnails,
+}
+
+/// What a run was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// The folder of pictures.
+    pub input: String,
+    /// Where the results are.
+    pub output: String,
+    /// The number of components, or the share of the variance, as it was asked for.
+    pub components: String,
+    /// The condition on the pictures, in SQL.
+    pub filter: Option<String>,
+    /// The largest number of pictures.
+    pub limit: Option<u64>,
+    /// The weights as they were named.
+    pub weights: String,
+    /// The sha256 of the weights' file, in hexadecimal digits.
+    pub weights_sha256: String,
+}
+
+/// What ran.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// The version of Pomona that ran the pipeline.
+    pub pomona: String,
+    /// The version of DataFusion below it.
+    pub datafusion: String,
+    /// The version of Pomona that wrote the report.
+    pub report: String,
+}
+
+/// How many pictures went which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// All pictures of the result.
+    pub images: u64,
+    /// Those that have features.
+    pub features: u64,
+    /// Those that could not be read or decoded.
+    pub errors: u64,
+    /// The pictures whose row an earlier run had made.
+    pub reused: u64,
+    /// The pictures that this run went through the network with.
+    pub computed: u64,
+    /// The length of all files together, in bytes.
+    pub bytes: u64,
+}
+
+/// A phase of the run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// The name of its script.
+    pub name: String,
+    /// The time it took.
+    pub seconds: f64,
+    /// The pictures that it handled.
+    pub images: u64,
+}
+
+/// The spectrum of the features.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Variance {
+    /// Vectors that the model was fitted on.
+    pub samples: u64,
+    /// Components that were kept.
+    pub kept: usize,
+    /// The share of the variance along each component, kept or not, in descending order; their sum
+    /// is 1, or 0 where all vectors are the same.
+    pub ratios: Vec<f64>,
+}
+
+/// Pictures along the first two components.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scatter {
+    /// The points, all pictures with features or a sample of them.
+    pub points: Vec<Point>,
+    /// The pictures with features.
+    pub total: u64,
+}
+
+/// A picture along the first two components.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The picture's position in [`Report::pictures`].
+    pub picture: usize,
+    /// The coordinate along the first component.
+    pub x: f64,
+    /// That along the second; 0 where one is kept.
+    pub y: f64,
+}
+
+/// The pictures of a label.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// The label.
+    pub label: String,
+    /// Its pictures.
+    pub images: u64,
+    /// Those of them without features.
+    pub errors: u64,
+}
+
+/// The pictures without features.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errors {
+    /// The reasons, the most frequent first; the last ones may be left out.
+    pub reasons: Vec<Reason>,
+    /// How many different reasons there are.
+    pub total_reasons: u64,
+}
+
+/// Why pictures have no features.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The reason, in English, as the engine gave it.
+    pub reason: String,
+    /// The pictures without features for it.
+    pub images: u64,
+    /// The paths of the first of them.
+    pub paths: Vec<String>,
+}
+
+/// The pictures that the kept components describe worst.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outliers {
+    /// The worst, the largest error first.
+    pub worst: Vec<Outlier>,
+    /// The median error of all pictures with features.
+    pub median: f64,
+    /// The pictures with features.
+    pub total: u64,
+}
+
+/// A picture that the kept components describe badly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outlier {
+    /// The picture's position in [`Report::pictures`].
+    pub picture: usize,
+    /// The squared distance between its features and what the kept components make of them.
+    pub error: f64,
+    /// That distance as a part of the squared distance from the mean, from 0 to 1.
+    pub share: f64,
+}
+
+/// Pictures that are almost alike.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Duplicates {
+    /// The most alike first.
+    pub pairs: Vec<Pair>,
+    /// The most alike of different labels, with none of `pairs`.
+    pub across_labels: Vec<Pair>,
+    /// The cosine that a pair has at least.
+    pub threshold: f64,
+    /// The pictures of which every two were compared.
+    pub compared: u64,
+    /// The pictures with features.
+    pub total: u64,
+    /// Whether no two of the compared pictures are more alike than the last pair that is left out.
+    pub exact: bool,
+}
+
+/// Two pictures that are almost alike.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// The first picture's position in [`Report::pictures`].
+    pub first: usize,
+    /// The second's.
+    pub second: usize,
+    /// The cosine of the angle between their features.
+    pub cosine: f64,
+}
+
+/// A picture that the report names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Its path; below the input, relative to it.
+    pub path: String,
+    /// Its label.
+    pub label: String,
+    /// The picture made small.
+    pub thumbnail: Option<Thumbnail>,
+}
+
+/// A picture made small.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thumbnail {
+    /// A JPEG file.
+    pub jpeg: Vec<u8>,
+    /// Its width in pixels.
+    pub width: u32,
+    /// Its height in pixels.
+    pub height: u32,
+}
+
+/// How the small pictures came about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thumbnails {
+    /// The pictures that were to be read for one.
+    pub wanted: u64,
+    /// Those that could be.
+    pub made: u64,
+}

@@ -1,0 +1,10 @@
+-- The files of the pictures to be shown, in the order of their importance, as long as they are not
+-- too many bytes to be read again: ${bytes} in all, ${largest} each.
+SELECT path, label, length, modification_time, CAST(NULL AS VARCHAR) AS e_tag
+FROM (
+    SELECT m.*, w.number,
+           sum(m.length) OVER (ORDER BY w.number ROWS UNBOUNDED PRECEDING) AS bytes_so_far
+    FROM report_wanted w JOIN metadata m ON m.path = w.path
+    WHERE m.length <= ${largest}
+)
+WHERE bytes_so_far <= ${bytes} ORDER BY number;

@@ -1,0 +1,22 @@
+-- One row a picture with features: its place along the first two components, and how much of it the
+-- components leave out. The reconstruction error of x is |x - m|^2 - |W (x - m)|^2, with the mean m and
+-- the components W, because the rows of W are orthonormal; |x - m|^2 is |x|^2 - 2 x.m + |m|^2.
+-- Pictures whose md5 sorts before ${sampled} keep their vector, to be compared with one another.
+CREATE OR REPLACE TABLE report_rows AS
+SELECT path, label, pca[1] AS x, coalesce(pca[2], 0) AS y,
+       error, CASE WHEN distance > 0 THEN error / distance ELSE 0 END AS share,
+       CASE WHEN md5(path) < '${sampled}' THEN pca END AS pca, along_mean, squared_length
+FROM (
+    SELECT *, greatest(distance - inner_product(pca, pca), 0) AS error
+    FROM (
+        SELECT *, greatest(squared_length - 2 * along_mean + squared_mean, 0) AS distance
+        FROM (
+            SELECT path, label,
+                   pca_transform(features, (SELECT model FROM pca_model)) AS pca,
+                   inner_product(features, (SELECT model['mean'] FROM pca_model)) AS along_mean,
+                   inner_product(features, features) AS squared_length,
+                   (SELECT inner_product(model['mean'], model['mean']) FROM pca_model) AS squared_mean
+            FROM features WHERE features IS NOT NULL
+        )
+    )
+);
