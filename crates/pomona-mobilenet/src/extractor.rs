@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ImageError;
-use crate::network::{MobileNetV2, Scratch};
+use crate::network::{Classifier, MobileNetV2, Scratch};
 use crate::preprocess::{DecodeLimits, Preprocessor};
 
 /// Pictures that go through the network together. The last stages are bound by the traffic of
@@ -42,6 +42,11 @@ impl FeatureExtractor {
     /// Whether this extractor does what one of [`new`](Self::new) with these arguments does.
     pub fn serves(&self, network: &Arc<MobileNetV2>, limits: &DecodeLimits) -> bool {
         Arc::ptr_eq(&self.network, network) && self.limits == *limits
+    }
+
+    /// What turns the features into classes; none where the weights have no head.
+    pub fn classifier(&self) -> Option<&Classifier> {
+        self.network.classifier()
     }
 
     /// The features of `files`, a row of [`MobileNetV2::feature_len`] values in `out` each.

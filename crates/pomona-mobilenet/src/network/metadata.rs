@@ -1,7 +1,8 @@
-//! The architecture of a weights file: from its metadata, its name scheme and its shapes.
+//! What a weights file says about itself: its architecture and the names of its classes.
 
 use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::architecture::{Architecture, Padding};
 use super::names::{NameScheme, Place};
@@ -71,6 +72,25 @@ pub(super) fn architecture(
     }
     best.map(|(_, architecture)| architecture)
         .ok_or(WeightsError::UnknownNames)
+}
+
+/// The names of `classes` classes: the entry `labels`, or numbers where there is none.
+pub(super) fn labels(
+    entries: &HashMap<String, String>,
+    classes: usize,
+) -> Result<Arc<[String]>, WeightsError> {
+    let Some(value) = entries.get("labels") else {
+        return Ok((0..classes).map(|class| class.to_string()).collect());
+    };
+    let labels: Vec<String> = serde_json::from_str(value)
+        .map_err(|_| invalid("labels", value, "a JSON list of strings"))?;
+    if labels.len() != classes {
+        return Err(WeightsError::Labels {
+            labels: labels.len(),
+            classes,
+        });
+    }
+    Ok(labels.into())
 }
 
 fn number<T: FromStr>(

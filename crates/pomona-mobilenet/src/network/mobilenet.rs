@@ -1,6 +1,7 @@
 //! The network on a CPU: packed weights, shared by all threads.
 
 use super::architecture::Architecture;
+use super::classifier::Classifier;
 use super::forward::Forward;
 use super::kernels::{Isa, Kernels, Precision};
 use super::plan::{GROUP, Plan};
@@ -8,7 +9,7 @@ use super::scratch::Scratch;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
 
-/// MobileNetV2 without its classifier, for one instruction set.
+/// MobileNetV2 for one instruction set: its features, and its classifier beside them.
 ///
 /// Immutable: share one as an [`std::sync::Arc`] and give each thread its own [`Scratch`].
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct MobileNetV2 {
     kernels: Kernels,
     precision: Precision,
     plan: Plan,
+    classifier: Option<Classifier>,
 }
 
 impl MobileNetV2 {
@@ -60,6 +62,7 @@ impl MobileNetV2 {
             kernels,
             precision,
             plan: Plan::new(&kernels, weights)?,
+            classifier: Classifier::new(kernels, weights)?,
         })
     }
 
@@ -86,6 +89,11 @@ impl MobileNetV2 {
     /// The shape of the network.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture
+    }
+
+    /// What turns features into classes; none where the weights have no head.
+    pub fn classifier(&self) -> Option<&Classifier> {
+        self.classifier.as_ref()
     }
 
     /// Features of `N` pictures, on the calling thread and without allocating.

@@ -8,11 +8,13 @@
 //! safetensors -> Weights -> fold batch norms -> pack -> MobileNetV2 (shared)
 //!                                                         + Scratch (one a thread)
 //! N x 224 x 224 x 3 u8 -> stem -> 17 blocks -> 1x1 -> average -> N x 1280 f32
+//!                                                            -> Classifier -> N x classes f32
 //! ```
 
 pub mod architecture;
 
 mod aligned;
+mod classifier;
 mod custom_op;
 mod folding;
 mod forward;
@@ -29,6 +31,7 @@ mod weights;
 mod weights_error;
 
 pub use architecture::Architecture;
+pub use classifier::Classifier;
 pub use kernels::{Isa, Precision};
 pub use mobilenet::MobileNetV2;
 pub use reference::{Reference, Stages};

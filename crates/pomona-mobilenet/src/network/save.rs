@@ -19,7 +19,7 @@ impl Weights {
             Padding::TensorFlowSame => "same",
             Padding::Symmetric => "symmetric",
         };
-        let metadata = HashMap::from([
+        let mut metadata = HashMap::from([
             ("padding".to_owned(), padding.to_owned()),
             (
                 "batch_norm_epsilon".to_owned(),
@@ -28,6 +28,10 @@ impl Weights {
             ("input_size".to_owned(), architecture.input_size.to_string()),
             ("width".to_owned(), architecture.width.to_string()),
         ]);
+        if let Some(labels) = self.labels() {
+            let labels = serde_json::Value::from(labels.to_vec());
+            metadata.insert("labels".to_owned(), labels.to_string());
+        }
         safetensors::serialize_to_file(self.tensors(), Some(metadata), path.as_ref())?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
@@ -22,6 +23,7 @@ const CANONICAL_PREFIX: &str = "mobilenet_v2.";
 pub struct Weights {
     architecture: Architecture,
     tensors: HashMap<String, Tensor>,
+    labels: Option<Arc<[String]>>,
     sha256: String,
 }
 
@@ -43,7 +45,8 @@ impl Weights {
     ///
     /// The names say who wrote it and so which padding and epsilon it was trained with; the
     /// metadata entries `padding` (`same` or `symmetric`), `batch_norm_epsilon`, `input_size` and
-    /// `width` override what the names say.
+    /// `width` override what the names say. The entry `labels`, a JSON list of strings, names the
+    /// classes of a file that has a classifier.
     ///
     /// # Errors
     /// As [`Weights::load`].
@@ -81,17 +84,22 @@ impl Weights {
                 take(&name, format!("{}.{part}", to.normalization), &shape[..1])?;
             }
         }
+        let mut labels = None;
         let head = format!("{}.weight", scheme.classifier());
         if let Ok(name) = in_file(&head) {
-            let classes = file.tensor(&name)?.shape().first().copied().unwrap_or(0);
+            let classes = file.tensor(&name)?.shape().first().copied();
+            // A head without classes is not of the expected shape.
+            let classes = classes.unwrap_or(1).max(1);
             let shape = [classes, architecture.features];
             take(&head, "classifier.weight".to_owned(), &shape)?;
             let bias = format!("{}.bias", scheme.classifier());
             take(&bias, "classifier.bias".to_owned(), &shape[..1])?;
+            labels = Some(metadata::labels(&entries, classes)?);
         }
         Ok(Self {
             architecture,
             tensors,
+            labels,
             sha256: hex(&Sha256::digest(bytes)),
         })
     }
@@ -104,6 +112,12 @@ impl Weights {
     /// SHA-256 of the file's bytes in lower-case hexadecimal.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// The name of each class where the file has a classifier: those of its metadata, or the
+    /// numbers from 0.
+    pub fn labels(&self) -> Option<&Arc<[String]>> {
+        self.labels.as_ref()
     }
 
     /// A tensor by its canonical name (that of `google/mobilenet_v2_1.0_224`), such as
@@ -125,6 +139,7 @@ impl Weights {
         Self {
             architecture,
             tensors,
+            labels: None,
             sha256,
         }
     }

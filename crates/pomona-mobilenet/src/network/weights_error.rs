@@ -56,6 +56,14 @@ pub enum WeightsError {
         /// What would have been accepted.
         expected: &'static str,
     },
+    /// The metadata name more or fewer classes than the classifier tells apart.
+    #[error("metadata `labels` names {labels} classes, the classifier has {classes}")]
+    Labels {
+        /// Names in the metadata.
+        labels: usize,
+        /// Rows of the classifier's weight.
+        classes: usize,
+    },
     /// The processor lacks an instruction set that was asked for.
     #[error("this processor has no {0}")]
     InstructionSet(&'static str),

@@ -1,0 +1,159 @@
+//! The classes of a network: from pooled features to probabilities.
+
+use std::sync::Arc;
+
+use super::aligned::Aligned;
+use super::kernels::packing::pad;
+use super::kernels::{BLOCK, Kernels, Product, Start};
+use super::weights::Weights;
+use super::weights_error::WeightsError;
+
+/// The last layer of a network that was trained to tell classes apart.
+///
+/// It reads the features that [`features_into`](super::MobileNetV2::features_into) gives, so that
+/// features and classes of a picture cost one forward pass. Like the network it is immutable, to
+/// be shared by threads, and it allocates nothing.
+#[derive(Debug)]
+pub struct Classifier {
+    labels: Arc<[String]>,
+    kernels: Kernels,
+    feature_len: usize,
+    /// The classes of whole blocks, which go straight to their place.
+    whole: Part,
+    /// The fewer than sixteen after them, which the kernels pad to a block.
+    rest: Part,
+}
+
+/// Some classes, packed for the kernels.
+#[derive(Debug)]
+struct Part {
+    weights: Aligned,
+    bias: Aligned,
+}
+
+impl Classifier {
+    /// Packs the classifier of `weights`, if there is one.
+    pub(super) fn new(kernels: Kernels, weights: &Weights) -> Result<Option<Self>, WeightsError> {
+        let (Some(labels), Some(matrix)) = (weights.labels(), weights.get("classifier.weight"))
+        else {
+            return Ok(None);
+        };
+        let matrix: Vec<f32> = matrix.flatten_all()?.to_vec1()?;
+        let bias: Vec<f32> = weights.require("classifier.bias")?.to_vec1()?;
+        let feature_len = weights.architecture().features;
+        let part = |classes: std::ops::Range<usize>| {
+            let packed =
+                kernels.pack_product(false, classes.len(), feature_len, |class, feature| {
+                    matrix[(classes.start + class) * feature_len + feature]
+                });
+            Part {
+                weights: Aligned::copy_of(&packed),
+                bias: Aligned::copy_of(&pad(&bias[classes])),
+            }
+        };
+        let whole = bias.len() / BLOCK * BLOCK;
+        Ok(Some(Self {
+            labels: Arc::clone(labels),
+            kernels,
+            feature_len,
+            whole: part(0..whole),
+            rest: part(whole..bias.len()),
+        }))
+    }
+
+    /// The name of each class, in the order of the scores: those of the file's metadata entry
+    /// `labels`, or the numbers from 0 where the file names no classes.
+    pub fn labels(&self) -> &Arc<[String]> {
+        &self.labels
+    }
+
+    /// Probabilities of the classes, in the order of [`labels`](Self::labels): the softmax of
+    /// [`logits`](Self::logits).
+    ///
+    /// `features` is `N x feature_len` floats, as the network gives them; `out` is `N x classes`.
+    ///
+    /// # Panics
+    /// If a length is not that of a whole number of pictures, the same for both slices.
+    pub fn scores(&self, features: &[f32], out: &mut [f32]) {
+        self.logits(features, out);
+        for scores in out.chunks_exact_mut(self.labels.len()) {
+            softmax(scores);
+        }
+    }
+
+    /// What the classifier gives before its softmax; the shapes are those of
+    /// [`scores`](Self::scores).
+    ///
+    /// # Panics
+    /// As [`scores`](Self::scores).
+    pub fn logits(&self, features: &[f32], out: &mut [f32]) {
+        let classes = self.labels.len();
+        assert!(
+            features.len().is_multiple_of(self.feature_len)
+                && out.len() == features.len() / self.feature_len * classes,
+            "{} features of {} and {} scores of {classes} are not the same number of pictures",
+            features.len(),
+            self.feature_len,
+            out.len(),
+        );
+        let session = self.kernels.session();
+        // A row of features is what the kernels take for one pixel.
+        let product = |part: &Part, features: &[f32], output: &mut [f32]| {
+            session.product(Product {
+                in_parts: false,
+                input: features,
+                input_plane: BLOCK,
+                depth: self.feature_len,
+                pixels: 1,
+                weights: &part.weights,
+                bias: &part.bias,
+                columns: part.bias.len(),
+                output,
+                output_plane: BLOCK,
+                places: None,
+                start: Start::Bias,
+                relu6: false,
+                out_parts: false,
+            });
+        };
+        let rows = features.chunks_exact(self.feature_len);
+        for (features, out) in rows.zip(out.chunks_exact_mut(classes)) {
+            let (whole, rest) = out.split_at_mut(self.whole.bias.len());
+            if !whole.is_empty() {
+                product(&self.whole, features, whole);
+            }
+            if !rest.is_empty() {
+                let mut block = [0.0; BLOCK];
+                product(&self.rest, features, &mut block);
+                rest.copy_from_slice(&block[..rest.len()]);
+            }
+        }
+    }
+}
+
+/// Turns logits into probabilities; the largest is subtracted first, so that none overflows.
+fn softmax(values: &mut [f32]) {
+    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for value in &mut *values {
+        *value = (*value - largest).exp();
+        sum += f64::from(*value);
+    }
+    for value in values {
+        *value = (f64::from(*value) / sum) as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_add_up_and_do_not_overflow() {
+        let mut values = [1000.0, 1000.0 + 2f32.ln(), -1000.0];
+        softmax(&mut values);
+        assert!((values[0] - 1.0 / 3.0).abs() < 1e-4, "{values:?}");
+        assert!((values[1] - 2.0 / 3.0).abs() < 1e-4, "{values:?}");
+        assert_eq!(values[2], 0.0);
+    }
+}
