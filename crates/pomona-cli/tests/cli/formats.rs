@@ -93,7 +93,10 @@ fn text_holds_the_numbers_of_parquet() {
     ] {
         let text = fs::read_to_string(place.path("out").join(file)).unwrap();
         // Paths with commas are in quotes.
-        let rows = text.lines().skip(1).map(|line| line.trim_start_matches('"'));
+        let rows = text
+            .lines()
+            .skip(1)
+            .map(|line| line.trim_start_matches('"'));
         assert!(rows.is_sorted(), "{file}: {text}");
     }
     // Small tables are there in both.
