@@ -5,7 +5,7 @@ use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::checkpoint::Checkpoint;
-use crate::file_size::{FileSize, Piece};
+use crate::file_size::{FEATURES_ROW_BYTES, FileSize, PLAIN_ROW_BYTES, Piece};
 use crate::ledger::{Kept, Ledger};
 use crate::listing::Listing;
 use crate::manifest::PublishedFile;
@@ -126,6 +126,7 @@ impl<'a> Assembly<'a> {
         let mut whole = vec![];
         let candidates = self.candidates();
         let pieces: Vec<Piece> = candidates.iter().map(|c| c.piece).collect();
+        size.apply(self.ctx, FEATURES_ROW_BYTES)?;
         let mut is_rewritten = vec![false; candidates.len()];
         for group in size.groups(&pieces) {
             let mut frames = vec![];
@@ -152,6 +153,7 @@ impl<'a> Assembly<'a> {
         whole.extend(self.urls(&self.output.files(&format!("{results}/features")).await?));
         self.define("features", whole).await?;
 
+        size.apply(self.ctx, PLAIN_ROW_BYTES)?;
         let metadata = if self.changed() {
             let below = format!("{results}/metadata/parquet");
             self.write(self.metadata().await?, &below).await?;

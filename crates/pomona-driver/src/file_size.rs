@@ -3,6 +3,16 @@
 use datafusion::common::Result;
 use datafusion::config::ConfigNonZeroUsize;
 use datafusion::prelude::SessionContext;
+use pomona_functions::FEATURE_LEN;
+
+/// What a row of features takes at most, in bytes: the vector, and the text beside it.
+pub(crate) const FEATURES_ROW_BYTES: u64 = 4 * FEATURE_LEN as u64 + PLAIN_ROW_BYTES;
+
+/// What a row of features takes as text: a number has up to eleven digits and a comma.
+pub(crate) const FEATURES_CSV_ROW_BYTES: u64 = 12 * FEATURE_LEN as u64 + PLAIN_ROW_BYTES;
+
+/// What a row without a vector takes.
+pub(crate) const PLAIN_ROW_BYTES: u64 = 256;
 
 /// The encoded bytes of a row group, which a writer holds in memory until it is complete.
 const ROW_GROUP_BYTES: u64 = 64 << 20;

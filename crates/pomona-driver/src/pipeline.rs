@@ -15,6 +15,7 @@ use pomona_report::Language;
 
 use crate::assembly::{Assembled, Assembly};
 use crate::checkpoint::Checkpoint;
+use crate::file_size::{FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, PLAIN_ROW_BYTES};
 use crate::listing::Listing;
 use crate::lock::OutputLock;
 use crate::manifest::{Parameters, PublishedFile};
@@ -29,15 +30,6 @@ use crate::{
 
 /// The stages that read every picture, chunk by chunk; each is the script of that name.
 const PICTURE_STAGES: [&str; 2] = ["metadata", "features"];
-
-/// What a row of features takes at most: the vector, and the text and the lengths beside it.
-const FEATURES_ROW_BYTES: u64 = 4 * FEATURE_LEN as u64 + 256;
-
-/// What a row of features takes as text: a number has up to eleven digits and a comma.
-const FEATURES_CSV_ROW_BYTES: u64 = 12 * FEATURE_LEN as u64 + 256;
-
-/// What a row without a vector takes.
-const PLAIN_ROW_BYTES: u64 = 256;
 
 /// What a run is given.
 #[derive(Debug, Clone)]
@@ -240,7 +232,6 @@ impl<'a> Pipeline<'a> {
 
         let results = output.staged("results");
         variables.define("output", output.url(&results));
-        self.size_files("features").await?;
         let size = self.options.file_size;
         let Assembled { in_place, moves } = assembly.assemble(&results, size).await?;
         let mut counts = self.count(computed).await?;
