@@ -15,7 +15,9 @@ use pomona_session::{RuntimeOptions, session_context};
 #[derive(Debug, Parser)]
 #[command(name = "pomona-driver", version)]
 struct Arguments {
-    /// Scripts: images, metadata, features, stats, errors, pca_fit, pca_transform, or .sql files
+    /// Scripts: images, metadata, features, stats, errors, pca_fit, pca_transform; similar,
+    /// similar_to_file, outliers, suspects, verify_sides, verify_features, verify_pca, verify; or
+    /// .sql files
     #[arg(required = true, value_name = "SCRIPT")]
     scripts: Vec<String>,
 
