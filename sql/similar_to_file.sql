@@ -1,5 +1,5 @@
--- The pictures nearest to a picture file, ${image}, by the cosine of their ${by}: features or pca.
--- ${vector} makes of the file's content what the results hold, with the weights of the results.
+-- The pictures nearest to a picture file by the cosine of their vectors; the file's is made with the
+-- weights of the results. Exact: every picture is compared.
 SET pomona.weights = '${weights}';
 SET pomona.weights_sha256 = '${weights_sha256}';
 

@@ -1,9 +1,9 @@
--- The pictures whose label is not that of most of their ${neighbours} nearest other pictures, by the
--- cosine of their ${by} (features or pca); those with the fewest neighbours of their own label first.
+-- The pictures whose label is not that of most of their nearest other pictures, by the cosine of
+-- their vectors; those with the fewest neighbours of their own label first.
 CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
 
 CREATE TABLE labelled AS
-SELECT row_number() OVER (ORDER BY path) AS position, path, label, ${by} AS vector
+SELECT CAST(row_number() OVER (ORDER BY path) AS BIGINT) AS position, path, label, ${by} AS vector
 FROM vectors WHERE ${by} IS NOT NULL;
 
 -- One more than is asked for, because a picture is among its own neighbours.

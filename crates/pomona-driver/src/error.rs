@@ -295,6 +295,13 @@ pub enum DriverError {
         reason: String,
     },
 
+    /// The weights that a run was given are not where they were.
+    #[error("the weights of the run, '{weights}', are not there: name them with --weights FILE")]
+    NoSuchWeights {
+        /// What the run was given.
+        weights: String,
+    },
+
     /// There are no Parquet files to compare.
     #[error("no Parquet files in '{location}'")]
     NoParquet {

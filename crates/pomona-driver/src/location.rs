@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
-use std::path::{Path as FilePath, PathBuf, absolute};
+use std::path::{Component, Path as FilePath, PathBuf, absolute};
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
@@ -38,6 +38,7 @@ impl Location {
             url
         } else {
             let path = absolute(given).map_err(|error| refused(error.to_string()))?;
+            let path = without_parents(&path);
             Url::from_directory_path(&path).map_err(|()| refused("it has no URL".to_string()))?
         };
         Ok(Self {
@@ -268,6 +269,22 @@ fn is_unsupported(error: &object_store::Error) -> bool {
     }
 }
 
+/// The path without `..`, which no URL and no store takes. What it leads up from is resolved first,
+/// because the folder above a link is not the one above what the link names.
+fn without_parents(path: &FilePath) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                resolved = resolved.canonicalize().unwrap_or(resolved);
+                resolved.pop();
+            }
+            other => resolved.push(other),
+        }
+    }
+    resolved
+}
+
 fn storage(action: &'static str, path: &Path) -> impl FnOnce(object_store::Error) -> DriverError {
     let path = path.to_string();
     move |source| DriverError::Storage {
@@ -288,4 +305,27 @@ fn remove_empty(folder: &FilePath) {
     }
     // A folder with something left in it stays: only empty ones may go.
     let _ = fs::remove_dir(folder);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_above_are_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        let given = root.join("a/b/../../out/./deep");
+        let location = Location::parse(given.to_str().unwrap()).unwrap();
+        let expected = Url::from_directory_path(root.join("out/deep")).unwrap();
+        assert_eq!(*location.url(), expected);
+
+        // Above a link is above what it names.
+        std::os::unix::fs::symlink(root.join("a/b"), root.join("link")).unwrap();
+        let given = root.join("link/../out");
+        let location = Location::parse(given.to_str().unwrap()).unwrap();
+        let expected = Url::from_directory_path(root.join("a/out")).unwrap();
+        assert_eq!(*location.url(), expected);
+    }
 }

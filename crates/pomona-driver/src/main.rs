@@ -16,7 +16,8 @@ use pomona_session::{RuntimeOptions, session_context};
 #[command(name = "pomona-driver", version)]
 struct Arguments {
     /// Scripts: images, metadata, features, metadata_csv, stats, errors, features_csv, pca_fit,
-    /// pca_transform, pca_csv, or .sql files
+    /// pca_transform, pca_csv; similar, similar_to_file, outliers, suspects, verify_sides,
+    /// verify_features, verify_pca, verify; or .sql files
     #[arg(required = true, value_name = "SCRIPT")]
     scripts: Vec<String>,
 

@@ -22,7 +22,7 @@ pub struct Neighbour {
 }
 
 /// The `k` vectors of `among` that are nearest to each query by their cosine, the nearest first,
-/// vectors of the same cosine in the order of their positions. There are fewer where `among` has
+/// vectors of the same cosine (in `f64`) in the order of their positions. There are fewer where `among` has
 /// fewer.
 ///
 /// `None`, a vector of zeros and a vector with a number that is not finite have no direction: such

@@ -120,6 +120,22 @@ fn any_other_file_goes_through_the_network_of_the_run() {
         .code(1)
         .says("other.safetensors")
         .says("sha256");
+    fs::rename(place.weights(), place.path("moved.safetensors")).unwrap();
+    place
+        .pomona(["similar", "new.png", "--in", "out"])
+        .code(1)
+        .says("--weights FILE");
+    place
+        .pomona([
+            "similar",
+            "new.png",
+            "--in",
+            "out",
+            "--weights",
+            "moved.safetensors",
+        ])
+        .code(0);
+    fs::rename(place.path("moved.safetensors"), place.weights()).unwrap();
     fs::write(place.path("broken.png"), &broken::corpus()[0].bytes).unwrap();
     place
         .pomona(["similar", "broken.png", "--in", "out"])
@@ -168,6 +184,18 @@ fn mistakes_name_the_candidates() {
         .pomona(["similar", "Kivi/1.png", "--in", "out"])
         .code(1)
         .says("Kiwi/1.png");
+    // From another folder, by a path that leads up.
+    fs::create_dir(place.path("elsewhere")).unwrap();
+    let ran = place
+        .command(["similar", "Kiwi/1.png", "--in", "../out"])
+        .current_dir(place.path("elsewhere"))
+        .output()
+        .unwrap();
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     place
         .pomona(["similar", "Kiwi/1.png", "--in", "pictures"])
         .code(1)

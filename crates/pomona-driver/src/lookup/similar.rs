@@ -1,5 +1,7 @@
 //! [`similar`]: the pictures nearest to one.
 
+use std::path::Path;
+
 use datafusion::prelude::SessionContext;
 use pomona_functions::PomonaOptions;
 
@@ -46,7 +48,7 @@ pub async fn similar(
         }
         Picture::File(file) => {
             let manifest = results.manifest();
-            let weights = PomonaOptions::of(ctx.state().config_options()).weights;
+            let weights = weights(ctx, results)?;
             let vector = match asked.by {
                 Vectors::Features => "mobilenet_v2(content)",
                 Vectors::Pca => {
@@ -57,11 +59,20 @@ pub async fn similar(
                 .define("image", file)
                 .define("vector", vector)
                 .define("weights_sha256", &manifest.weights_sha256)
-                .define(
-                    "weights",
-                    weights.unwrap_or_else(|| manifest.parameters.weights.clone()),
-                );
+                .define("weights", weights);
             Lookup::new("similar_to_file").with("similar_to_file", &variables)
         }
     }
+}
+
+/// The weights that the session names, or else those that the run was given.
+fn weights(ctx: &SessionContext, results: &Results) -> Result<String, DriverError> {
+    if let Some(weights) = PomonaOptions::of(ctx.state().config_options()).weights {
+        return Ok(weights);
+    }
+    let weights = results.manifest().parameters.weights.clone();
+    if !weights.contains("://") && !Path::new(&weights).exists() {
+        return Err(DriverError::NoSuchWeights { weights });
+    }
+    Ok(weights)
 }

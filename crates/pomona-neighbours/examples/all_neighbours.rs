@@ -1,4 +1,4 @@
-//! How long the neighbours of every vector take: `throughput [VECTORS] [DIMENSION] [K]`.
+//! How long the neighbours of every vector take: `all_neighbours [VECTORS] [DIMENSION] [K]`.
 
 use std::env;
 use std::thread;
