@@ -78,6 +78,33 @@ fn a_run_ends_with_its_report() {
 }
 
 #[test]
+fn near_duplicates_are_those_of_all_pairs() {
+    let place = workplace();
+    run(&place, &[]);
+    let sql = "SELECT 1 - cosine_distance(a.features, b.features) AS cosine \
+               FROM 'out/features/' a JOIN 'out/features/' b ON a.path < b.path \
+               WHERE a.features IS NOT NULL AND b.features IS NOT NULL ORDER BY 1 DESC LIMIT 18";
+    let expected: Vec<String> = place
+        .query(sql)
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.parse::<f64>().ok())
+        .filter(|cosine| *cosine >= 0.98)
+        .map(|cosine| format!("{cosine:.4}"))
+        .collect();
+    assert!(expected.len() >= 4, "{expected:?}");
+    let html = read(&place.path("out/report.html"));
+    let (_, after) = html.split_once("id=\"most-alike\"").unwrap();
+    let most_alike = after.split("<h3").next().unwrap();
+    let shown: Vec<&str> = most_alike
+        .split("cosine ")
+        .skip(1)
+        .filter_map(|text| text.split('<').next())
+        .collect();
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn a_run_is_done_without_a_report_too() {
     let place = workplace();
     run(&place, &[]);
