@@ -369,7 +369,7 @@ impl<'a> Pipeline<'a> {
         let row_bytes = match stage {
             "features" => FEATURES_ROW_BYTES,
             "features_csv" => FEATURES_CSV_ROW_BYTES,
-            "pca_transform" => 4 * self.model().await?.k() as u64 + PLAIN_ROW_BYTES,
+            "pca_transform" => 4 * read_model(self.ctx).await?.k() as u64 + PLAIN_ROW_BYTES,
             _ => PLAIN_ROW_BYTES,
         };
         Ok(self.options.file_size.apply(self.ctx, row_bytes)?)
