@@ -151,7 +151,7 @@ mod tests {
                 number = number * 48_271 % 2_147_483_647;
                 pieces.push(Piece {
                     bytes: number % 220,
-                    is_file: number % 3 > 0,
+                    is_file: !number.is_multiple_of(3),
                 });
             }
             let groups = SIZE.groups(&pieces);
