@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::kernels::{add_scaled_outer, all_finite, row_start};
-use crate::pending::Pending;
+use crate::pending::{Feature, Pending};
 use crate::{Components, PcaError, PcaModel, solve};
 
 /// The first two moments of rows of `d` features: their count, their mean and their comoment, the
@@ -270,7 +270,7 @@ impl Moments {
         }
     }
 
-    fn append<T: Copy + Into<f64>>(&mut self, mut rows: &[T]) {
+    fn append<T: Feature>(&mut self, mut rows: &[T]) {
         while !rows.is_empty() {
             let taken = self.pending.append(rows);
             rows = &rows[taken..];
