@@ -47,11 +47,6 @@ impl WideRows {
         taken * self.dimension
     }
 
-    /// Whether no more rows fit.
-    pub(super) fn is_full(&self) -> bool {
-        self.rows == BLOCK
-    }
-
     /// Folds the rows into the moments of `count` other rows and forgets them.
     ///
     /// With the mean of the block and the mean so far a distance `delta` apart, Chan's update adds

@@ -12,8 +12,14 @@ const FOLD: usize = 4;
 /// the digits are cut and taken away after.
 const BALANCE: i64 = 0x8080_8080;
 
-/// Writes the digits of a strip, most significant first, and returns how it was scaled and the sum
-/// of each column of whole numbers.
+/// How a strip was scaled, and the sum of each column before and after rounding.
+pub(super) struct Split {
+    pub(super) scale: Scale,
+    pub(super) scaled: [f64; SIDE],
+    pub(super) whole: [i64; SIDE],
+}
+
+/// Writes the digits of a strip, most significant first.
 ///
 /// # Safety
 /// The processor has AVX-512F and AVX-512DQ.
@@ -22,10 +28,13 @@ pub(super) unsafe fn split(
     values: &[f32; SIDE * ROWS],
     left: &mut [i8; STRIP],
     right: &mut [i8; STRIP],
-) -> (Scale, [i64; SIDE]) {
+) -> Split {
     let scale = Scale::new(&extent(values), ROWS);
     let rounding = Rounding::new(&scale);
-    let mut sums = [_mm512_setzero_si512(); 2];
+    let mut sums = Sums {
+        scaled: [_mm512_setzero_pd(); 2],
+        whole: [_mm512_setzero_si512(); 2],
+    };
     let (steps, _) = values.as_chunks::<{ SIDE * DEPTH }>();
     let (left, _) = left.as_chunks_mut::<STEP>();
     let (right, _) = right.as_chunks_mut::<STEP>();
@@ -45,13 +54,19 @@ pub(super) unsafe fn split(
             transpose(right, left);
         }
     }
-    let mut totals = [0; SIDE];
-    // SAFETY: the two vectors are the sixteen numbers.
-    unsafe {
-        _mm512_storeu_epi64(totals.as_mut_ptr(), sums[0]);
-        _mm512_storeu_epi64(totals.as_mut_ptr().add(8), sums[1]);
+    let mut split = Split {
+        scale,
+        scaled: [0.0; SIDE],
+        whole: [0; SIDE],
+    };
+    for half in 0..2 {
+        // SAFETY: each half of an array is eight numbers.
+        unsafe {
+            _mm512_storeu_pd(split.scaled[half * 8..].as_mut_ptr(), sums.scaled[half]);
+            _mm512_storeu_epi64(split.whole[half * 8..].as_mut_ptr(), sums.whole[half]);
+        }
     }
-    (scale, totals)
+    split
 }
 
 #[target_feature(enable = "avx512f")]
@@ -87,6 +102,12 @@ fn extent(values: &[f32; SIDE * ROWS]) -> Extent {
     extent
 }
 
+/// The sums of columns in vectors.
+struct Sums {
+    scaled: [__m512d; 2],
+    whole: [__m512i; 2],
+}
+
 /// The scale of a strip in vectors: columns 0 to 7, and 8 to 15.
 struct Rounding {
     scale: [__m512d; 2],
@@ -112,10 +133,10 @@ impl Rounding {
         }
     }
 
-    /// The digits of four rows, `[column][row]` each, and the whole numbers added to `sums`.
+    /// The digits of four rows, `[column][row]` each, and the whole numbers added to `sums`, before and after rounding.
     #[target_feature(enable = "avx512f,avx512dq")]
     #[inline]
-    fn digits(&self, group: &[f32; SIDE * FOLD], sums: &mut [__m512i; 2]) -> [__m512i; DIGITS] {
+    fn digits(&self, group: &[f32; SIDE * FOLD], sums: &mut Sums) -> [__m512i; DIGITS] {
         let mut halves = [[_mm512_setzero_si512(); 4]; 2];
         for (half, found) in halves.iter_mut().enumerate() {
             let mut rows = [_mm512_setzero_si512(); FOLD];
@@ -127,7 +148,8 @@ impl Rounding {
                     _mm512_fmsub_pd(_mm512_cvtps_pd(values), self.scale[half], self.origin[half]);
                 // Rounds to the nearest, and to the even of two.
                 let whole = _mm512_cvtpd_epi64(scaled);
-                sums[half] = _mm512_add_epi64(sums[half], whole);
+                sums.scaled[half] = _mm512_add_pd(sums.scaled[half], scaled);
+                sums.whole[half] = _mm512_add_epi64(sums.whole[half], whole);
                 *balanced = _mm512_add_epi64(whole, _mm512_set1_epi64(BALANCE));
             }
             *found = gather(rows);
@@ -257,7 +279,8 @@ mod tests {
         let values: [f32; SIDE * ROWS] = std::array::from_fn(|at| value(at / SIDE, at % SIDE));
         let (mut left, mut right) = ([0; STRIP], [0; STRIP]);
         // SAFETY: the processor has what it takes.
-        let (scale, sums) = unsafe { split(&values, &mut left, &mut right) };
+        let split = unsafe { split(&values, &mut left, &mut right) };
+        let scale = &split.scale;
         for column in 0..SIDE {
             let mut sum = 0;
             for row in 0..ROWS {
@@ -276,7 +299,9 @@ mod tests {
                 let at = row / FOLD * 64 + column * FOLD + row % FOLD;
                 assert_eq!(digit(&right, at), whole, "{row} {column}");
             }
-            assert_eq!(sum, sums[column], "{column}");
+            assert_eq!(sum, split.whole[column], "{column}");
+            let apart = (split.scaled[column] - sum as f64).abs();
+            assert!(apart <= 0.5 * ROWS as f64, "{column}: {apart}");
         }
         assert_eq!(scale.shift[0], 3.25);
         assert_eq!(scale.unit[1], 0.0);

@@ -58,7 +58,7 @@ mod triangle;
 mod unit;
 
 use super::AlignedBuffer;
-use scale::Scale;
+use digits::Split;
 
 /// Rows and columns of a tile of sums; columns of a strip.
 pub(crate) const SIDE: usize = 16;
@@ -151,7 +151,7 @@ impl TileGram {
         for (strip, values) in block.chunks_exact(SIDE * ROWS).enumerate() {
             let bytes = strip * STRIP..(strip + 1) * STRIP;
             // SAFETY: `new` has found the processor fit.
-            let (scale, sums) = unsafe {
+            let split = unsafe {
                 digits::split(
                     values.try_into().expect("a strip"),
                     (&mut self.left[bytes.clone()]).try_into().expect("a strip"),
@@ -161,8 +161,7 @@ impl TileGram {
             let first = strip * SIDE;
             let used = usize::min(SIDE, self.columns - first);
             let mean = &mut mean[first..first + used];
-            self.terms
-                .set(first, mean, &scale, &sums, weight, added / after);
+            self.terms.set(first, mean, &split, weight, added / after);
         }
         // SAFETY: `new` has found the unit, and the operands have been laid out above.
         unsafe {
@@ -187,23 +186,16 @@ impl TileGram {
 }
 
 impl Terms {
-    /// Notes a strip from column `first` on, whose whole numbers have the given `sums`, and moves
-    /// its `mean`.
-    fn set(
-        &mut self,
-        first: usize,
-        mean: &mut [f64],
-        scale: &Scale,
-        sums: &[i64; SIDE],
-        weight: f64,
-        share: f64,
-    ) {
+    /// Notes a strip from column `first` on and moves its `mean`.
+    fn set(&mut self, first: usize, mean: &mut [f64], split: &Split, weight: f64, share: f64) {
+        let scale = &split.scale;
         for (j, mean) in mean.iter_mut().enumerate() {
-            // A sum is below 2^47 and thus exact.
-            let residue = sums[j] as f64 / ROWS as f64 * scale.unit[j];
-            let delta = scale.shift[j] - *mean + residue;
+            let of_block = |sum: f64| sum / ROWS as f64 * scale.unit[j];
+            // The mean is that of the rows; what is taken from the products of whole numbers is
+            // that of these, whose sum is below 2^47 and thus exact.
+            let delta = scale.shift[j] - *mean + of_block(split.scaled[j]);
             self.unit[first + j] = scale.unit[j];
-            self.residue[first + j] = f64::sqrt(ROWS as f64) * residue;
+            self.residue[first + j] = f64::sqrt(ROWS as f64) * of_block(split.whole[j] as f64);
             self.drift[first + j] = weight * delta;
             *mean += delta * share;
         }

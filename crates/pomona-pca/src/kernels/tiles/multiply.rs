@@ -2,10 +2,14 @@
 
 use std::arch::asm;
 
-use super::{ORDERS, ROWS, SIDE, STEP, TILE};
+use super::{DEPTH, ORDERS, ROWS, SIDE, STEP, TILE};
 
 /// Bytes of a row of a tile.
 const ROW: usize = 64;
+
+/// Tiles of digits along the rows of a block.
+const STEPS: usize = ROWS / DEPTH;
+const _: () = assert!(STEPS * 4 == SIDE);
 
 /// The sums of each order of a tile of columns.
 #[repr(C, align(64))]
@@ -66,27 +70,40 @@ macro_rules! store {
     };
 }
 
-/// The sums of the products of two strips, in the left and in the right layout.
+/// The sums of the products of two strips, in the left and in the right layout. `beside` is called
+/// with each number below [`SIDE`] in order.
 ///
 /// The unit has eight tiles. Three orders at a time leave five for operands, so that a loaded tile
 /// serves more than one product: the unit takes one product in 16 cycles, and hardly more than
 /// three tiles in the time of four products. Loads stand as early as a tile is free.
 ///
+/// What `beside` does is done by the vector units while the tile unit multiplies, if it is no more
+/// than the processor can look ahead: hence a bit of it after each step.
+///
 /// # Safety
 /// The unit is configured, and a strip is readable from each of the pointers.
 #[inline(always)]
-pub(super) unsafe fn multiply(left: *const i8, right: *const i8, sums: &mut Sums) {
+pub(super) unsafe fn multiply(
+    left: *const i8,
+    right: *const i8,
+    sums: &mut Sums,
+    mut beside: impl FnMut(usize),
+) {
     let to: *mut [[i32; SIDE]; SIDE] = sums.0.as_mut_ptr();
     // SAFETY: the caller vouches for the strips, and the sums are six tiles.
     unsafe {
         clear!();
-        for step in 0..ROWS / 64 {
+        for step in 0..STEPS {
             low_orders(left.add(step * STEP), right.add(step * STEP));
+            beside(step);
         }
         store!(to);
         clear!();
-        for step in 0..ROWS / 64 {
+        for step in 0..STEPS {
             high_orders(left.add(step * STEP), right.add(step * STEP));
+            for part in 0..3 {
+                beside(STEPS + 3 * step + part);
+            }
         }
         store!(to.add(3));
     }

@@ -4,7 +4,10 @@ use std::arch::x86_64::*;
 
 use super::super::row_start;
 use super::multiply::{Sums, multiply};
-use super::{GROUP, SIDE, STRIP, Terms};
+use super::{GROUP, ORDERS, SIDE, STRIP, Terms};
+
+/// The power of 256 of the last order that is computed, 2^24.
+const LEAST: f64 = 16_777_216.0;
 
 /// Adds the products of a block to the packed upper triangle of order `d`.
 ///
@@ -20,93 +23,120 @@ pub(super) unsafe fn add(left: &[i8], right: &[i8], terms: &Terms, d: usize, pac
             .all(|t| strips * SIDE <= t.len())
     );
     assert_eq!(row_start(d, d), packed.len());
-    let mut sums = Sums::zeroed();
+    let (mut now, mut before) = (&mut Sums::zeroed(), &mut Sums::zeroed());
+    let mut target: Option<Target<'_>> = None;
+    let start = packed.as_mut_ptr();
     for group in (0..strips).step_by(GROUP) {
         let end = usize::min(group + GROUP, strips);
         for i in 0..end {
             for j in usize::max(group, i)..end {
-                // SAFETY: both strips are below `strips`, and the operands reach that far.
+                let tile = Target::new(i, j, terms, d, start);
+                // SAFETY: both strips are below `strips`, and the operands and terms reach that far.
                 unsafe {
-                    multiply(
-                        left.as_ptr().add(i * STRIP),
-                        right.as_ptr().add(j * STRIP),
-                        &mut sums,
-                    );
-                    if i < j && (j + 1) * SIDE <= d {
-                        put::<false>(&sums, i, j, terms, d, packed);
-                    } else {
-                        put::<true>(&sums, i, j, terms, d, packed);
+                    let left = left.as_ptr().add(i * STRIP);
+                    let right = right.as_ptr().add(j * STRIP);
+                    match &target {
+                        None => multiply(left, right, now, |_| {}),
+                        Some(target) => {
+                            multiply(left, right, now, |row| target.put(before, row));
+                        }
                     }
                 }
+                target = Some(tile);
+                std::mem::swap(&mut now, &mut before);
             }
         }
     }
+    if let Some(target) = target {
+        for row in 0..SIDE {
+            // SAFETY: as above.
+            unsafe { target.put(before, row) };
+        }
+    }
+}
+/// Where a tile of sums goes.
+struct Target<'a> {
+    terms: &'a Terms,
+    /// The first row.
+    row: usize,
+    /// The first column.
+    column: usize,
+    d: usize,
+    /// Whether a part of the tile lies below the diagonal or outside of the matrix.
+    edge: bool,
+    packed: *mut f64,
 }
 
-/// Adds a tile of sums. At an `EDGE` only what lies on or above the diagonal and within the matrix.
-#[target_feature(enable = "avx512f")]
-#[inline]
-unsafe fn put<const EDGE: bool>(
-    sums: &Sums,
-    i: usize,
-    j: usize,
-    terms: &Terms,
-    d: usize,
-    packed: &mut [f64],
-) {
-    // SAFETY: `add` has checked that the terms reach to the end of every strip.
-    let (unit, residue, drift) = unsafe {
-        (
-            [0, 8].map(|half| _mm512_loadu_pd(terms.unit.as_ptr().add(j * SIDE + half))),
-            [0, 8].map(|half| _mm512_loadu_pd(terms.residue.as_ptr().add(j * SIDE + half))),
-            [0, 8].map(|half| _mm512_loadu_pd(terms.drift.as_ptr().add(j * SIDE + half))),
-        )
-    };
-    let base = _mm512_set1_pd(256.0);
-    for r in 0..SIDE {
-        let row = i * SIDE + r;
-        if EDGE && row >= d {
-            break;
+impl<'a> Target<'a> {
+    fn new(i: usize, j: usize, terms: &'a Terms, d: usize, packed: *mut f64) -> Self {
+        Self {
+            terms,
+            row: i * SIDE,
+            column: j * SIDE,
+            d,
+            edge: i == j || (j + 1) * SIDE > d,
+            packed,
         }
-        let row_unit = _mm512_set1_pd(terms.unit[row] * 16_777_216.0);
-        let row_residue = _mm512_set1_pd(terms.residue[row]);
-        let row_drift = _mm512_set1_pd(terms.drift[row]);
-        let target = packed
-            .as_mut_ptr()
-            .wrapping_add(row_start(d, row))
-            .wrapping_add(j * SIDE)
-            .wrapping_sub(row);
-        for half in 0..2 {
-            let column = j * SIDE + half * 8;
-            // SAFETY: eight sums of a row.
-            let order = |order: usize| unsafe {
-                _mm512_cvtepi32_pd(_mm256_load_si256(
-                    sums.0[order][r].as_ptr().add(half * 8).cast(),
-                ))
-            };
-            let mut value = order(0);
-            for lower in 1..super::ORDERS {
-                value = _mm512_fmadd_pd(value, base, order(lower));
-            }
-            value = _mm512_mul_pd(value, unit[half]);
-            let to = target.wrapping_add(half * 8);
-            // SAFETY: away from the edges all eight columns are in the triangle, and at an edge the
-            // mask has those that are.
-            unsafe {
-                let mask = mask(row, column, d);
-                let mut sum = if EDGE {
-                    _mm512_maskz_loadu_pd(mask, to)
-                } else {
-                    _mm512_loadu_pd(to)
+    }
+
+    /// Where the first column of a row of the tile is, or would be if it were in the triangle.
+    #[inline(always)]
+    fn place(&self, row: usize) -> *mut f64 {
+        self.packed
+            .wrapping_add(row_start(self.d, row))
+            .wrapping_add(self.column)
+            .wrapping_sub(row)
+    }
+
+    /// Adds row `r` of a tile of sums; at an edge only what lies on or above the diagonal and within
+    /// the matrix.
+    ///
+    /// # Safety
+    /// The tile touches the triangle, `r` is below [`SIDE`], and the terms reach to the end of every
+    /// strip.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    unsafe fn put(&self, sums: &Sums, r: usize) {
+        let row = self.row + r;
+        if self.edge && row >= self.d {
+            return;
+        }
+        let base = _mm512_set1_pd(256.0);
+        // SAFETY: the caller vouches for the terms. Away from the edges all columns are in the
+        // triangle, and at an edge the mask has those that are.
+        unsafe {
+            let of_row = |term: &[f64]| _mm512_set1_pd(*term.as_ptr().add(row));
+            let row_unit = _mm512_mul_pd(of_row(&self.terms.unit), _mm512_set1_pd(LEAST));
+            let row_residue = of_row(&self.terms.residue);
+            let row_drift = of_row(&self.terms.drift);
+            for half in [0, 8] {
+                let order = |order: usize| {
+                    let eight = sums
+                        .0
+                        .as_ptr()
+                        .add(order)
+                        .cast::<i32>()
+                        .add(r * SIDE + half);
+                    _mm512_cvtepi32_pd(_mm256_load_si256(eight.cast()))
                 };
-                sum = _mm512_fnmadd_pd(row_residue, residue[half], sum);
-                sum = _mm512_fmadd_pd(row_drift, drift[half], sum);
-                sum = _mm512_fmadd_pd(row_unit, value, sum);
-                if EDGE {
-                    _mm512_mask_storeu_pd(to, mask, sum);
-                } else {
-                    _mm512_storeu_pd(to, sum);
+                let mut value = order(0);
+                for lower in 1..ORDERS {
+                    value = _mm512_fmadd_pd(value, base, order(lower));
                 }
+                let column = self.column + half;
+                let of_columns = |term: &[f64]| _mm512_load_pd(term.as_ptr().add(column));
+                value = _mm512_mul_pd(value, of_columns(&self.terms.unit));
+                let place = self.place(row).wrapping_add(half);
+                let mask = if self.edge {
+                    mask(row, column, self.d)
+                } else {
+                    0xFF
+                };
+                let mut sum = _mm512_maskz_loadu_pd(mask, place);
+                sum = _mm512_fnmadd_pd(row_residue, of_columns(&self.terms.residue), sum);
+                sum = _mm512_fmadd_pd(row_drift, of_columns(&self.terms.drift), sum);
+                sum = _mm512_fmadd_pd(row_unit, value, sum);
+                _mm512_mask_storeu_pd(place, mask, sum);
             }
         }
     }
