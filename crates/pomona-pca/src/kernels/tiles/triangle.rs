@@ -38,7 +38,10 @@ pub(super) unsafe fn add(left: &[i8], right: &[i8], terms: &Terms, d: usize, pac
                     match &target {
                         None => multiply(left, right, now, |_| {}),
                         Some(target) => {
-                            multiply(left, right, now, |row| target.put(before, row));
+                            multiply(left, right, now, |row| {
+                                tile.prefetch(row);
+                                target.put(before, row);
+                            });
                         }
                     }
                 }
@@ -86,6 +89,18 @@ impl<'a> Target<'a> {
             .wrapping_add(row_start(self.d, row))
             .wrapping_add(self.column)
             .wrapping_sub(row)
+    }
+
+    /// Fetches row `r` into the cache: it is wanted when the next tile is multiplied.
+    #[inline(always)]
+    fn prefetch(&self, r: usize) {
+        if self.row + r < self.d {
+            for line in 0..2 {
+                let place = self.place(self.row + r).wrapping_add(line * 8);
+                // SAFETY: a hint, which may be given for any address.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
+            }
+        }
     }
 
     /// Adds row `r` of a tile of sums; at an edge only what lies on or above the diagonal and within
