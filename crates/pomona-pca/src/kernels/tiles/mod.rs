@@ -68,7 +68,7 @@ pub(crate) const ROWS: usize = 256;
 /// Digits of a whole number.
 const DIGITS: usize = 5;
 /// Orders of products of digits that are computed.
-const ORDERS: usize = 6;
+const ORDERS: usize = 7;
 /// Rows of a block in one tile of digits.
 const DEPTH: usize = 64;
 /// Bytes of a tile.

@@ -6,8 +6,8 @@ use super::super::row_start;
 use super::multiply::{Sums, multiply};
 use super::{GROUP, ORDERS, SIDE, STRIP, Terms};
 
-/// The power of 256 of the last order that is computed, 2^24.
-const LEAST: f64 = 16_777_216.0;
+/// The power of 256 of the last order, 2^16.
+const LEAST: f64 = 65_536.0;
 
 /// Adds the products of a block to the packed upper triangle of order `d`.
 ///
@@ -23,40 +23,41 @@ pub(super) unsafe fn add(left: &[i8], right: &[i8], terms: &Terms, d: usize, pac
             .all(|t| strips * SIDE <= t.len())
     );
     assert_eq!(row_start(d, d), packed.len());
-    let (mut now, mut before) = (&mut Sums::zeroed(), &mut Sums::zeroed());
-    let mut target: Option<Target<'_>> = None;
     let start = packed.as_mut_ptr();
+    // One place for all sums: those of a tile are added while the first orders of the next one are
+    // multiplied, and written over after that. A second place would push operands out of the cache.
+    let mut sums = Sums::zeroed();
+    let sums = &raw mut sums;
+    let mut last: Option<Target<'_>> = None;
     for group in (0..strips).step_by(GROUP) {
         let end = usize::min(group + GROUP, strips);
         for i in 0..end {
             for j in usize::max(group, i)..end {
-                let tile = Target::new(i, j, terms, d, start);
+                let next = Target::new(i, j, terms, d, start);
                 // SAFETY: both strips are below `strips`, and the operands and terms reach that far.
                 unsafe {
                     let left = left.as_ptr().add(i * STRIP);
                     let right = right.as_ptr().add(j * STRIP);
-                    match &target {
-                        None => multiply(left, right, now, |_| {}),
-                        Some(target) => {
-                            multiply(left, right, now, |row| {
-                                tile.prefetch(row);
-                                target.put(before, row);
-                            });
-                        }
+                    match &last {
+                        None => multiply(left, right, sums, |_| {}),
+                        Some(last) => multiply(left, right, sums, |row| {
+                            next.prefetch(row);
+                            last.put(sums, row);
+                        }),
                     }
                 }
-                target = Some(tile);
-                std::mem::swap(&mut now, &mut before);
+                last = Some(next);
             }
         }
     }
-    if let Some(target) = target {
+    if let Some(last) = last {
         for row in 0..SIDE {
             // SAFETY: as above.
-            unsafe { target.put(before, row) };
+            unsafe { last.put(sums, row) };
         }
     }
 }
+
 /// Where a tile of sums goes.
 struct Target<'a> {
     terms: &'a Terms,
@@ -107,31 +108,25 @@ impl<'a> Target<'a> {
     /// the matrix.
     ///
     /// # Safety
-    /// The tile touches the triangle, `r` is below [`SIDE`], and the terms reach to the end of every
+    /// The processor has AVX-512F, `sums` is readable, the tile touches the triangle, `r` is below [`SIDE`], and the terms reach to the end of every
     /// strip.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    unsafe fn put(&self, sums: &Sums, r: usize) {
+    #[inline(always)]
+    unsafe fn put(&self, sums: *const Sums, r: usize) {
         let row = self.row + r;
         if self.edge && row >= self.d {
             return;
         }
-        let base = _mm512_set1_pd(256.0);
-        // SAFETY: the caller vouches for the terms. Away from the edges all columns are in the
+        // SAFETY: the caller vouches for the processor, the sums and the terms. Away from the edges all columns are in the
         // triangle, and at an edge the mask has those that are.
         unsafe {
+            let base = _mm512_set1_pd(256.0);
             let of_row = |term: &[f64]| _mm512_set1_pd(*term.as_ptr().add(row));
             let row_unit = _mm512_mul_pd(of_row(&self.terms.unit), _mm512_set1_pd(LEAST));
             let row_residue = of_row(&self.terms.residue);
             let row_drift = of_row(&self.terms.drift);
             for half in [0, 8] {
                 let order = |order: usize| {
-                    let eight = sums
-                        .0
-                        .as_ptr()
-                        .add(order)
-                        .cast::<i32>()
-                        .add(r * SIDE + half);
+                    let eight = sums.cast::<i32>().add((order * SIDE + r) * SIDE + half);
                     _mm512_cvtepi32_pd(_mm256_load_si256(eight.cast()))
                 };
                 let mut value = order(0);
