@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::kernels::{add_scaled_outer, all_finite, row_start};
-use crate::pending::Pending;
+use crate::pending::{Feature, Pending};
 use crate::{Components, PcaError, PcaModel, solve};
 
 /// The first two moments of rows of `d` features: their count, their mean and their comoment, the
@@ -23,6 +23,12 @@ use crate::{Components, PcaError, PcaModel, solve};
 /// Rows are folded in by the same formula, a block of 256 at a time, the block centred on its own
 /// mean first. Nothing is ever computed as a difference of large sums, so features far from zero
 /// lose no digits.
+///
+/// Sums are those of f64. On processors with the tile unit of AMX, full blocks of `f32` rows are
+/// multiplied as whole numbers of 40 bits, exactly but for the last digits: for any rows the product
+/// of two features differs by at most `8e-11 sqrt(c_ii c_jj)` from the exact one, and on usual
+/// features by no more than that of f64, some 1e-15. Rows of `f64` and blocks with fewer rows are
+/// multiplied in f64 everywhere.
 ///
 /// Rows wait inside until a block is full, so callers may bring one at a time at the speed of a
 /// block. Accessors that must see every row fold in those that wait, which is why they take
@@ -270,7 +276,7 @@ impl Moments {
         }
     }
 
-    fn append<T: Copy + Into<f64>>(&mut self, mut rows: &[T]) {
+    fn append<T: Feature>(&mut self, mut rows: &[T]) {
         while !rows.is_empty() {
             let taken = self.pending.append(rows);
             rows = &rows[taken..];

@@ -1,27 +1,21 @@
-//! Rows that wait to be folded into the moments a block at a time.
+//! Rows that wait as `f64`, in the panels of the f64 kernel.
 
+use super::{BLOCK, capacity};
 use crate::kernels::{AlignedBuffer, PANEL, add_gram, center_columns, widen_row};
-
-/// Rows in a full block. More rows would write the triangle less often, but a block of 256 rows of
-/// 1280 features is 2.6 MB already and has to share the cache with the triangle.
-const BLOCK: usize = 256;
-
-/// Rows of the first, smallest allocation: a group of few rows should not hold a whole block.
-const SMALLEST: usize = 16;
 
 /// Up to `BLOCK` rows of `f64` in panels of `PANEL` columns, with room for one row more: the shift
 /// of the mean, which `fold_into` treats as a row.
 #[derive(Clone, Debug)]
-pub(crate) struct Pending {
+pub(super) struct WideRows {
     dimension: usize,
     rows: usize,
     capacity: usize,
     panels: AlignedBuffer,
 }
 
-impl Pending {
+impl WideRows {
     /// No rows, and no memory held.
-    pub(crate) fn new(dimension: usize) -> Self {
+    pub(super) fn new(dimension: usize) -> Self {
         Self {
             dimension,
             rows: 0,
@@ -31,18 +25,18 @@ impl Pending {
     }
 
     /// Rows that wait.
-    pub(crate) fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Bytes held on the heap.
-    pub(crate) fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.panels.size()
     }
 
     /// Appends as many of the rows as fit and returns how many numbers were taken; fewer than given
     /// means that the block is full.
-    pub(crate) fn append<T: Copy + Into<f64>>(&mut self, rows: &[T]) -> usize {
+    pub(super) fn append<T: Copy + Into<f64>>(&mut self, rows: &[T]) -> usize {
         let taken = usize::min(rows.len() / self.dimension, BLOCK - self.rows);
         self.reserve(self.rows + taken);
         let stride = self.stride();
@@ -53,18 +47,13 @@ impl Pending {
         taken * self.dimension
     }
 
-    /// Whether no more rows fit.
-    pub(crate) fn is_full(&self) -> bool {
-        self.rows == BLOCK
-    }
-
     /// Folds the rows into the moments of `count` other rows and forgets them.
     ///
     /// With the mean of the block and the mean so far a distance `delta` apart, Chan's update adds
     /// the centred products of the block and `n m / (n + m) delta delta^T`. The latter is the
     /// product of one row, `sqrt(n m / (n + m)) delta`, with itself: it is appended to the centred
     /// block, so the triangle is passed over once.
-    pub(crate) fn fold_into(&mut self, count: &mut u64, mean: &mut [f64], comoment: &mut [f64]) {
+    pub(super) fn fold_into(&mut self, count: &mut u64, mean: &mut [f64], comoment: &mut [f64]) {
         if self.rows == 0 {
             return;
         }
@@ -97,7 +86,7 @@ impl Pending {
         if rows <= self.capacity {
             return;
         }
-        let capacity = rows.next_power_of_two().clamp(SMALLEST, BLOCK);
+        let capacity = capacity(rows);
         let mut grown = Self {
             dimension: self.dimension,
             rows: self.rows,
