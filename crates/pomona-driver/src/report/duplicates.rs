@@ -37,13 +37,19 @@ const ROUNDING: f32 = 1e-5;
 const BLOCK: usize = 1024;
 
 /// A pair by its bound; the order of the rows decides between equals, so that reports do not differ.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Candidate {
     bound: f32,
     rows: (Reverse<usize>, Reverse<usize>),
 }
 
 impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
