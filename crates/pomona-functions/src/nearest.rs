@@ -30,7 +30,7 @@ const NAME: &str = "nearest";
 /// A NULL vector and a vector of zeros have no direction: they give NULL and are never found.
 #[user_doc(
     doc_section(label = "Vector Functions"),
-    description = "Finds the k vectors of a list that are nearest to a vector by their cosine, exactly, and returns a list of structs of position (in the list, from 1) and similarity (the cosine), the nearest first; vectors of the same cosine come in the order of their positions. A vector that is itself in the list is found too. NULL and vectors of zeros give NULL and are never found.",
+    description = "Finds the k vectors of a list that are nearest to a vector by their cosine, exactly, and returns a list of structs of position (in the list, from 1) and similarity (the cosine), the nearest first; vectors of the same cosine come in the order of their positions. A vector that is itself in the list is found too. NULL and vectors of zeros give NULL and are never found. Fails where the vectors are not all of one length, where among is not one value for all rows, and where k is not a constant of 1 or more.",
     syntax_example = "nearest(vector, among, k)",
     sql_example = r#"```sql
 > SELECT path, nearest(pca, (SELECT array_agg(pca ORDER BY path) FROM pca), 6) AS neighbours FROM pca;

@@ -22,7 +22,7 @@ use crate::columnar::map_column;
 /// be UTF-8, stays as it is.
 #[user_doc(
     doc_section(label = "String Functions"),
-    description = "Replaces %XX sequences by the characters they stand for, as in the path of a URL. A plus sign stays one. What is no such sequence stays as it is. NULL gives NULL.",
+    description = "Replaces %XX sequences by the characters they stand for, as in the path of a URL. A plus sign stays one. NULL gives NULL. Never fails for a text: what is no such sequence stays as it is.",
     syntax_example = "url_decode(text)",
     sql_example = r#"```sql
 > SELECT url_decode('s3://bucket/Apple%20Braeburn/0_100.jpg');

@@ -29,7 +29,7 @@ const SPARSE: i8 = 0;
 /// the values at the indices. The function of this name in `pyspark.ml.functions` does the same.
 #[user_doc(
     doc_section(label = "Vector Functions"),
-    description = "Returns the list of numbers of a vector as Spark ML writes it to Parquet (VectorUDT: a struct of type, size, indices and values), dense or sparse. NULL gives NULL.",
+    description = "Returns the list of numbers of a vector as Spark ML writes it to Parquet (VectorUDT: a struct of type, size, indices and values), dense or sparse. NULL gives NULL. Fails where the struct is not of this form, and where an index is beyond the size.",
     syntax_example = "vector_to_array(vector)",
     sql_example = r#"```sql
 > SELECT path, vector_to_array("pcaFeatures") AS pca FROM 's3://bucket/spark-results/';

@@ -66,6 +66,13 @@ impl World {
             query(&ctx, &copy).await.unwrap();
             world.define(&ctx, table).await;
         }
+        let spark = format!(
+            "COPY (SELECT path, named_struct('type', 1, 'size', NULL, 'indices', NULL, 'values', [1.0, 2.5])
+                          AS \"pcaFeatures\" FROM features)
+             TO '{}/spark/' STORED AS PARQUET",
+            world.folder.path().display()
+        );
+        query(&ctx, &spark).await.unwrap();
         world
     }
 
@@ -114,6 +121,10 @@ impl World {
                 "pca_model",
                 "SELECT pca_fit(features, 3) AS model FROM features",
             ),
+            (
+                "pca",
+                "SELECT path, pca_transform(features, (SELECT model FROM pca_model)) AS pca FROM features",
+            ),
         ] {
             query(&ctx, &format!("CREATE TABLE {table} AS {sql}"))
                 .await
@@ -125,6 +136,7 @@ impl World {
                 "'s3://bucket/data/Training/'",
                 &format!("'{root}/pictures'"),
             )
+            .replace("'s3://bucket/spark-results/'", &format!("'{root}/spark/'"))
             .replace("'results/", &format!("'{root}/results/"));
         let ran = run_statements(&ctx, &example).await;
         ran.unwrap_or_else(|error| panic!("{example}\n{error}"))

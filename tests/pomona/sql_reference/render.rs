@@ -28,6 +28,8 @@ pub fn parts() -> Result<Vec<(&'static str, String)>> {
         ("table options", table_options()),
         ("image functions", section("Image Functions")?),
         ("pca functions", section("PCA Functions")?),
+        ("vector functions", section("Vector Functions")?),
+        ("string functions", section("String Functions")?),
         ("model", fields(&model_type())),
         ("moments", fields(&moments_type())),
         ("session options", session_options()),
@@ -137,6 +139,7 @@ fn examples(signature: &Signature) -> Vec<Vec<DataType>> {
             TypeSignature::Uniform(count, types) => {
                 into.extend(types.iter().map(|one| vec![one.clone(); *count]));
             }
+            TypeSignature::String(count) => into.push(vec![DataType::Utf8; *count]),
             _ => {}
         }
     }
