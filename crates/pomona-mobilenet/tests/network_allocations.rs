@@ -29,26 +29,44 @@ static ALLOCATOR: Counting = Counting;
 /// The only test of this binary: another would allocate at the same time.
 #[test]
 fn nothing_is_allocated_for_a_picture() {
-    let weights = Weights::random(0.35, 3).unwrap();
-    for (isa, precision) in [
-        (Isa::Amx, Precision::F32),
-        (Isa::Amx, Precision::Bf16),
-        (Isa::Avx512, Precision::F32),
-        (Isa::Avx2, Precision::F32),
-        (Isa::Portable, Precision::F32),
-    ] {
-        if !isa.is_available() {
-            println!("skipped: this processor has no {isa}");
-            continue;
+    // The first has no classifier, the second has one of 114 classes.
+    for weights in [Weights::random(0.35, 3), Weights::fruits()] {
+        let weights = weights.unwrap();
+        for (isa, precision) in [
+            (Isa::Amx, Precision::F32),
+            (Isa::Amx, Precision::Bf16),
+            (Isa::Avx512, Precision::F32),
+            (Isa::Avx2, Precision::F32),
+            (Isa::Portable, Precision::F32),
+        ] {
+            if !isa.is_available() {
+                println!("skipped: this processor has no {isa}");
+                continue;
+            }
+            check(&MobileNetV2::with_isa(&weights, isa, precision).unwrap());
         }
-        let network = MobileNetV2::with_isa(&weights, isa, precision).unwrap();
-        let mut scratch = Scratch::new(&network);
-        let pictures = vec![100; 11 * network.input_size() * network.input_size() * 3];
-        let mut features = vec![0.0; 11 * network.feature_len()];
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        network.features_into(&mut scratch, &pictures, &mut features);
-        let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-        assert_eq!(allocations, 0, "{isa} {precision:?}");
-        assert!(features.iter().any(|feature| *feature > 0.0));
     }
+}
+
+fn check(network: &MobileNetV2) {
+    let mut scratch = Scratch::new(network);
+    let pictures = vec![100; 11 * network.input_size() * network.input_size() * 3];
+    let mut features = vec![0.0; 11 * network.feature_len()];
+    let classes = network.classifier().map_or(0, |c| c.labels().len());
+    let mut scores = vec![0.0; 11 * classes];
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    network.features_into(&mut scratch, &pictures, &mut features);
+    if let Some(classifier) = network.classifier() {
+        classifier.scores(&features, &mut scores);
+    }
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    assert_eq!(
+        allocations,
+        0,
+        "{} {:?}",
+        network.isa(),
+        network.precision()
+    );
+    assert!(features.iter().any(|feature| *feature > 0.0));
+    assert_eq!(classes > 0, scores.iter().any(|score| *score > 0.0));
 }

@@ -18,6 +18,7 @@ mod classifier;
 mod custom_op;
 mod folding;
 mod forward;
+mod fruits;
 mod kernels;
 mod metadata;
 mod mobilenet;

@@ -1,0 +1,19 @@
+//! The weights that are shipped inside the library.
+
+use super::weights::Weights;
+use super::weights_error::WeightsError;
+
+/// `weights/fruits.safetensors`, whose card is `docs/src/fruits.md`.
+static FRUITS: &[u8] = include_bytes!("../../weights/fruits.safetensors");
+
+impl Weights {
+    /// The weights that this project has trained on the photographs of Fruits-360: width 1.0,
+    /// pictures of 128 pixels, 114 classes. They are part of the library, so that nothing is
+    /// fetched or read.
+    ///
+    /// # Errors
+    /// None but a lack of memory; the signature is that of [`Weights::from_bytes`].
+    pub fn fruits() -> Result<Self, WeightsError> {
+        Self::from_bytes(FRUITS)
+    }
+}
