@@ -115,7 +115,7 @@ pub(crate) enum ConfigCommand {
 /// What every command that computes takes.
 #[derive(Debug, Args)]
 pub(crate) struct SessionArguments {
-    /// The network's weights: a MobileNetV2 safetensors file
+    /// The network's weights: a MobileNetV2 safetensors file, or fruits, which are part of pomona
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     pub(crate) weights: Option<String>,
 

@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(short, long, value_name = "NAME=VALUE")]
     define: Vec<String>,
 
-    /// The network's weights: a MobileNetV2 safetensors file
+    /// The network's weights: a MobileNetV2 safetensors file, or fruits, which are part of pomona
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     weights: Option<String>,
 

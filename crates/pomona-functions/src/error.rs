@@ -25,7 +25,8 @@ pub enum FunctionError {
     /// No weights are named.
     #[error(
         "no weights: name a MobileNetV2 safetensors file with --weights FILE \
-         or SET pomona.weights = 'FILE'"
+         or SET pomona.weights = 'FILE'; --weights fruits is a small set inside the program, \
+         trained on fruits"
     )]
     NoWeights,
 

@@ -57,7 +57,7 @@ pub use mobilenet_v2::MobileNetV2Func;
 pub use model::{model_from_scalar, model_type};
 pub use moments::moments_type;
 pub use nearest::NearestFunc;
-pub use network::{FEATURE_LEN, LoadedNetwork, network};
+pub use network::{BUNDLED_WEIGHTS, FEATURE_LEN, LoadedNetwork, network};
 pub use options::PomonaOptions;
 pub use pca_fit::PcaFit;
 pub use pca_merge::PcaMerge;

@@ -20,6 +20,10 @@ pub struct LoadedNetwork {
     pub sha256: String,
 }
 
+/// The weights that are part of the program, by their name in `pomona.weights`. A file of that name
+/// is `./fruits`.
+pub const BUNDLED_WEIGHTS: &str = "fruits";
+
 /// The same file is another network in another precision.
 type Key = (String, Precision);
 
@@ -70,8 +74,11 @@ fn load(location: &str, precision: Precision) -> Result<LoadedNetwork, FunctionE
         location: location.to_string(),
         source,
     };
-    let path = PathBuf::from(location.strip_prefix("file://").unwrap_or(location));
-    let weights = Weights::load(&path).map_err(named)?;
+    let weights = match location {
+        BUNDLED_WEIGHTS => Weights::fruits(),
+        file => Weights::load(&PathBuf::from(file.strip_prefix("file://").unwrap_or(file))),
+    };
+    let weights = weights.map_err(named)?;
     let network = MobileNetV2::with_precision(&weights, precision).map_err(named)?;
     if network.feature_len() != FEATURE_LEN {
         return Err(FunctionError::FeatureLength {

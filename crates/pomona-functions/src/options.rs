@@ -11,7 +11,7 @@ extensions_options! {
     ///
     /// They travel with the plan, so that every executor computes with the same values.
     pub struct PomonaOptions {
-        /// The network's weights: the path or file:// URL of a MobileNetV2 safetensors file
+        /// The network's weights: the path or file:// URL of a MobileNetV2 safetensors file, or 'fruits', which are part of the program
         pub weights: Option<String>, default = None
         /// The sha256 that the weights must have, in hexadecimal; the query fails if they differ
         pub weights_sha256: Option<String>, default = None

@@ -19,7 +19,7 @@ mod statements;
 pub use config::session_config;
 pub use error::{SessionError, plain_message};
 pub use object_storage::ObjectStores;
-pub use pomona_functions::PomonaOptions;
+pub use pomona_functions::{BUNDLED_WEIGHTS, PomonaOptions};
 pub use runtime::{RuntimeOptions, runtime_env};
 pub use state::{session_context, session_state};
 pub use statements::{parse_statements, plan_statement};

@@ -205,3 +205,26 @@ fn files_below(folder: &Path) -> bool {
         })
     })
 }
+
+#[test]
+fn the_weights_inside_the_program_need_no_file() {
+    let place = Workplace::new();
+    let run = ["run", "-i", "pictures", "-o", "out", "-k", "3", "--weights"];
+    place.pomona(run.iter().chain(&["fruits"])).code(0);
+    let features = "SELECT count(*) AS n, count(DISTINCT features) AS d FROM 'out/features/'";
+    assert_eq!(place.query(features), "n,d\n15,15\n");
+    // In a settings file the name is no path beside it.
+    fs::create_dir(place.path("settings")).unwrap();
+    let settings = place.path("settings/pomona.toml");
+    fs::write(&settings, "weights = \"fruits\"\n").unwrap();
+    let again = ["--config", "settings/pomona.toml", "run", "-i", "pictures"];
+    place
+        .pomona(again.iter().chain(&["-o", "out", "-k", "3"]))
+        .code(0)
+        .says("nothing has changed");
+    // A file of that name has a path.
+    place
+        .pomona(run.iter().chain(&["./fruits"]))
+        .code(1)
+        .says("./fruits");
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use datafusion::prelude::SessionContext;
-use pomona_functions::PomonaOptions;
+use pomona_functions::{BUNDLED_WEIGHTS, PomonaOptions};
 
 use super::picture::{Picture, find};
 use super::{Lookup, Results, Vectors};
@@ -71,7 +71,8 @@ fn weights(ctx: &SessionContext, results: &Results) -> Result<String, DriverErro
         return Ok(weights);
     }
     let weights = results.manifest().parameters.weights.clone();
-    if !weights.contains("://") && !Path::new(&weights).exists() {
+    let is_file = weights != BUNDLED_WEIGHTS && !weights.contains("://");
+    if is_file && !Path::new(&weights).exists() {
         return Err(DriverError::NoSuchWeights { weights });
     }
     Ok(weights)

@@ -93,6 +93,7 @@ impl Taps {
     }
 
     /// Outputs, those that fill the last block included.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn filled(&self) -> usize {
         self.starts.len()
     }
