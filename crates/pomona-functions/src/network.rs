@@ -1,7 +1,6 @@
 //! The process-wide cache of networks: weights are read once, whatever the number of partitions.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use pomona_mobilenet::network::{MobileNetV2, Precision, Weights};
@@ -76,7 +75,7 @@ fn load(location: &str, precision: Precision) -> Result<LoadedNetwork, FunctionE
     };
     let weights = match location {
         BUNDLED_WEIGHTS => Weights::fruits(),
-        file => Weights::load(&PathBuf::from(file.strip_prefix("file://").unwrap_or(file))),
+        file => Weights::load(file.strip_prefix("file://").unwrap_or(file)),
     };
     let weights = weights.map_err(named)?;
     let network = MobileNetV2::with_precision(&weights, precision).map_err(named)?;
