@@ -134,7 +134,7 @@ impl Kernels {
         #[cfg(target_arch = "x86_64")]
         if self.parts > 0 {
             // SAFETY: kernels in parts are made only where the tile unit is available.
-            unsafe { tiles::unit::configure() }
+            unsafe { pomona_amx::configure() }
         }
         let kernels = self;
         Session { kernels }
@@ -207,7 +207,7 @@ impl Drop for Session<'_> {
         #[cfg(target_arch = "x86_64")]
         if self.kernels.parts > 0 {
             // SAFETY: the session has configured the tile unit.
-            unsafe { tiles::unit::release() }
+            unsafe { pomona_amx::release() }
         }
     }
 }

@@ -62,7 +62,8 @@ mod digits;
 mod multiply;
 mod scale;
 mod triangle;
-mod unit;
+
+use pomona_amx::Products;
 
 use super::AlignedBuffer;
 use digits::Split;
@@ -114,10 +115,18 @@ struct Terms {
     drift: AlignedBuffer,
 }
 
+/// Whether the processor has the instructions that the kernels of this module use, and the system
+/// lends this process its tiles.
+fn is_available() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && pomona_amx::is_available(Products::Int8)
+}
+
 impl TileGram {
     /// Nothing if this machine has no such unit, or for rows too short for it.
     pub(crate) fn new(columns: usize) -> Option<Self> {
-        (columns >= FEWEST_COLUMNS && unit::is_available()).then(|| Self {
+        (columns >= FEWEST_COLUMNS && is_available()).then(|| Self {
             columns,
             left: AlignedBuffer::default(),
             right: AlignedBuffer::default(),
@@ -170,9 +179,9 @@ impl TileGram {
         }
         // SAFETY: `new` has found the unit, and the operands have been laid out above.
         unsafe {
-            unit::configure();
+            pomona_amx::configure();
             triangle::add(&self.left, &self.right, &self.terms, self.columns, comoment);
-            unit::release();
+            pomona_amx::release();
         }
     }
 

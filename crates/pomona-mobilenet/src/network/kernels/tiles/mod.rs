@@ -24,13 +24,24 @@ mod multiply;
 pub(super) mod parts;
 mod pooled;
 mod product;
-pub(super) mod unit;
 
 use std::arch::x86_64::{__m512, _mm512_load_ps};
 use std::mem::MaybeUninit;
 
+use pomona_amx::Products;
+
 pub(super) use pooled::{check as check_pooled, pooled};
 pub(super) use product::{check, product};
+
+/// Whether the processor has the instructions that the kernels of this module use, and the system
+/// lends this process its tiles.
+pub(super) fn is_available() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bf16")
+        && pomona_amx::is_available(Products::Bf16)
+}
 
 /// Pixels, and outputs, of a tile.
 const SIDE: usize = 16;
