@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the kernels for aarch64, where the portable ones are NEON, and runs their tests under QEMU.
+# Compiles the pure crates for aarch64, where the portable kernels are NEON, without linking.
 #
 # Debian has the standard library of aarch64, for its own Rust alone, so this is no part of
 # cargo test: run it by hand, as root, after changes of a kernel. Nothing is left behind but the
@@ -10,15 +10,7 @@ cd "$(dirname "$0")/.."
 dpkg --add-architecture arm64
 apt-get update
 apt-get install -y --no-install-recommends \
-    rustc-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+    rustc-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 
-export CARGO_TARGET_DIR=target/aarch64
-export RUSTC=/usr/bin/rustc
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
-target=aarch64-unknown-linux-gnu
-
-cargo check -p pomona-mobilenet -p pomona-pca --target "$target"
-cargo test -p pomona-mobilenet --target "$target" \
-    --test network_paths --test network_kernels --test network_golden --test preprocess_golden --test fruits
-cargo test -p pomona-pca --target "$target" --lib --test properties
+CARGO_TARGET_DIR=target/aarch64 RUSTC=/usr/bin/rustc \
+    cargo check -p pomona-mobilenet -p pomona-pca --target aarch64-unknown-linux-gnu
