@@ -352,7 +352,8 @@ impl<'a> Pipeline<'a> {
     }
 
     fn parameters(&self) -> Parameters {
-        let weights = PomonaOptions::of(self.ctx.state().config_options()).weights;
+        let options = PomonaOptions::of(self.ctx.state().config_options());
+        let weights = options.weights.clone();
         Parameters {
             input: self.options.input.clone(),
             output: self.options.output.to_string(),

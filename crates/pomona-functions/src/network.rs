@@ -23,6 +23,9 @@ pub struct LoadedNetwork {
 /// is `./fruits`.
 pub const BUNDLED_WEIGHTS: &str = "fruits";
 
+/// The functions that load the network.
+pub const NETWORK_FUNCTIONS: [&str; 2] = ["mobilenet_v2", "try_mobilenet_v2"];
+
 /// The same file is another network in another precision.
 type Key = (String, Precision);
 
@@ -86,6 +89,11 @@ fn load(location: &str, precision: Precision) -> Result<LoadedNetwork, FunctionE
             found: network.feature_len(),
         });
     }
+    // Counted by tests and by people: each process loads a network once.
+    log::info!(
+        "network loaded from {location}, sha256 {}",
+        weights.sha256()
+    );
     Ok(LoadedNetwork {
         network: Arc::new(network),
         sha256: weights.sha256().to_string(),

@@ -1,16 +1,17 @@
 //! The session options below `pomona.`, which functions read at execution.
 
-use datafusion::common::extensions_options;
-use datafusion::config::{ConfigExtension, ConfigOptions};
+use std::any::Any;
+use std::ops::Deref;
+
+use datafusion::common::{Result, extensions_options};
+use datafusion::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use pomona_mobilenet::preprocess::DecodeLimits;
 
 use crate::PrecisionOption;
 
 extensions_options! {
-    /// The options of Pomona's functions, set with `SET pomona.NAME = 'VALUE'`.
-    ///
-    /// They travel with the plan, so that every executor computes with the same values.
-    pub struct PomonaOptions {
+    /// The values of [`PomonaOptions`].
+    pub struct PomonaOptionValues {
         /// The network's weights: the path or file:// URL of a MobileNetV2 safetensors file, or 'fruits', which are part of the program
         pub weights: Option<String>, default = None
         /// The sha256 that the weights must have, in hexadecimal; the query fails if they differ
@@ -19,6 +20,50 @@ extensions_options! {
         pub precision: PrecisionOption, default = PrecisionOption::default()
         /// The largest picture that is decoded, in pixels (width times height)
         pub max_pixels: u64, default = DecodeLimits::default().max_pixels
+        /// How long a query waits, in seconds, while its cluster has no executor
+        pub executor_wait_seconds: u64, default = 120
+    }
+}
+
+/// The options of Pomona's functions, set with `SET pomona.NAME = 'VALUE'`.
+///
+/// They travel with the plan, so that every executor computes with the same values.
+#[derive(Debug, Clone, Default)]
+pub struct PomonaOptions(PomonaOptionValues);
+
+impl Deref for PomonaOptions {
+    type Target = PomonaOptionValues;
+
+    fn deref(&self) -> &PomonaOptionValues {
+        &self.0
+    }
+}
+
+impl ExtensionOptions for PomonaOptions {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        self.0.set(key, value)
+    }
+
+    /// The entries under the names by which they are set: the macro leaves their prefix out, and
+    /// what is sent to an executor under a name that nobody sets is lost without a word.
+    fn entries(&self) -> Vec<ConfigEntry> {
+        let mut entries = self.0.entries();
+        for entry in &mut entries {
+            entry.key = format!("{}.{}", Self::PREFIX, entry.key);
+        }
+        entries
     }
 }
 

@@ -76,6 +76,9 @@ pub struct ImageScanExec {
 }
 
 impl ImageScanExec {
+    /// The operator's name in plans.
+    pub const NAME: &'static str = "ImageScanExec";
+
     /// Puts the fetch over a listing.
     ///
     /// # Errors
@@ -217,7 +220,7 @@ impl DisplayAs for ImageScanExec {
 
 impl ExecutionPlan for ImageScanExec {
     fn name(&self) -> &'static str {
-        "ImageScanExec"
+        Self::NAME
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {

@@ -67,8 +67,8 @@ pub async fn similar(
 
 /// The weights that the session names, or else those that the run was given.
 fn weights(ctx: &SessionContext, results: &Results) -> Result<String, DriverError> {
-    if let Some(weights) = PomonaOptions::of(ctx.state().config_options()).weights {
-        return Ok(weights);
+    if let Some(weights) = &PomonaOptions::of(ctx.state().config_options()).weights {
+        return Ok(weights.clone());
     }
     let weights = results.manifest().parameters.weights.clone();
     let is_file = weights != BUNDLED_WEIGHTS && !weights.contains("://");
