@@ -8,8 +8,10 @@ use clap_complete::Shell;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
 use pomona_driver::Formats;
+use pomona_session::SchedulerAddress;
 
 use crate::bytes::parse_bytes;
+use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments, TlsArguments};
 use crate::color::When;
 use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
@@ -57,6 +59,12 @@ pub(crate) enum Command {
     Suspects(SuspectsArguments),
     /// Write the report of a finished run: one page of HTML, with charts and pictures
     Report(ReportArguments),
+    /// Run the scheduler of a cluster
+    Scheduler(SchedulerArguments),
+    /// Run an executor of a cluster
+    Executor(ExecutorArguments),
+    /// List, show and cancel the jobs of a cluster
+    Jobs(JobsArguments),
     /// Tell the settings
     Config(ConfigArguments),
     /// Print a script that completes pomona's commands and options in a shell
@@ -118,6 +126,13 @@ pub(crate) struct SessionArguments {
     /// The network's weights: a MobileNetV2 safetensors file, or fruits, which are part of pomona
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     pub(crate) weights: Option<String>,
+
+    /// Compute on the cluster of this scheduler, such as df://10.0.0.7:50050 [default: on this machine]
+    #[arg(long, value_name = "URL", env = "POMONA_SCHEDULER")]
+    pub(crate) scheduler: Option<SchedulerAddress>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
 
     /// The memory that queries may hold, such as 10g [default: no limit]
     #[arg(short, long, value_name = "BYTES", value_parser = parse_bytes)]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bytes;
+mod cluster;
 mod color;
 mod completions;
 mod config;
@@ -26,6 +27,7 @@ use std::thread;
 use anyhow::{Context, bail};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use indicatif::MultiProgress;
+use pomona_session::cancellations;
 
 use crate::arguments::{Arguments, Command, ConfigCommand};
 use crate::config::Configuration;
@@ -98,6 +100,15 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Report(arguments) => {
             on_large_stack(async move || report::main(arguments, general.quiet).await)
         }
+        Command::Scheduler(arguments) => {
+            on_large_stack(async move || cluster::scheduler(arguments).await)
+        }
+        Command::Executor(arguments) => {
+            on_large_stack(async move || cluster::executor(arguments).await)
+        }
+        Command::Jobs(arguments) => {
+            on_large_stack(async move || cluster::jobs(arguments, &general).await)
+        }
         Command::Config(config) => {
             let ConfigCommand::Show { origin } = config.command;
             config::show(configuration, flags, origin)
@@ -118,7 +129,11 @@ fn on_large_stack(
             .enable_all()
             .build()
             .context("start threads")?;
-        let outcome = runtime.block_on(command());
+        let outcome = runtime.block_on(async {
+            let outcome = command().await;
+            cancellations().await;
+            outcome
+        });
         // A command that was interrupted does not wait for the batches that are in the network.
         runtime.shutdown_background();
         outcome

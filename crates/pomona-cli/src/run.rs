@@ -4,16 +4,21 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use pomona_driver::{FileSize, Location, Pipeline, PipelineOptions};
+use pomona_session::{Cluster, ExecutorInfo, SchedulerApi};
 
 use crate::arguments::RunArguments;
 use crate::exit::{BAD_IMAGES, INTERRUPTED};
 use crate::interrupt::first_interrupt;
 use crate::progress::Teller;
-use crate::session::open;
+use crate::session::{cluster, open};
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<ExitCode> {
     let (ctx, _) = open(&arguments.session)?;
+    let checkpoint = match cluster(&arguments.session)? {
+        None => arguments.checkpoint as usize,
+        Some(cluster) => arguments.checkpoint as usize * slots(cluster).await?,
+    };
     let output = Location::parse(&arguments.output)?;
     let pipeline = Pipeline::new(
         &ctx,
@@ -25,7 +30,7 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
             limit: arguments.limit,
             overwrite: arguments.overwrite,
             prune: arguments.prune,
-            checkpoint: arguments.checkpoint as usize,
+            checkpoint,
             force_unlock: arguments.force_unlock,
             format: arguments.format,
             file_size: FileSize(arguments.file_size as u64),
@@ -67,4 +72,12 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
         teller.summarize(&outcome.manifest, &output);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The tasks that a cluster runs at the same time, and 1 while it has no executor: each of them
+/// works on as many pictures between two checkpoints as one machine would.
+async fn slots(cluster: Cluster) -> Result<usize> {
+    let executors = SchedulerApi::new(cluster).executors().await?;
+    let slots: u32 = executors.iter().map(ExecutorInfo::vcores).sum();
+    Ok(slots.max(1) as usize)
 }

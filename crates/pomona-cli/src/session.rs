@@ -1,14 +1,17 @@
 //! The session of a command, from its arguments.
 
 use std::env;
+use std::path;
 use std::sync::Arc;
 
-use datafusion::common::Result;
+use anyhow::Result;
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
-use pomona_session::{ObjectStores, RuntimeOptions, session_context};
+use pomona_session::{
+    BUNDLED_WEIGHTS, Cluster, ObjectStores, RuntimeOptions, cluster_context, session_context,
+};
 
 use crate::arguments::SessionArguments;
 
@@ -17,13 +20,21 @@ pub(crate) fn open(
     arguments: &SessionArguments,
 ) -> Result<(SessionContext, Arc<InstrumentedObjectStoreRegistry>)> {
     let stores = Arc::new(InstrumentedObjectStoreRegistry::new());
-    let ctx = session_context(RuntimeOptions {
+    let runtime = RuntimeOptions {
         memory_limit: arguments.memory_limit,
         object_stores: ObjectStores::over(Arc::clone(&stores) as _),
-    })?;
+    };
+    let ctx = match cluster(arguments)? {
+        None => session_context(runtime)?,
+        Some(cluster) => cluster_context(runtime, cluster)?,
+    };
     configure(&ctx, |options| {
         if let Some(weights) = &arguments.weights {
-            options.set("pomona.weights", weights)?;
+            let weights = match &arguments.scheduler {
+                None => weights.clone(),
+                Some(_) => everywhere(weights),
+            };
+            options.set("pomona.weights", &weights)?;
         }
         if let Some(partitions) = arguments.partitions {
             options.set(
@@ -43,10 +54,28 @@ pub(crate) fn open(
     Ok((ctx, stores))
 }
 
+/// The cluster that the arguments name.
+pub(crate) fn cluster(arguments: &SessionArguments) -> Result<Option<Cluster>> {
+    let tls = arguments.tls.read()?;
+    let scheduler = arguments.scheduler.clone();
+    Ok(scheduler.map(|scheduler| Cluster::new(scheduler, tls)))
+}
+
+/// The weights' location as it is understood in every folder: an executor has its own.
+fn everywhere(weights: &str) -> String {
+    if weights == BUNDLED_WEIGHTS || weights.contains("://") {
+        return weights.to_string();
+    }
+    match path::absolute(weights) {
+        Ok(path) => path.to_string_lossy().into_owned(),
+        Err(_) => weights.to_string(),
+    }
+}
+
 /// Changes the options of an open session.
 pub(crate) fn configure(
     ctx: &SessionContext,
-    change: impl FnOnce(&mut ConfigOptions) -> Result<()>,
-) -> Result<()> {
+    change: impl FnOnce(&mut ConfigOptions) -> datafusion::common::Result<()>,
+) -> datafusion::common::Result<()> {
     change(ctx.state_ref().write().config_mut().options_mut())
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use arrow::util::pretty::pretty_format_batches;
 use clap::Parser;
 use pomona_driver::{Script, Variables};
-use pomona_session::{RuntimeOptions, session_context};
+use pomona_session::{Cluster, RuntimeOptions, SchedulerAddress, cluster_context, session_context};
 
 /// Run scripts of SQL with parameters: those of sql/ by name, others by path
 ///
@@ -28,6 +28,10 @@ struct Arguments {
     /// The network's weights: a MobileNetV2 safetensors file, or fruits, which are part of pomona
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     weights: Option<String>,
+
+    /// Compute on the cluster of this scheduler, such as df://10.0.0.7:50050 [default: on this machine]
+    #[arg(long, value_name = "URL", env = "POMONA_SCHEDULER")]
+    scheduler: Option<SchedulerAddress>,
 
     /// Print the statements with their variables replaced, and run nothing
     #[arg(long)]
@@ -63,7 +67,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
 
-    let ctx = session_context(RuntimeOptions::default())?;
+    let ctx = match arguments.scheduler {
+        None => session_context(RuntimeOptions::default())?,
+        Some(scheduler) => {
+            cluster_context(RuntimeOptions::default(), Cluster::new(scheduler, None))?
+        }
+    };
     if let Some(weights) = &arguments.weights {
         let state = ctx.state_ref();
         let mut state = state.write();

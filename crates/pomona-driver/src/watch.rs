@@ -10,6 +10,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::DataFrame;
+use pomona_session::ROWS_HANDLED;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -69,10 +70,16 @@ fn counted(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     Arc::clone(counted.unwrap_or(operator))
 }
 
+/// The rows that an operator has given, or, where it stands for a cluster, those that were handled
+/// there.
 fn rows(operator: &Arc<dyn ExecutionPlan>) -> u64 {
-    let metrics = operator.metrics();
-    let rows = metrics.and_then(|metrics| metrics.output_rows());
-    rows.unwrap_or(0) as u64
+    let Some(metrics) = operator.metrics() else {
+        return 0;
+    };
+    let handled = metrics
+        .sum_by_name(ROWS_HANDLED)
+        .map(|rows| rows.as_usize());
+    handled.or_else(|| metrics.output_rows()).unwrap_or(0) as u64
 }
 
 /// A tick each [`INTERVAL`], until the receiver is dropped. A thread gives them, because the

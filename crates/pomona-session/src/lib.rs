@@ -8,7 +8,10 @@
 //!   settings), and the memory limit.
 //! - [`session_state`]: the state over both, with `STORED AS IMAGES` and every function.
 //! - [`session_context`]: a context over the state, for one process.
+//! - [`cluster_context`]: a context whose queries run on a Ballista cluster, of which
+//!   [`run_scheduler`] and [`run_executor`] are the processes.
 
+mod cluster;
 mod config;
 mod error;
 mod object_storage;
@@ -16,6 +19,11 @@ mod runtime;
 mod state;
 mod statements;
 
+pub use cluster::{
+    Cluster, ExecutorInfo, ExecutorOptions, JobResponse, PomonaCodec, QueryStageSummary,
+    ROWS_HANDLED, SchedulerAddress, SchedulerApi, SchedulerOptions, TaskStatus, TaskSummary, Tls,
+    TlsFiles, cancellations, cluster_context, run_executor, run_scheduler,
+};
 pub use config::session_config;
 pub use error::{SessionError, plain_message};
 pub use object_storage::ObjectStores;

@@ -7,8 +7,16 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use datafusion_cli::print_options::MaxRows;
 
-/// Commands that compute nothing, so that their options are not settings.
-const NO_SETTINGS: [&str; 4] = ["config", "completions", "man", "help"];
+/// Commands that compute nothing, so that their options are not settings, and the daemons, which
+/// are started with flags alone.
+const NO_SETTINGS: [&str; 6] = [
+    "config",
+    "completions",
+    "executor",
+    "man",
+    "help",
+    "scheduler",
+];
 
 /// Options that say what to do this time, not how.
 const NOT_SETTINGS: [&str; 8] = [
@@ -146,7 +154,8 @@ fn kind(option: &Arg) -> Kind {
     let is = |types: &[TypeId]| types.iter().any(|one| value == *one);
     match option.get_long().unwrap_or_default() {
         _ if matches!(option.get_action(), ArgAction::SetTrue) => Kind::Flag,
-        "weights" | "input" | "output" | "prices" | "results" | "against" => Kind::Path,
+        "weights" | "input" | "output" | "prices" | "results" | "against" | "tls-ca"
+        | "tls-cert" | "tls-key" => Kind::Path,
         // A count or a share, kept as it was written.
         "components" => Kind::Amount,
         _ if is(&[TypeId::of::<usize>(), TypeId::of::<MaxRows>()]) => Kind::Amount,

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use datafusion::prelude::SessionContext;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::PrintOptions;
 
 use crate::arguments::{GeneralArguments, SqlArguments};
-use crate::interrupt::exit_on_interrupt;
+use crate::exit::INTERRUPTED;
+use crate::interrupt::{exit_on_interrupt, first_interrupt};
 use crate::session::{configure, open};
 use execute::{Audience, execute};
 
@@ -40,30 +42,53 @@ pub(crate) async fn main(arguments: SqlArguments, general: &GeneralArguments) ->
 
     let is_shell = arguments.command.is_empty() && arguments.file.is_empty();
     let is_interactive = is_shell && io::stdin().is_terminal();
-    if !is_interactive {
+    let on_cluster = arguments.session.scheduler.is_some();
+    if is_interactive {
+        run(arguments, &ctx, &mut print_options, true).await
+    } else if on_cluster {
+        // The query is dropped, which cancels its job; here it computes nothing that would keep
+        // this thread from hearing of the signal.
+        let interrupt = first_interrupt()?;
+        tokio::select! {
+            outcome = run(arguments, &ctx, &mut print_options, false) => outcome,
+            Ok(()) = interrupt => {
+                eprintln!("Interrupted");
+                Ok(ExitCode::from(INTERRUPTED))
+            }
+        }
+    } else {
         exit_on_interrupt()?;
+        run(arguments, &ctx, &mut print_options, false).await
     }
-    if is_shell {
+}
+
+async fn run(
+    arguments: SqlArguments,
+    ctx: &SessionContext,
+    print_options: &mut PrintOptions,
+    is_interactive: bool,
+) -> Result<ExitCode> {
+    if arguments.command.is_empty() && arguments.file.is_empty() {
         for file in startup_files(arguments.rc) {
-            execute(&ctx, &read(&file)?, &print_options, Audience::Program).await?;
+            execute(ctx, &read(&file)?, print_options, Audience::Program).await?;
         }
         if is_interactive {
-            shell::run(&ctx, &mut print_options).await?;
+            shell::run(ctx, print_options).await?;
         } else {
             let mut sql = String::new();
             io::stdin()
                 .read_to_string(&mut sql)
                 .context("read SQL from standard input")?;
-            execute(&ctx, &sql, &print_options, Audience::Program).await?;
+            execute(ctx, &sql, print_options, Audience::Program).await?;
         }
     }
     for file in &arguments.file {
-        execute(&ctx, &read(file)?, &print_options, Audience::Program)
+        execute(ctx, &read(file)?, print_options, Audience::Program)
             .await
             .with_context(|| file.display().to_string())?;
     }
     for command in &arguments.command {
-        execute(&ctx, command, &print_options, Audience::Program).await?;
+        execute(ctx, command, print_options, Audience::Program).await?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,119 @@
+//! `pomona executor`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use pomona_session::{ExecutorOptions, run_executor};
+
+use super::tls::TlsArguments;
+use crate::bytes::parse_bytes;
+
+/// The options of `pomona executor`, named as those of Ballista's own.
+#[derive(Debug, Args)]
+pub(crate) struct ExecutorArguments {
+    /// The IP address to listen on
+    #[arg(
+        id = "executor_bind_host",
+        long = "bind-host",
+        value_name = "IP",
+        default_value = "127.0.0.1"
+    )]
+    bind_host: String,
+
+    /// The name by which others reach this executor [default: the address that the scheduler sees]
+    #[arg(
+        id = "executor_external_host",
+        long = "external-host",
+        value_name = "HOST"
+    )]
+    external_host: Option<String>,
+
+    /// The port from which results are fetched
+    #[arg(
+        id = "executor_bind_port",
+        short = 'p',
+        long = "bind-port",
+        value_name = "PORT",
+        default_value_t = 50051
+    )]
+    bind_port: u16,
+
+    /// The port where tasks arrive
+    #[arg(long, value_name = "PORT", default_value_t = 50052)]
+    bind_grpc_port: u16,
+
+    /// The scheduler's host
+    #[arg(long, value_name = "HOST", default_value = "localhost")]
+    scheduler_host: String,
+
+    /// The scheduler's port
+    #[arg(long, value_name = "PORT", default_value_t = 50050)]
+    scheduler_port: u16,
+
+    /// How long to wait for a scheduler that is not there yet
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    scheduler_connect_timeout_seconds: u16,
+
+    /// How often to tell the scheduler that this executor lives
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    executor_heartbeat_interval_seconds: u64,
+
+    /// Tasks that run at the same time, each on one core [default: the number of cores]
+    #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    vcores: Option<u16>,
+
+    /// The folder for results between stages [default: a temporary folder]
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<PathBuf>,
+
+    /// The memory that the operators of all tasks may hold, such as 10g [default: by
+    /// --memory-pool-fraction]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    memory_pool_size: Option<usize>,
+
+    /// The share of the machine's memory that the operators may hold: network and pictures are
+    /// beside it
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    memory_pool_fraction: f64,
+
+    #[command(flatten)]
+    tls: TlsArguments,
+}
+
+/// Runs the subcommand.
+pub(crate) async fn main(arguments: ExecutorArguments) -> Result<ExitCode> {
+    let temporary;
+    let work_dir = match arguments.work_dir {
+        Some(folder) => {
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("make the folder '{}'", folder.display()))?;
+            folder
+        }
+        None => {
+            temporary = tempfile::tempdir().context("make a temporary folder")?;
+            temporary.path().to_path_buf()
+        }
+    };
+    let cores = || available_parallelism().map_or(1, usize::from);
+    let options = ExecutorOptions {
+        bind_host: arguments.bind_host,
+        external_host: arguments.external_host,
+        bind_port: arguments.bind_port,
+        bind_grpc_port: arguments.bind_grpc_port,
+        scheduler_host: arguments.scheduler_host,
+        scheduler_port: arguments.scheduler_port,
+        scheduler_connect_timeout_seconds: arguments.scheduler_connect_timeout_seconds,
+        executor_heartbeat_interval_seconds: arguments.executor_heartbeat_interval_seconds,
+        vcores: arguments.vcores.map_or_else(cores, usize::from),
+        work_dir,
+        memory_pool_size: arguments.memory_pool_size.map(|bytes| bytes as u64),
+        memory_pool_fraction: arguments.memory_pool_fraction,
+        tls: arguments.tls.read()?,
+    };
+    run_executor(options).await?;
+    Ok(ExitCode::SUCCESS)
+}

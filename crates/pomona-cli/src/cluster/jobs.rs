@@ -1,0 +1,153 @@
+//! `pomona jobs`: lists, shows and cancels the jobs of a cluster.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use arrow::array::{
+    ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array,
+};
+use clap::{Args, Subcommand};
+use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
+use datafusion_cli::print_format::PrintFormat;
+use pomona_session::{
+    Cluster, JobResponse, QueryStageSummary, RuntimeOptions, SchedulerAddress, SchedulerApi,
+    TaskStatus, session_context,
+};
+
+use super::tls::TlsArguments;
+use crate::arguments::GeneralArguments;
+use crate::format::FormatParser;
+use crate::lookup::Printer;
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsArguments {
+    /// The cluster's scheduler, such as df://10.0.0.7:50050
+    #[arg(long, value_name = "URL", env = "POMONA_SCHEDULER", global = true)]
+    scheduler: Option<SchedulerAddress>,
+
+    /// The form of the list
+    #[arg(id = "jobs_format", long = "format", value_name = "FORMAT", value_parser = FormatParser, default_value = "automatic", global = true)]
+    format: PrintFormat,
+
+    #[command(flatten)]
+    tls: TlsArguments,
+
+    #[command(subcommand)]
+    command: Option<JobsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum JobsCommand {
+    /// List the jobs of the last hour, the newest first (the default)
+    List,
+    /// Show a job: its state, its stages and its plan
+    Show {
+        /// The job, as the list names it
+        #[arg(value_name = "JOB")]
+        job: String,
+    },
+    /// Cancel a job
+    Cancel {
+        /// The job, as the list names it
+        #[arg(value_name = "JOB")]
+        job: String,
+    },
+}
+
+/// Runs the subcommand.
+pub(crate) async fn main(arguments: JobsArguments, general: &GeneralArguments) -> Result<ExitCode> {
+    let Some(scheduler) = arguments.scheduler else {
+        bail!("no cluster is named: give --scheduler df://HOST:PORT, or set POMONA_SCHEDULER");
+    };
+    let api = SchedulerApi::new(Cluster::new(scheduler, arguments.tls.read()?));
+    match arguments.command.unwrap_or(JobsCommand::List) {
+        JobsCommand::List => list(&api, arguments.format, general).await?,
+        JobsCommand::Show { job } => {
+            let (shown, stages) = (api.job(&job).await?, api.stages(&job).await?);
+            io::stdout().write_all(describe(&shown, &stages).as_bytes())?;
+        }
+        JobsCommand::Cancel { job } => {
+            if !api.cancel(&job).await? {
+                bail!("job {job} has ended already");
+            }
+            if !general.quiet {
+                eprintln!("job {job} is cancelled");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(api: &SchedulerApi, format: PrintFormat, general: &GeneralArguments) -> Result<()> {
+    let mut jobs = api.jobs().await?;
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.start_time));
+    let text = |of: fn(&JobResponse) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(jobs.iter().map(of)))
+    };
+    let number = |of: fn(&JobResponse) -> u64| -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(jobs.iter().map(of)))
+    };
+    let started = jobs.iter().map(|job| job.start_time as i64);
+    let started = TimestampMillisecondArray::from_iter_values(started);
+    let rows = RecordBatch::try_from_iter([
+        ("job", text(|job| &job.job_id)),
+        ("name", text(|job| &job.job_name)),
+        ("status", text(|job| &job.status)),
+        ("stages_done", number(|job| job.completed_stages as u64)),
+        ("stages", number(|job| job.num_stages as u64)),
+        (
+            "started",
+            Arc::new(started.with_timezone("UTC")) as ArrayRef,
+        ),
+        (
+            "seconds",
+            Arc::new(Float64Array::from_iter(jobs.iter().map(seconds))) as ArrayRef,
+        ),
+    ])?;
+    let ctx = session_context(RuntimeOptions::default())?;
+    let stores = Arc::new(InstrumentedObjectStoreRegistry::new());
+    let frame = ctx.read_batch(rows)?;
+    Printer::new(format, general, stores)
+        .print(&ctx, frame)
+        .await?;
+    Ok(())
+}
+
+/// How long an ended job took.
+fn seconds(job: &JobResponse) -> Option<f64> {
+    let milliseconds = job.end_time.checked_sub(job.start_time)?;
+    (job.end_time > 0).then_some(milliseconds as f64 / 1000.0)
+}
+
+fn describe(job: &JobResponse, stages: &[QueryStageSummary]) -> String {
+    let mut text = format!(
+        "job {} ({})\nstatus: {}\n",
+        job.job_id, job.job_name, job.job_status
+    );
+    if let Some(seconds) = seconds(job) {
+        text.push_str(&format!("seconds: {seconds:.3}\n"));
+    }
+    for stage in stages {
+        let tasks: Vec<_> = stage.tasks.iter().flatten().collect();
+        let count = |is: fn(&TaskStatus) -> bool| {
+            let tasks = tasks.iter().filter(|task| is(&task.status));
+            tasks.count()
+        };
+        text.push_str(&format!(
+            "stage {}: {}, {} tasks running, {} done, {} failed; {} rows in, {} rows out\n",
+            stage.stage_id,
+            stage.stage_status,
+            count(|status| matches!(status, TaskStatus::Running)),
+            count(|status| matches!(status, TaskStatus::Successful)),
+            count(|status| matches!(status, TaskStatus::Failed { .. })),
+            stage.input_rows,
+            stage.output_rows,
+        ));
+    }
+    if let Some(plan) = &job.physical_plan {
+        text.push_str(&format!("\n{}\n", plan.trim_end()));
+    }
+    text
+}

@@ -1,0 +1,72 @@
+//! `pomona scheduler`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use pomona_session::{SchedulerOptions, run_scheduler};
+
+use super::signals::terminated;
+use super::tls::TlsArguments;
+
+/// The options of `pomona scheduler`, named as those of Ballista's own.
+#[derive(Debug, Args)]
+pub(crate) struct SchedulerArguments {
+    /// The address to listen on; everyone who reaches it can run queries, so it is this machine
+    /// alone unless you say 0.0.0.0 or an address of a private network
+    #[arg(
+        id = "scheduler_bind_host",
+        long = "bind-host",
+        value_name = "HOST",
+        default_value = "127.0.0.1"
+    )]
+    bind_host: String,
+
+    /// The port for gRPC and REST; 0 takes a free one
+    #[arg(
+        id = "scheduler_bind_port",
+        short = 'p',
+        long = "bind-port",
+        value_name = "PORT",
+        default_value_t = 50050
+    )]
+    bind_port: u16,
+
+    /// The name by which executors reach this scheduler
+    #[arg(
+        id = "scheduler_external_host",
+        long = "external-host",
+        value_name = "HOST",
+        default_value = "localhost"
+    )]
+    external_host: String,
+
+    /// When an executor that is not heard of is lost; its tasks then run elsewhere
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    executor_timeout_seconds: u64,
+
+    /// How often to look for lost executors
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    expire_dead_executor_interval_seconds: u64,
+
+    #[command(flatten)]
+    tls: TlsArguments,
+}
+
+/// Runs the subcommand.
+pub(crate) async fn main(arguments: SchedulerArguments) -> Result<ExitCode> {
+    let options = SchedulerOptions {
+        bind_host: arguments.bind_host,
+        bind_port: arguments.bind_port,
+        external_host: arguments.external_host,
+        executor_timeout_seconds: arguments.executor_timeout_seconds,
+        expire_dead_executor_interval_seconds: arguments.expire_dead_executor_interval_seconds,
+        tls: arguments.tls.read()?,
+    };
+    let ready = |address| eprintln!("pomona scheduler listens on df://{address}");
+    tokio::select! {
+        ended = run_scheduler(options, ready) => ended?,
+        signal = terminated() => signal?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

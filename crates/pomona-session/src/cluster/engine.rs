@@ -1,0 +1,100 @@
+//! [`Engine`]: how an executor runs the stages of a query.
+
+use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ballista_core::JobId;
+use ballista_core::serde::protobuf::{
+    RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
+};
+use ballista_executor::execution_engine::{ExecutionEngine, QueryStageExecutor};
+use datafusion::common::Result;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::prelude::SessionConfig;
+
+use super::plain_errors::marked;
+
+/// An engine of Ballista's, with two differences: its tasks fail with their errors' own words, and
+/// tasks that differ in shape report no metrics.
+///
+/// A task of a stage with a union has the branches of other tasks cut to nothing, and an operator
+/// that is cut away reports no metrics. The scheduler drops the report of a task whose metrics are
+/// not as many as those of the task before it, and the job waits for that report forever.
+pub(crate) struct Engine<E>(pub(crate) E);
+
+impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
+    fn create_query_stage_exec(
+        &self,
+        job_id: JobId,
+        stage_id: usize,
+        task_id: usize,
+        global_output_partition_ids: Vec<usize>,
+        plan: Arc<dyn ExecutionPlan>,
+        work_dir: &str,
+        config: &SessionConfig,
+    ) -> Result<Arc<dyn QueryStageExecutor>> {
+        let has_metrics = !has_union(&plan);
+        let inner = self.0.create_query_stage_exec(
+            job_id,
+            stage_id,
+            task_id,
+            global_output_partition_ids,
+            plan,
+            work_dir,
+            config,
+        )?;
+        Ok(Arc::new(Stage { inner, has_metrics }))
+    }
+}
+
+fn has_union(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<UnionExec>() || plan.children().into_iter().any(has_union)
+}
+
+#[derive(Debug)]
+struct Stage {
+    inner: Arc<dyn QueryStageExecutor>,
+    has_metrics: bool,
+}
+
+impl Display for Stage {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(&self.inner, f)
+    }
+}
+
+#[async_trait]
+impl QueryStageExecutor for Stage {
+    async fn execute_query_stage(
+        &self,
+        task_id: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<Vec<ShuffleWritePartition>> {
+        let outcome = self.inner.execute_query_stage(task_id, context).await;
+        outcome.map_err(marked)
+    }
+
+    fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
+        if self.has_metrics {
+            self.inner.collect_plan_metrics()
+        } else {
+            vec![]
+        }
+    }
+
+    fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
+        self.inner.collect_runtime_stats_reports()
+    }
+
+    fn collect_window_state_reports(&self) -> Result<Vec<WindowStateReport>> {
+        self.inner.collect_window_state_reports()
+    }
+
+    fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
+        self.inner.collect_column_stats()
+    }
+}

@@ -1,0 +1,153 @@
+//! The executor's process: Ballista's, with Pomona's session.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ballista_core::RuntimeProducer;
+use ballista_core::config::TaskSchedulingPolicy;
+use ballista_core::extension::SessionConfigExt;
+use ballista_core::registry::BallistaFunctionRegistry;
+use ballista_executor::execution_engine::DefaultExecutionEngine;
+use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+
+use tokio::net::TcpListener;
+
+use super::engine::Engine;
+use super::settings::{MAX_MESSAGE_BYTES, config_producer};
+use super::tls::Tls;
+use super::tls_front::serve;
+use crate::{RuntimeOptions, SessionError, runtime_env, session_state};
+
+/// What an executor is started with.
+#[derive(Debug)]
+pub struct ExecutorOptions {
+    /// The IP address to listen on.
+    pub bind_host: String,
+    /// The name by which others reach this executor; if `None`, the address that the scheduler
+    /// sees.
+    pub external_host: Option<String>,
+    /// The port from which results are fetched (Arrow Flight).
+    pub bind_port: u16,
+    /// The port where tasks arrive (gRPC).
+    pub bind_grpc_port: u16,
+    /// The scheduler's host.
+    pub scheduler_host: String,
+    /// The scheduler's port.
+    pub scheduler_port: u16,
+    /// How long to try to reach a scheduler that is not there yet, in seconds.
+    pub scheduler_connect_timeout_seconds: u16,
+    /// How often this executor says that it lives.
+    pub executor_heartbeat_interval_seconds: u64,
+    /// Tasks that run at the same time, each on a thread of its own.
+    pub vcores: usize,
+    /// The folder for results between stages.
+    pub work_dir: PathBuf,
+    /// The memory of all tasks' operators together, in bytes; if `None`, `memory_pool_fraction` of
+    /// the machine's.
+    pub memory_pool_size: Option<u64>,
+    /// The share of the machine's memory, above 0 and up to 1. Network and pictures are beside it.
+    pub memory_pool_fraction: f64,
+    /// The certificates of a cluster whose processes prove who they are.
+    pub tls: Option<Tls>,
+}
+
+/// Runs an executor until it gets SIGTERM or SIGINT; it then takes no more tasks, and ends when
+/// those that run are complete.
+///
+/// # Errors
+/// When the scheduler cannot be reached in time, when a port cannot be had, or when a service fails.
+pub async fn run_executor(options: ExecutorOptions) -> Result<(), SessionError> {
+    let failed = |reason: String| SessionError::Role {
+        role: "executor",
+        reason,
+    };
+    let work_dir = options.work_dir.to_str().map(str::to_string);
+    let work_dir = work_dir.ok_or_else(|| {
+        failed(format!(
+            "the path of --work-dir, {}, is not Unicode",
+            options.work_dir.display()
+        ))
+    })?;
+    let config_producer =
+        config_producer(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
+    let config = config_producer();
+    let physical_codec = config.ballista_physical_extension_codec();
+    let runtime =
+        runtime_env(RuntimeOptions::default()).map_err(|error| failed(error.to_string()))?;
+    let state =
+        session_state(config, Arc::clone(&runtime)).map_err(|error| failed(error.to_string()))?;
+    // One runtime for all sessions: the clients of object stores are few and long-lived.
+    let runtime_producer: RuntimeProducer = Arc::new(move |_| Ok(Arc::clone(&runtime)));
+
+    // Ballista does not lend its pool of connections to engines of others, so each fetch of another
+    // executor's rows opens one: the merge of a few partial results.
+    let engine = DefaultExecutionEngine::new();
+
+    let (bind_host, external_host) = match &options.tls {
+        None => (options.bind_host, options.external_host),
+        Some(tls) => {
+            let ports = [options.bind_port, options.bind_grpc_port];
+            put_fronts(tls, &options.bind_host, ports).await?;
+            // The scheduler sees its own front, not where this executor is.
+            let external_host = options.external_host.unwrap_or(options.bind_host);
+            (INNER_HOST.to_string(), Some(external_host))
+        }
+    };
+
+    let config = ExecutorProcessConfig {
+        bind_host,
+        external_host,
+        port: options.bind_port,
+        grpc_port: options.bind_grpc_port,
+        scheduler_host: options.scheduler_host,
+        scheduler_port: options.scheduler_port,
+        scheduler_connect_timeout_seconds: options.scheduler_connect_timeout_seconds,
+        vcores: options.vcores,
+        task_scheduling_policy: TaskSchedulingPolicy::PushStaged,
+        work_dir: Some(work_dir),
+        grpc_max_decoding_message_size: MAX_MESSAGE_BYTES,
+        grpc_max_encoding_message_size: MAX_MESSAGE_BYTES,
+        executor_heartbeat_interval_seconds: options.executor_heartbeat_interval_seconds,
+        memory_pool_size: options.memory_pool_size,
+        memory_pool_fraction: options.memory_pool_fraction,
+        override_execution_engine: Some(Arc::new(Engine(engine))),
+        override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&state))),
+        override_runtime_producer: Some(runtime_producer),
+        override_config_producer: Some(config_producer),
+        override_create_grpc_client_endpoint: options.tls.as_ref().map(Tls::endpoint_override),
+        override_physical_codec: Some(physical_codec),
+        ..ExecutorProcessConfig::default()
+    };
+    start_executor_process(Arc::new(config))
+        .await
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// Where the services listen behind their fronts: an address of this machine alone that is not
+/// the usual one, since both have the same port.
+const INNER_HOST: &str = "127.0.0.2";
+
+/// Puts TLS in front of the services of these ports.
+async fn put_fronts(tls: &Tls, bind_host: &str, ports: [u16; 2]) -> Result<(), SessionError> {
+    for port in ports {
+        let bind = |error: String| SessionError::Bind {
+            role: "executor",
+            address: format!("{bind_host}:{port}"),
+            reason: error,
+        };
+        let inner = format!("{INNER_HOST}:{port}").parse();
+        let inner = inner.expect("an address and a port are a socket's address");
+        let is_any = bind_host
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_unspecified());
+        if is_any {
+            return Err(bind("with TLS, --bind-host is one address".to_string()));
+        }
+        let listener = TcpListener::bind((bind_host, port)).await;
+        let listener = listener.map_err(|error| bind(error.to_string()))?;
+        let acceptor = tls.acceptor().map_err(|error| bind(error.to_string()))?;
+        tokio::spawn(serve(listener, acceptor, inner));
+    }
+    Ok(())
+}

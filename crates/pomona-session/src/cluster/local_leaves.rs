@@ -1,0 +1,82 @@
+//! Sources that only the client can read, such as its catalog.
+
+use std::sync::Arc;
+
+use datafusion::catalog::memory::MemorySourceConfig;
+use datafusion::common::Result;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::memory::LazyMemoryExec;
+use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::{
+    ExecutionPlan, collect_partitioned, replace_children_if_necessary,
+};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+/// Where the sources of a plan can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// All of them here alone: SHOW, information_schema.
+    Local,
+    /// All of them on the cluster.
+    OnCluster,
+    Mixed,
+}
+
+impl Leaves {
+    pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
+        // What a definition gives; nothing is to be computed.
+        if plan.is::<EmptyExec>() {
+            return Self::Local;
+        }
+        Self::below(plan)
+    }
+
+    fn below(plan: &Arc<dyn ExecutionPlan>) -> Self {
+        if plan.children().is_empty() {
+            return if travels(plan) {
+                Self::OnCluster
+            } else {
+                Self::Local
+            };
+        }
+        let children = plan.children().into_iter().map(Self::below);
+        children
+            .reduce(|a, b| if a == b { a } else { Self::Mixed })
+            .unwrap_or(Self::OnCluster)
+    }
+}
+
+/// Whether the scheduler knows how to divide a source among tasks, and executors how to read it.
+fn travels(leaf: &Arc<dyn ExecutionPlan>) -> bool {
+    leaf.is::<DataSourceExec>()
+        || leaf.is::<EmptyExec>()
+        || leaf.is::<PlaceholderRowExec>()
+        || leaf.is::<LazyMemoryExec>()
+}
+
+/// Reads the sources that do not travel, and puts their rows in their place.
+pub(crate) fn read_local_leaves(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+) -> BoxFuture<'static, Result<Arc<dyn ExecutionPlan>>> {
+    async move {
+        if plan.children().is_empty() {
+            if travels(&plan) {
+                return Ok(plan);
+            }
+            let schema = plan.schema();
+            let rows = collect_partitioned(plan, context).await?;
+            let rows = MemorySourceConfig::try_new_exec(&rows, schema, None)?;
+            return Ok(rows as Arc<dyn ExecutionPlan>);
+        }
+        let mut children = vec![];
+        for child in plan.children() {
+            children.push(read_local_leaves(Arc::clone(child), Arc::clone(&context)).await?);
+        }
+        replace_children_if_necessary(plan, children)
+    }
+    .boxed()
+}

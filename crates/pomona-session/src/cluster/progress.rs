@@ -1,0 +1,82 @@
+//! [`Progress`]: how far a job is, and whether anybody works on it.
+
+use std::time::{Duration, Instant};
+
+use datafusion::physical_plan::metrics::Count;
+use tokio::time::sleep;
+
+use super::api::SchedulerApi;
+use super::location::Cluster;
+use crate::SessionError;
+
+/// The metric of a query on a cluster that counts the rows which its executors have read: those
+/// of finished tasks. [`output_rows`](datafusion::physical_plan::metrics::MetricsSet::output_rows)
+/// of such a query are the rows that came back.
+pub const ROWS_HANDLED: &str = "rows_handled";
+
+/// The time between two questions.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Asks a scheduler for the progress of one job at a time.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    api: SchedulerApi,
+    cluster: Cluster,
+    /// How long a cluster may be without an executor.
+    patience: Duration,
+    rows_handled: Count,
+}
+
+impl Progress {
+    pub(crate) fn new(cluster: Cluster, patience_seconds: u64, rows_handled: Count) -> Self {
+        Self {
+            api: SchedulerApi::new(cluster.clone()),
+            cluster,
+            patience: Duration::from_secs(patience_seconds),
+            rows_handled,
+        }
+    }
+
+    /// Counts the rows that a job has handled, until this is dropped. A scheduler that does not
+    /// answer is no concern of the count.
+    ///
+    /// Gives [`SessionError::NoExecutors`] when the cluster has been without one for too long.
+    pub(crate) async fn watch(&self, job: &str) -> SessionError {
+        let mut deserted_since = None;
+        loop {
+            sleep(INTERVAL).await;
+            match self.api.executors().await {
+                Ok(executors) if executors.is_empty() => {
+                    let since = *deserted_since.get_or_insert_with(|| {
+                        log::warn!(
+                            "{} has no executor: job {job} waits for one, {} s at most",
+                            self.cluster,
+                            self.patience.as_secs()
+                        );
+                        Instant::now()
+                    });
+                    if since.elapsed() >= self.patience {
+                        return SessionError::NoExecutors {
+                            scheduler: self.cluster.to_string(),
+                            seconds: since.elapsed().as_secs(),
+                        };
+                    }
+                }
+                Ok(executors) => {
+                    if deserted_since.take().is_some() {
+                        log::warn!("{} has {} executors again", self.cluster, executors.len());
+                    }
+                }
+                Err(error) => log::debug!("{error}"),
+            }
+            let Ok(stages) = self.api.stages(job).await else {
+                continue;
+            };
+            // Later stages read the results of earlier ones, never more rows.
+            let handled = stages.iter().map(|stage| stage.input_rows).max();
+            let counted = self.rows_handled.value();
+            self.rows_handled
+                .add(handled.unwrap_or(0).saturating_sub(counted));
+        }
+    }
+}
