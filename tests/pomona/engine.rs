@@ -1,18 +1,42 @@
 //! The sessions that tests run on, and the weights that need no reference data.
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use anyhow::Result;
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
-use pomona_session::{RuntimeOptions, session_context};
+use pomona_session::{Cluster as Remote, RuntimeOptions, cluster_context, session_context};
+use pomona_tests::cluster::{Cluster, ClusterOptions};
 use pomona_tests::weights::write_random;
 use tempfile::TempDir;
 
 /// A session on this process alone, with `weights` set.
 pub fn local_session(weights: &str) -> Result<SessionContext> {
     let ctx = session_context(RuntimeOptions::default())?;
+    set(&ctx, "pomona.weights", weights)?;
+    Ok(ctx)
+}
+
+/// The cluster that tests without an interest in its faults share: a scheduler and two executors,
+/// as long as one of them runs.
+pub fn shared_cluster() -> Result<Arc<Cluster>> {
+    static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(cluster) = shared.upgrade() {
+        return Ok(cluster);
+    }
+    let cluster = Arc::new(Cluster::start(ClusterOptions::new())?);
+    *shared = Arc::downgrade(&cluster);
+    Ok(cluster)
+}
+
+/// A session on a cluster, with `weights` set.
+pub fn cluster_session(cluster: &Cluster, weights: &str) -> Result<SessionContext> {
+    let ctx = cluster_context(
+        RuntimeOptions::default(),
+        Remote::new(cluster.url().parse()?, None),
+    )?;
     set(&ctx, "pomona.weights", weights)?;
     Ok(ctx)
 }

@@ -1,7 +1,9 @@
 //! Tests of the whole: SQL on every engine, and the golden numbers.
 
 mod book;
+mod codec;
 mod engine;
 mod golden;
 mod slt;
 mod sql_reference;
+mod traps;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
@@ -10,13 +11,16 @@ use async_trait::async_trait;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use pomona_session::{parse_statements, plan_statement};
+use pomona_tests::cluster::Cluster;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 
-use crate::engine::{local_session, set};
+use crate::engine::{cluster_session, local_session, set, shared_cluster};
 
 /// A session under test.
 pub struct Database {
     ctx: SessionContext,
+    /// Keeps the cluster alive.
+    _cluster: Option<Arc<Cluster>>,
 }
 
 impl Database {
@@ -25,7 +29,21 @@ impl Database {
         let ctx = local_session("")?;
         // Plans are compared, and the number of partitions is the number of cores by default.
         set(&ctx, "datafusion.execution.target_partitions", "2")?;
-        Ok(Self { ctx })
+        Ok(Self {
+            ctx,
+            _cluster: None,
+        })
+    }
+
+    /// On a scheduler and two executors.
+    pub fn cluster() -> Result<Self> {
+        let cluster = shared_cluster()?;
+        let ctx = cluster_session(&cluster, "")?;
+        set(&ctx, "datafusion.execution.target_partitions", "4")?;
+        Ok(Self {
+            ctx,
+            _cluster: Some(cluster),
+        })
     }
 }
 

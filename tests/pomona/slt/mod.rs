@@ -27,7 +27,18 @@ macro_rules! slt_files {
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $file() {
-                    run(stringify!($file), Database::local).await;
+                    run(stringify!($file), "local", Database::local).await;
+                }
+            )*
+        }
+
+        mod cluster {
+            use super::{Database, run};
+
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $file() {
+                    run(stringify!($file), "cluster", Database::cluster).await;
                 }
             )*
         }
@@ -90,12 +101,14 @@ impl Fixtures {
     }
 }
 
-async fn run(file: &str, connect: impl Fn() -> anyhow::Result<Database> + Clone) {
+/// Runs a file; records in it can be for one engine alone, with `onlyif local` and the like.
+async fn run(file: &str, engine: &str, connect: impl Fn() -> anyhow::Result<Database> + Clone) {
     let fixtures = Fixtures::new();
     let mut runner = Runner::new(move || {
         let database = connect();
         async move { database.map_err(database::Failure::from) }
     });
+    runner.add_label(engine);
     for (name, value) in fixtures.variables() {
         runner.set_var(name.to_string(), value.display().to_string());
     }

@@ -1,6 +1,7 @@
 //! The binary as people and scripts call it: output, messages, exit codes.
 
 mod chromium;
+mod cluster;
 mod config;
 mod crash;
 mod estimate;

@@ -114,6 +114,14 @@ impl Workplace {
             .stdout()
     }
 
+    /// The result of a query on this machine, whatever scheduler the environment names, as CSV.
+    #[track_caller]
+    pub fn local_query(&self, sql: &str) -> String {
+        let mut command = self.command(["sql", "-q", "--format", "csv", "-c", sql]);
+        command.env_remove("POMONA_SCHEDULER");
+        Ran(command.output().unwrap()).code(0).stdout()
+    }
+
     fn run_arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         let mut all = vec!["run", "--weights", self.weights(), "--components", "3"];
         // A later option of the same name would be refused.

@@ -1,0 +1,176 @@
+//! Processes that die in the middle of a run, and what becomes of it.
+
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pomona_tests::cluster::Cluster;
+use pomona_tests::s3_server::S3Server;
+
+use super::{assert_same_results, options, start};
+use crate::workplace::Workplace;
+
+/// Every fault is overcome within this: the executor's timeout, and the work done again.
+const LIMIT: Duration = Duration::from_secs(90);
+
+const PICTURES: usize = 1500;
+
+/// A folder of pictures, and the undisturbed results in `local`.
+fn prepared() -> Workplace {
+    let place = Workplace::new();
+    place.many_pictures(PICTURES);
+    place
+        .run(&["-i", "many", "-o", "local", "--no-report"])
+        .code(0);
+    place
+}
+
+fn begin(place: &Workplace, url: &str) -> Child {
+    let run = [
+        "run",
+        "--weights",
+        place.weights(),
+        "--components",
+        "3",
+        "-i",
+        "many",
+        "-o",
+        "out",
+        "--no-report",
+        "--scheduler",
+        url,
+        "--partitions",
+        "12",
+    ];
+    let mut command = place.command(run);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Waits until the scheduler has started so many tasks of its newest jobs, or the run has ended.
+fn wait_for_tasks(cluster: &Cluster, run: &mut Child, count: usize) {
+    let start = Instant::now();
+    loop {
+        let started = cluster.logs().matches("Finished task").count();
+        if started >= count || run.try_wait().unwrap().is_some() {
+            return;
+        }
+        assert!(start.elapsed() < LIMIT, "{}", cluster.logs());
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[track_caller]
+fn assert_completes(place: &Workplace, run: Child, cluster: &Cluster) {
+    let start = Instant::now();
+    let output = run.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        cluster.logs()
+    );
+    assert!(start.elapsed() < LIMIT, "took {:?}", start.elapsed());
+    assert_same_results(place, "out", "local");
+}
+
+#[test]
+fn one_of_two_executors_is_killed_at_many_moments() {
+    let place = prepared();
+    for tasks in [1, 6, 14, 20, 26] {
+        let mut cluster = start(options());
+        let _ = std::fs::remove_dir_all(place.path("out"));
+        let mut run = begin(&place, &cluster.url());
+        wait_for_tasks(&cluster, &mut run, tasks);
+        cluster.kill_executor(0).unwrap();
+        assert_completes(&place, run, &cluster);
+    }
+}
+
+#[test]
+fn a_killed_scheduler_is_started_again() {
+    let place = prepared();
+    let mut cluster = start(options());
+    let mut run = begin(&place, &cluster.url());
+    wait_for_tasks(&cluster, &mut run, 16);
+    cluster.kill_scheduler().unwrap();
+    sleep(Duration::from_secs(1));
+    cluster.restart_scheduler().unwrap();
+    assert_completes(&place, run, &cluster);
+}
+
+#[test]
+fn a_terminated_executor_finishes_its_tasks() {
+    let place = prepared();
+    let mut cluster = start(options());
+    let mut run = begin(&place, &cluster.url());
+    wait_for_tasks(&cluster, &mut run, 14);
+    let pid = cluster.executor_pid(0).unwrap();
+    kill(Pid::from_raw(pid as i32), Signal::SIGTERM).unwrap();
+    assert!(cluster.executor_ended(0).unwrap());
+    assert_completes(&place, run, &cluster);
+}
+
+#[test]
+fn an_executor_that_joins_late_gets_work() {
+    let place = prepared();
+    let mut one = options();
+    one.executors = 1;
+    let mut cluster = start(one);
+    let mut run = begin(&place, &cluster.url());
+    wait_for_tasks(&cluster, &mut run, 13);
+    let late = cluster.add_executor().unwrap();
+    assert_completes(&place, run, &cluster);
+    let log = cluster.log(&format!("executor-{late}"));
+    assert!(log.contains("Finished task"), "{log}");
+}
+
+#[test]
+fn a_cluster_without_executors_is_waited_for_and_then_given_up() {
+    let place = Workplace::new();
+    let mut cluster = start(options());
+    cluster.kill_executor(0).unwrap();
+    cluster.kill_executor(1).unwrap();
+    cluster.wait_for_executors(0).unwrap();
+    let url = cluster.url();
+    let query = |wait: u32| {
+        let sql = format!("SET pomona.executor_wait_seconds = {wait}; SELECT 41 + 1 AS n");
+        let mut command =
+            place.command(["sql", "--scheduler", &url, "--format", "csv", "-c", &sql]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let failed = query(2).wait_with_output().unwrap();
+    assert_eq!(failed.status.code(), Some(1));
+    let told = String::from_utf8(failed.stderr).unwrap();
+    assert!(told.contains("has no executor"), "{told}");
+    assert!(told.contains("'pomona executor'"), "{told}");
+
+    // One that comes in time gets the query.
+    let waiting = query(60);
+    sleep(Duration::from_secs(1));
+    cluster.add_executor().unwrap();
+    let answered = waiting.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(answered.stdout).unwrap(), "n\n42\n");
+}
+
+#[test]
+fn a_bucket_that_fails_now_and_then_changes_nothing() {
+    let server = S3Server::start_with_faults(&["photos"], 10).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    place.many_pictures(200);
+    std::fs::remove_dir(server.bucket("photos")).unwrap();
+    std::fs::rename(place.path("many"), server.bucket("photos")).unwrap();
+    let cluster = start(options().with_environment(server.environment()));
+    let input = "s3://photos/";
+    let url = cluster.url();
+    place
+        .run(&["-i", input, "-o", "out", "--scheduler", &url])
+        .code(0);
+    assert!(server.faults() > 20, "{} faults", server.faults());
+    let quiet = place.run(&["-i", input, "-o", "local"]).code(0);
+    drop(quiet);
+    assert_same_results(&place, "out", "local");
+}

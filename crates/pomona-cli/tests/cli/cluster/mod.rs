@@ -1,0 +1,58 @@
+//! The binary on a cluster of its own roles: real processes on loopback.
+
+mod counts;
+mod faults;
+mod jobs;
+mod pipeline;
+mod secrets;
+mod sink;
+mod tls;
+mod weights;
+
+use pomona_tests::cluster::{Cluster, ClusterOptions};
+
+use crate::workplace::Workplace;
+
+/// Two executors of one slot, of the binary under test.
+fn options() -> ClusterOptions {
+    ClusterOptions::of(env!("CARGO_BIN_EXE_pomona").into())
+}
+
+fn start(options: ClusterOptions) -> Cluster {
+    Cluster::start(options).unwrap()
+}
+
+/// Checks that two outputs of `pomona run` hold the same: every feature bit for bit, every number
+/// of the projection to 1e-5, and variances to 1e-9 of the largest.
+#[track_caller]
+fn assert_same_results(place: &Workplace, ours: &str, theirs: &str) {
+    let features = format!(
+        "SELECT count(*) AS rows, sum(CASE WHEN a.features = b.features THEN 1 ELSE 0 END) AS equal,
+            (SELECT count(*) FROM '{ours}/features/') AS ours,
+            (SELECT count(*) FROM '{theirs}/features/') AS theirs
+        FROM '{ours}/features/' a JOIN '{theirs}/features/' b ON a.path = b.path"
+    );
+    let counted = place.local_query(&features);
+    let counts: Vec<&str> = counted.lines().nth(1).unwrap().split(',').collect();
+    assert!(
+        counts.iter().all(|count| *count == counts[0]) && counts[0] != "0",
+        "{counted}"
+    );
+
+    let variances = format!(
+        "WITH both AS (
+            SELECT unnest(a.model['explained_variance']) AS ours,
+                   unnest(b.model['explained_variance']) AS theirs
+            FROM '{ours}/model/' AS a, '{theirs}/model/' AS b)
+        SELECT max(abs(ours - theirs)) <= 1e-9 * max(theirs) AS same FROM both"
+    );
+    assert_eq!(place.local_query(&variances), "same\ntrue\n");
+
+    let projection = format!(
+        "WITH both AS (
+            SELECT unnest(a.pca) AS ours, unnest(b.pca) AS theirs
+            FROM '{ours}/pca/parquet/' a JOIN '{theirs}/pca/parquet/' b ON a.path = b.path)
+        SELECT max(abs(ours - theirs)) <= 1e-5 AS same FROM both"
+    );
+    assert_eq!(place.local_query(&projection), "same\ntrue\n");
+}

@@ -1,0 +1,43 @@
+//! `pomona run` on a cluster gives what it gives on one machine.
+
+use pomona_tests::pictures;
+use pomona_tests::s3_server::S3Server;
+
+use super::{assert_same_results, options, start};
+use crate::resume::files;
+use crate::workplace::Workplace;
+
+#[test]
+fn a_run_on_a_cluster_gives_the_local_results() {
+    let cluster = start(options());
+    let place = Workplace::new();
+    place.many_pictures(200);
+    place.run(&["-i", "many", "-o", "local"]).code(0);
+    let url = cluster.url();
+    let run = ["-i", "many", "-o", "distributed", "--scheduler", &url];
+    place.run(&run).code(0);
+    assert_same_results(&place, "distributed", "local");
+
+    // Nothing is left of the way there, and a second run has nothing to do.
+    assert!(!place.path("distributed/_temporary").exists());
+    place.run(&run).code(0).says("nothing has changed");
+}
+
+#[test]
+fn a_run_on_a_cluster_reads_and_writes_a_bucket() {
+    let server = S3Server::start(&["photos", "results"]).unwrap();
+    let labels = ["Apple Red", "Kiwi", "Pêche+Plate"];
+    pictures::write_folder(&server.bucket("photos").join("Training"), &labels, 5);
+    let cluster = start(options().with_environment(server.environment()));
+    let place = Workplace::new().with_environment(server.environment());
+    let input = "s3://photos/Training/";
+    place.run(&["-i", input, "-o", "local"]).code(0);
+    let url = cluster.url();
+    place
+        .run(&["-i", input, "-o", "s3://results/out", "--scheduler", &url])
+        .code(0);
+    assert_same_results(&place, "s3://results/out", "local");
+    // The server keeps the folders of objects that are gone; a bucket has none.
+    let left = files(&server.bucket("results").join("out/_temporary"));
+    assert!(left.is_empty(), "{left:?}");
+}

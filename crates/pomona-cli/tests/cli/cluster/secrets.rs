@@ -1,0 +1,94 @@
+//! Credentials stay where they are: not in plans, the REST API, logs or errors.
+
+use std::fs;
+
+use pomona_tests::pictures;
+use pomona_tests::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
+
+use super::{options, start};
+use crate::workplace::Workplace;
+
+#[test]
+fn a_planted_key_is_found_nowhere() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    pictures::write_folder(&server.bucket("photos"), &["Kiwi"], 5);
+    let debug = [(
+        "RUST_LOG",
+        "info,pomona_session=trace,ballista_scheduler=debug",
+    )];
+    let cluster = start(
+        options()
+            .with_environment(server.environment())
+            .with_environment(debug),
+    );
+    let place = Workplace::new().with_environment(server.environment());
+    let url = cluster.url();
+    let sql = |text: &str| place.pomona(["sql", "--scheduler", &url, "-c", text]);
+    let create = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://photos';";
+    let good = sql(&format!(
+        "{create} SELECT count(content) FROM images; EXPLAIN VERBOSE SELECT content FROM images"
+    ))
+    .code(0);
+    // An object that is there but cannot be read any more: the error comes from an executor.
+    let bad = sql(&format!(
+        "{create} SELECT count(mobilenet_v2(content)) FROM images"
+    ))
+    .code(1);
+
+    let mut seen = vec![
+        good.stdout(),
+        good.stderr(),
+        bad.stdout(),
+        bad.stderr(),
+        cluster.logs(),
+        cluster.get("/api/jobs").unwrap(),
+        cluster.get("/api/executors").unwrap(),
+        cluster.get("/api/state").unwrap(),
+    ];
+    let jobs: serde_json::Value = serde_json::from_str(&cluster.get("/api/jobs").unwrap()).unwrap();
+    let jobs = jobs.as_array().unwrap();
+    assert!(!jobs.is_empty());
+    for job in jobs {
+        let id = job["job_id"].as_str().unwrap();
+        for path in ["", "/config", "/stages", "/dot"] {
+            seen.push(cluster.get(&format!("/api/job/{id}{path}")).unwrap());
+        }
+    }
+    for text in &seen {
+        assert!(!text.contains(SECRET_KEY), "{text}");
+        assert!(!text.contains(ACCESS_KEY), "{text}");
+    }
+    for number in 0..2 {
+        for entry in walk(&cluster.work_dir(number)) {
+            let bytes = fs::read(entry).unwrap();
+            assert!(!contains(&bytes, SECRET_KEY.as_bytes()));
+        }
+    }
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = vec![];
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            files.extend(walk(&entry.path()));
+        } else {
+            files.push(entry.path());
+        }
+    }
+    files
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn roles_listen_on_this_machine_alone_unless_told_otherwise() {
+    let place = Workplace::new();
+    for role in ["scheduler", "executor"] {
+        let help = place.pomona([role, "--help"]).code(0).stdout();
+        let bind = help.split("--bind-host").nth(1).unwrap();
+        let default = bind.split("[default: ").nth(1).unwrap();
+        assert!(default.starts_with("127.0.0.1]"), "{help}");
+    }
+}

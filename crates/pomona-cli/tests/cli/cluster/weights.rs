@@ -1,0 +1,79 @@
+//! The network on executors: the client's bytes, loaded once.
+
+use std::fs;
+
+use pomona_tests::weights::write_random_of;
+
+use super::{options, start};
+use crate::workplace::Workplace;
+
+const FEATURES: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+    SELECT count(mobilenet_v2(content)) AS n FROM images";
+
+#[test]
+fn executors_compute_with_the_clients_bytes_or_fail() {
+    let cluster = start(options());
+    let place = Workplace::new();
+    let url = cluster.url();
+    let query = |sql: &str| {
+        place.pomona([
+            "sql",
+            "--scheduler",
+            &url,
+            "--weights",
+            place.weights(),
+            "--format",
+            "csv",
+            "-c",
+            sql,
+        ])
+    };
+    assert_eq!(query(FEATURES).code(0).stdout(), "n\n15\n");
+
+    // The client reads another file at the same path than the executors, which have theirs loaded.
+    let before = fs::read(place.weights()).unwrap();
+    write_random_of(place.weights().as_ref(), 8).unwrap();
+    let after = fs::read(place.weights()).unwrap();
+    assert_ne!(before, after);
+    let wrong = "0".repeat(64);
+    let pinned = format!("SET pomona.weights_sha256 = '{wrong}'; {FEATURES}");
+    let failed = query(&pinned).code(1);
+    assert!(failed.stderr().contains(&wrong), "{}", failed.stderr());
+    assert!(
+        failed
+            .stderr()
+            .matches(|c: char| c.is_ascii_hexdigit())
+            .count()
+            >= 128,
+        "both values are told: {}",
+        failed.stderr()
+    );
+}
+
+#[test]
+fn an_executor_loads_the_network_once() {
+    let cluster = start(options());
+    let place = Workplace::new();
+    let url = cluster.url();
+    for _ in 0..2 {
+        place
+            .pomona([
+                "sql",
+                "--scheduler",
+                &url,
+                "--weights",
+                place.weights(),
+                "--partitions",
+                "8",
+                "-c",
+                FEATURES,
+            ])
+            .code(0);
+    }
+    let loads = cluster.logs().matches("network loaded from").count();
+    assert!(
+        (1..=2).contains(&loads),
+        "{loads} loads by two executors:\n{}",
+        cluster.logs()
+    );
+}

@@ -1,0 +1,44 @@
+//! Functions travel by name and lose what they hold: what they need besides arguments travels as
+//! options of the session.
+
+use anyhow::Result;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+
+use crate::engine::{cluster_session, query, shared_cluster};
+use pomona_tests::pictures;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_reaches_the_tasks() -> Result<()> {
+    let cluster = shared_cluster()?;
+    let ctx = cluster_session(&cluster, "")?;
+    let folder = tempfile::tempdir()?;
+    pictures::write_folder(folder.path(), &["Kiwi"], 3);
+    let table = format!(
+        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
+        folder.path().display()
+    );
+    query(&ctx, &table).await?;
+    let bad = "SELECT count(image_error(content)) AS bad FROM images";
+    let count = async || -> Result<i64> {
+        let batches = query(&ctx, bad).await?;
+        Ok(batches[0].column(0).as_primitive::<Int64Type>().value(0))
+    };
+    assert_eq!(count().await?, 0);
+    query(&ctx, "SET pomona.max_pixels = 10").await?;
+    assert_eq!(count().await?, 3);
+    query(&ctx, "SET pomona.max_pixels = 1000000").await?;
+    assert_eq!(count().await?, 0);
+    Ok(())
+}
+
+/// Batches of 8192 rows, the usual number, would overflow the offsets of a column of pictures.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_small_on_executors_too() -> Result<()> {
+    let cluster = shared_cluster()?;
+    let ctx = cluster_session(&cluster, "")?;
+    assert_eq!(ctx.state().config().batch_size(), 256);
+    let batches = query(&ctx, "SELECT value FROM generate_series(1, 5000)").await?;
+    assert!(batches.iter().all(|batch| batch.num_rows() <= 256));
+    Ok(())
+}
