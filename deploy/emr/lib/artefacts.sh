@@ -1,15 +1,13 @@
 # What nodes install: the program and its scripts, below a name that is the digest of them all.
 # shellcheck shell=bash
 
-NODE_FILES=()
-
 # The address of the artefacts and the digest that bootstrap.sh demands of their list.
 ARTEFACTS=
 DIGEST=
 
 # Uploads the program and the scripts, unless the same ones are there.
 upload_artefacts() {
-    local bucket=${OUTPUTS[Bucket]} folder file
+    local bucket=${OUTPUTS[Bucket]} folder
     folder=$(mktemp -d)
     # shellcheck disable=SC2064 # The folder of now is meant.
     trap "rm -rf '$folder'" EXIT
@@ -20,18 +18,17 @@ upload_artefacts() {
         return
     fi
     # The list goes last: where it is, everything that it names is complete.
-    for file in "${NODE_FILES[@]}" SHA256SUMS; do
-        aws_write s3 cp --only-show-errors "$folder/$file" "$ARTEFACTS/$file"
-    done
+    aws_write s3 cp --recursive --only-show-errors --exclude SHA256SUMS "$folder" "$ARTEFACTS"
+    aws_write s3 cp --only-show-errors "$folder/SHA256SUMS" "$ARTEFACTS/SHA256SUMS"
 }
 
 # Puts the files and their list into a folder.
 collect_artefacts() {
-    local folder=$1
+    local folder=$1 files
     cp "$BINARY" "$folder/pomona"
     cp "$HERE/bootstrap.sh" "$HERE"/node/* "$folder"
-    mapfile -t NODE_FILES < <(cd "$folder" && printf '%s\n' * | LC_ALL=C sort)
-    (cd "$folder" && sha256sum -- "${NODE_FILES[@]}" >SHA256SUMS)
+    mapfile -t files < <(cd "$folder" && printf '%s\n' * | LC_ALL=C sort)
+    (cd "$folder" && sha256sum -- "${files[@]}" >SHA256SUMS)
 }
 
 # The newest version of glibc that a program asks for, or nothing.

@@ -146,22 +146,32 @@ HELP
 }
 
 cmd_audit() {
-    local region count=0 found thing
+    local region folder count thing
     [[ $# -eq 0 ]] || unknown_option "$1"
+    folder=$(mktemp -d)
+    # shellcheck disable=SC2064 # The folder of now is meant.
+    trap "rm -rf '$folder'" EXIT
+    # One after the other the Regions would take a minute.
     for region in "${ALLOWED_REGIONS[@]}"; do
-        if ! is_enabled "$region"; then
-            printf '%-13s not enabled in this account\n' "$region"
-            continue
-        fi
-        found=$(audit_region "$region")
-        if [[ -z $found ]]; then
-            printf '%-13s nothing\n' "$region"
-            continue
-        fi
-        count=$((count + $(wc -l <<<"$found")))
-        while read -r thing; do printf '%-13s %s\n' "$region" "$thing"; done <<<"$found"
+        audit_region "$region" >"$folder/$region" &
     done
+    wait
+    for region in "${ALLOWED_REGIONS[@]}"; do
+        while read -r thing; do printf '%-13s %s\n' "$region" "$thing"; done <"$folder/$region"
+    done
+    count=$(cat "$folder"/* | grep -vcE '^(nothing|not enabled)' || true)
     say "$count things cost"
+}
+
+# What a Region says in the list.
+audit_region() {
+    local found
+    if ! is_enabled "$1"; then
+        printf 'not enabled in this account\n'
+        return
+    fi
+    found=$(costs_in "$1")
+    printf '%s\n' "${found:-nothing}"
 }
 
 is_enabled() {
@@ -172,7 +182,7 @@ is_enabled() {
 }
 
 # What costs in a Region, one thing a line.
-audit_region() {
+costs_in() {
     local region=$1 bucket
     audit_list "$region" cluster emr list-clusters --cluster-states STARTING BOOTSTRAPPING RUNNING WAITING TERMINATING \
         --query 'Clusters[].[Id,Name,Status.State]'

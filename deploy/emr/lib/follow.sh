@@ -24,9 +24,9 @@ follow() {
 
 # The state of the cluster and that of the job's step.
 states_of() {
-    local cluster step
+    local cluster step=PENDING
     cluster=$(cluster_state "$1") || return
-    step=$(aws_text emr list-steps --cluster-id "$1" --query "Steps[?Name=='$2'].Status.State | [0]") || return
+    [[ $cluster == STARTING || $cluster == BOOTSTRAPPING ]] || step=$(aws_text emr list-steps --cluster-id "$1" --query "Steps[?Name=='$2'].Status.State | [0]") || return
     printf '%s %s\n' "$cluster" "${step:-PENDING}"
 }
 

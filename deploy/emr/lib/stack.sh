@@ -48,11 +48,15 @@ bucket_name() {
 
 account_id() { aws_text sts get-caller-identity --query Account; }
 
-# Spot requests need a role that AWS makes with an account's first one from the console, but not for EMR.
+# Spot requests need a role that an account gets with its first one from the console, but not from EMR.
 ensure_spot_role() {
+    local answer
     aws_read iam get-role --role-name AWSServiceRoleForEC2Spot >/dev/null 2>&1 && return
-    aws_write iam create-service-linked-role --aws-service-name spot.amazonaws.com >&2 ||
-        warn 'the role for spot nodes could not be made; --spot will not work'
+    answer=$(aws_write iam create-service-linked-role --aws-service-name spot.amazonaws.com 2>&1) || {
+        [[ $answer == *taken* || $answer == *exists* ]] || warn "the role for spot nodes could not be made: $answer"
+        return 0
+    }
+    ! $DRY_RUN || printf '%s\n' "$answer"
 }
 
 # The state of the stack, or nothing where there is none.
