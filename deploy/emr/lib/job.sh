@@ -60,16 +60,17 @@ step_json() {
            Args: ["/opt/pomona/bin/pomona-job", $job]}]'
 }
 
-# The newest job in the bucket.
-newest_job() {
+# The ten newest jobs in the bucket, the newest first.
+newest_jobs() {
+    # shellcheck disable=SC2016 # The backticks are JMESPath's.
     aws_text s3api list-objects-v2 --bucket "${OUTPUTS[Bucket]}" --prefix jobs/ --delimiter / \
-        --query 'sort(CommonPrefixes[].Prefix)[-1]' | sed -E 's,^jobs/(.*)/$,\1,'
+        --query 'reverse(sort(CommonPrefixes[].Prefix || `[]`))[:10]' | tr '\t' '\n' | sed -nE 's,^jobs/(.*)/$,\1,p'
 }
 
 # Takes a job's identifier, or the newest job.
 choose_job() {
     JOB=${1-}
-    [[ -n $JOB ]] || JOB=$(newest_job) || true
+    [[ -n $JOB ]] || JOB=$(newest_jobs | sed 1q)
     [[ -n $JOB ]] || die 'there is no job in the bucket yet'
     [[ $JOB =~ ^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}$ ]] || die_usage "'$JOB' is not a job; emr status lists them"
 }

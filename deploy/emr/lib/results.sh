@@ -27,12 +27,6 @@ cmd_status() {
     done < <(newest_jobs)
 }
 
-newest_jobs() {
-    # shellcheck disable=SC2016 # The backticks are JMESPath's.
-    aws_text s3api list-objects-v2 --bucket "${OUTPUTS[Bucket]}" --prefix jobs/ --delimiter / \
-        --query 'reverse(sort(CommonPrefixes[].Prefix || `[]`))[:10]' | tr '\t' '\n' | sed -nE 's,^jobs/(.*)/$,\1,p'
-}
-
 node_count() {
     local count
     count=$(aws_text emr list-instances --cluster-id "$1" --query "length(Instances[?Status.State!='TERMINATED'])")

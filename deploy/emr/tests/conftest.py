@@ -1,6 +1,8 @@
 """A server that speaks AWS on loopback (moto), the real AWS CLI, and `emr` itself as people run it."""
 
 import os
+# moto drops policies of AWS from a role unless it is told to know them.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 import shutil
 import subprocess
 import sys

@@ -3,6 +3,7 @@
 - Change sets leave a stack without outputs (moto 5.2).
 - `AWS::S3::BucketPolicy` is unknown to moto's CloudFormation, and its S3 ignores a policy's conditions, so that the
   refusal of requests without TLS would refuse all of them: policies are kept and not enforced.
+- A bucket's PublicAccessBlockConfiguration and LifecycleConfiguration in a template are passed over.
 - EMR takes the Region from the host name alone, which an --endpoint-url does not have; every other service takes it
   from the signature as well.
 - EMR: instance fleets are ignored by RunJobFlow, the calls on fleets are missing, ListInstances knows no fleet, and a
@@ -16,6 +17,7 @@ import json
 from moto.cloudformation import models as cloudformation
 from moto.core.common_models import CloudFormationModel
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
+from moto.ec2.exceptions import InvalidPermissionDuplicateError
 from moto.emr import models as emr
 from moto.emr.responses import ElasticMapReduceResponse
 from moto.iam.access_control import PermissionResult
@@ -26,6 +28,7 @@ def fill():
     """Adds it all; once a process."""
     _outputs_of_change_sets()
     FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
+    _buckets_of_templates()
     ElasticMapReduceResponse.get_region_from_url = BaseResponse.get_region_from_url
     _instance_fleets()
 
@@ -77,6 +80,34 @@ class BucketPolicy(CloudFormationModel):
     @classmethod
     def delete_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name):
         s3_backends[account_id]["aws"].delete_bucket_policy(resource_name)
+
+
+def _buckets_of_templates():
+    create = FakeBucket.create_from_cloudformation_json.__func__
+
+    def create_whole(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        bucket = create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+        properties = cloudformation_json["Properties"]
+        backend = s3_backends[account_id]["aws"]
+        if "PublicAccessBlockConfiguration" in properties:
+            backend.put_public_access_block(bucket.name, properties["PublicAccessBlockConfiguration"])
+        if "LifecycleConfiguration" in properties:
+            backend.put_bucket_lifecycle_configuration(
+                bucket.name, [_api_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
+            )
+        return bucket
+
+    FakeBucket.create_from_cloudformation_json = classmethod(create_whole)
+
+
+def _api_rule(rule):
+    """A rule of a template as the API has it."""
+    api = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    if "ExpirationInDays" in rule:
+        api["Expiration"] = {"Days": str(rule["ExpirationInDays"])}
+    if "AbortIncompleteMultipartUpload" in rule:
+        api["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
+    return api
 
 
 class Fleet:
@@ -145,6 +176,16 @@ def _camel(value):
     return {"".join(part.title() for part in key.split("_")): _camel(inner) for key, inner in value.items()}
 
 
+def _write_rules(ec2, primary, worker):
+    """EMR's rules in the groups of a public subnet; moto writes them, and a group more, where one subnet is given."""
+    for group in (primary, worker):
+        for source in (primary, worker):
+            try:
+                ec2.authorize_security_group_ingress(group, "tcp", 0, 65535, [], source_groups=[{"GroupId": source}])
+            except InvalidPermissionDuplicateError:
+                pass
+
+
 def _instance_fleets():
     run_job_flow = ElasticMapReduceResponse.run_job_flow
     terminate = emr.Cluster.terminate
@@ -153,6 +194,7 @@ def _instance_fleets():
         result = run_job_flow(self)
         cluster = self.backend.clusters[result.result["JobFlowId"]]
         asked = self._get_param("Instances.InstanceFleets", [])
+        _write_rules(self.backend.ec2_backend, cluster.master_security_group, cluster.slave_security_group)
         cluster.fleets = [Fleet(cluster, number, dict(fleet)) for number, fleet in enumerate(asked)]
         return result
 

@@ -1,6 +1,7 @@
 """`emr run`: from the first call to the job's exit status."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -36,9 +37,9 @@ def test_a_job_that_succeeds_ends_with_0_and_a_cluster_that_ends_itself(emr, sta
 
 @pytest.mark.parametrize("code", [1, 2, 3, 124])
 def test_a_job_that_fails_gives_its_exit_status(emr, stack, program, player, code):
-    player.play("FAILED", {"exit": code, "last": "the reason\n"})
+    player.play("FAILED", {"exit": code, "last": "it broke\n"})
     done = emr(*RUN, "--binary", program, *JOB, code=code)
-    assert ("the reason" in done.stderr) == (code in (1, 2))
+    assert ("it broke" in done.stderr) == (code in (1, 2))
 
 
 def test_a_cluster_that_never_ran_the_job_is_a_failure(emr, stack, program, player):
@@ -100,7 +101,13 @@ def test_what_could_cost_too_much_is_refused_before_anything_is_started(emr, sta
 
 
 def test_a_dry_run_prints_commands_that_a_shell_takes(emr, stack, program, player):
-    done = emr(*RUN, "--dry-run", "--binary", program, "--", "--input", "s3://p/", "--filter", "label = 'it''s'")
-    lines = done.stdout.splitlines()
-    assert any(" emr create-cluster " in line for line in lines) and any(" s3 cp " in line for line in lines)
+    job = ["--", "--input", "s3://p/", "--filter", "label = 'it''s \"so\"'"]
+    lines = emr(*RUN, "--keep", "--dry-run", "--binary", program, *job).stdout.splitlines()
     assert set(player.backend.clusters) == player.known
+    [upload] = [line for line in lines if "/job.json" in line]
+    [create] = [line for line in lines if " emr create-cluster " in line]
+    assert " s3 cp " in upload and "--auto-termination-policy IdleTimeout=3600" in create
+    subprocess.run(["bash", "-c", create], env=emr.environment, check=True, capture_output=True, timeout=60)
+    [action] = player.cluster.bootstrap_actions
+    assert action.args[action.args.index("--life") + 1] == "28800"
+    assert [fleet.kind for fleet in player.cluster.fleets] == ["MASTER", "CORE", "TASK"]

@@ -3,16 +3,19 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import boto3
 import pytest
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
-from node import CLUSTER, REGION, Network, Node, ip
+from node import REGION, Network, Node
 from pictures import upload
 
 DEPLOY = Path(__file__).parents[2]
+ACCOUNT = "123456789012"
 BUCKET = "pomona-123456789012-eu-west-3"
 
 
@@ -52,7 +55,7 @@ def storage(network, binary):
     )
     for bucket in (BUCKET, "pictures"):
         client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    upload(client, "pictures", slow=3000 if binary else 1)
+    upload(lambda key, body: s3_backends[ACCOUNT]["aws"].put_object("pictures", key, body), slow=2000 if binary else 1)
     client.url = url
     yield client
     server.stop()
@@ -86,8 +89,11 @@ class Artefacts:
 @pytest.fixture(scope="session")
 def artefacts(storage, binary, tmp_path_factory):
     folder = tmp_path_factory.mktemp("artefacts")
-    program = binary
-    if program is None:
+    if binary is not None:
+        # A debug build is hundreds of megabytes of symbols, which every node would fetch.
+        program = tmp_path_factory.mktemp("program") / "pomona"
+        subprocess.run(["strip", "-o", program, binary] if shutil.which("strip") else ["cp", binary, program], check=True)
+    else:
         program = tmp_path_factory.mktemp("stand-in") / "pomona"
         python = os.path.realpath(sys.executable)
         program.write_text(f'#!/bin/bash\nexec {python} {Path(__file__).parent}/stand_in.py "$@"\n')

@@ -126,6 +126,7 @@ class Node:
             mount --bind {REPOSITORY} {root}{REPOSITORY}
             mount --rbind /dev {root}/dev
             mount -t proc proc {root}/proc
+            mount -t sysfs -o ro sysfs {root}/sys
             exec chroot {root} {os.path.realpath(sys.executable)} {HERE}/supervisor.py
         """
 
@@ -157,6 +158,10 @@ class Node:
         )
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
+
+    def write(self, path, text):
+        """Writes a file from inside: the node does not see what is put below its files from outside."""
+        subprocess.run(self._inside(["tee", path]), input=text.encode(), check=True, stdout=subprocess.DEVNULL)
 
     def start(self, command):
         return subprocess.Popen(

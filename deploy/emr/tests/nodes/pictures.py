@@ -20,13 +20,13 @@ def png(seed, side=48):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def upload(s3, bucket, slow):
+def upload(put, slow):
     """Three folders: `good`, `bad` with a third of no pictures, and `slow` with many."""
     for number in range(120):
         label = ("Apple Red", "Kiwi", "Pear")[number % 3]
-        s3.put_object(Bucket=bucket, Key=f"good/{label}/{number}.png", Body=png(number))
+        put(f"good/{label}/{number}.png", png(number))
     for number in range(30):
-        body = b"no picture" if number % 3 == 0 else png(number)
-        s3.put_object(Bucket=bucket, Key=f"bad/Kiwi/{number}.png", Body=body)
+        put(f"bad/Kiwi/{number}.png", b"no picture" if number % 3 == 0 else png(number))
+    some = [png(number) for number in range(50)]
     for number in range(slow):
-        s3.put_object(Bucket=bucket, Key=f"slow/Kiwi/{number}.png", Body=png(number % 50))
+        put(f"slow/Kiwi/{number}.png", some[number % 50])
