@@ -63,23 +63,29 @@ check_types() {
 
 # Says why EMR would not start nodes of a type here, or nothing.
 type_problem() {
-    local type=$1 supported offered
+    local type=$1 supported
     supported=$(aws_text emr list-supported-instance-types --release-label "$RELEASE" \
         --query "SupportedInstanceTypes[?Type=='$type'].Type | [0]")
-    if [[ -z $supported ]]; then
+    if [[ -n $supported ]]; then
+        offer_problem "$type"
+    else
         printf "EMR's %s does not know the type '%s'" "$RELEASE" "$type"
-        return
     fi
-    offered=$(aws_text ec2 describe-instance-type-offerings --filters "Name=instance-type,Values=$type" \
-        --query 'InstanceTypeOfferings[0].InstanceType')
-    [[ -n $offered ]] || printf "the type '%s' is not offered in %s" "$type" "$REGION"
 }
 
-# Ends with an error where EMR would refuse the types only minutes later.
+# Says that EC2 has no machines of a type here, or nothing.
+offer_problem() {
+    local offered
+    offered=$(aws_text ec2 describe-instance-type-offerings --filters "Name=instance-type,Values=$1" \
+        --query 'InstanceTypeOfferings[0].InstanceType')
+    [[ -n $offered ]] || printf "the type '%s' is not offered in %s" "$1" "$REGION"
+}
+
+# Ends with an error where a cluster would fail only minutes after its start; what EMR itself does not know it refuses at once.
 refuse_types() {
     local type problem
     for type in "${TYPES[@]}"; do
-        problem=$(type_problem "$type")
+        problem=$(offer_problem "$type")
         [[ -z $problem ]] || die "$problem; emr check tells more"
     done
 }

@@ -25,7 +25,7 @@ class Player:
 
     def __exit__(self, *_):
         for thread in self.threads:
-            thread.join(30)
+            thread.join(300)
         for name in set(self.backend.clusters) - self.known:
             self.backend.clusters[name].terminate()
         assert self.failure is None, self.failure
@@ -33,8 +33,12 @@ class Player:
     @property
     def cluster(self):
         """The cluster that was started last."""
-        new = [cluster for name, cluster in self.backend.clusters.items() if name not in self.known]
-        return max(new, key=lambda cluster: cluster.creation_datetime)
+        return max(self._new(), key=lambda cluster: cluster.creation_datetime)
+
+    def _new(self):
+        """The test's clusters, but for one that the server is just making."""
+        clusters = list(self.backend.clusters.items())
+        return [cluster for name, cluster in clusters if name not in self.known and hasattr(cluster, "fleets")]
 
     def play(self, step, status=None, cluster="TERMINATING", steps=1):
         """In the background: waits for a step, and ends it and the cluster in these states.
@@ -60,9 +64,9 @@ class Player:
             self.failure = failure
 
     def _wait(self, steps):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 200
         while time.monotonic() < deadline:
-            if set(self.backend.clusters) - self.known and len(self.cluster.steps) == steps:
+            if self._new() and len(self.cluster.steps) == steps:
                 return self.cluster
             time.sleep(0.05)
         raise TimeoutError("no cluster was started")

@@ -40,7 +40,7 @@ class Command:
         done = subprocess.run(
             [EMR, "--endpoint-url", self.url, *(["--region", region] if region else []), *arguments],
             env=self.environment | (environment or {}),
-            input=answer, capture_output=True, text=True, timeout=120, cwd=cwd,
+            input=answer, capture_output=True, text=True, timeout=300, cwd=cwd,
         )
         assert done.returncode == code, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
         return done

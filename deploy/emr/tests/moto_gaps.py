@@ -4,6 +4,8 @@
 - `AWS::S3::BucketPolicy` is unknown to moto's CloudFormation, and its S3 ignores a policy's conditions, so that the
   refusal of requests without TLS would refuse all of them: policies are kept and not enforced.
 - A bucket's PublicAccessBlockConfiguration and LifecycleConfiguration in a template are passed over.
+- A role's ManagedPolicyArns are passed over too, and the deletion of a stack leaves its route tables and fails at a security
+  configuration whose name is computed.
 - EMR takes the Region from the host name alone, which an --endpoint-url does not have; every other service takes it
   from the signature as well.
 - EMR: instance fleets are ignored by RunJobFlow, the calls on fleets are missing, ListInstances knows no fleet, and a
@@ -18,9 +20,11 @@ from moto.cloudformation import models as cloudformation
 from moto.core.common_models import CloudFormationModel
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.ec2.exceptions import InvalidPermissionDuplicateError
+from moto.ec2.models.route_tables import RouteTable
 from moto.emr import models as emr
 from moto.emr.responses import ElasticMapReduceResponse
 from moto.iam.access_control import PermissionResult
+from moto.iam.models import Role, iam_backends
 from moto.s3.models import FakeBucket, s3_backends
 
 
@@ -29,6 +33,8 @@ def fill():
     _outputs_of_change_sets()
     FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
     _buckets_of_templates()
+    _roles_of_templates()
+    _deletions()
     ElasticMapReduceResponse.get_region_from_url = BaseResponse.get_region_from_url
     _instance_fleets()
 
@@ -108,6 +114,38 @@ def _api_rule(rule):
     if "AbortIncompleteMultipartUpload" in rule:
         api["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
     return api
+
+
+def _roles_of_templates():
+    create = Role.create_from_cloudformation_json.__func__
+
+    def create_whole(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        role = create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+        for policy in cloudformation_json["Properties"].get("ManagedPolicyArns", []):
+            iam_backends[account_id]["aws"].attach_role_policy(policy, role.name)
+        return role
+
+    Role.create_from_cloudformation_json = classmethod(create_whole)
+
+
+def _deletions():
+    def delete_routes(table, account_id, region_name):
+        table._associations.clear()
+        table.ec2_backend.delete_route_table(table.id)
+
+    def delete_configuration(configuration, account_id, region_name):
+        emr.emr_backends[account_id][region_name].delete_security_configuration(configuration.name)
+
+    def delete_role(role, account_id, region_name):
+        for policy in list(role.managed_policies):
+            iam_backends[account_id]["aws"].detach_role_policy(policy, role.name)
+        Role.delete_from_cloudformation_json(
+            role.name, {"Properties": {"RoleName": role.name}}, account_id, region_name
+        )
+
+    Role.delete = delete_role
+    RouteTable.delete = delete_routes
+    emr.SecurityConfiguration.delete = delete_configuration
 
 
 class Fleet:
@@ -194,7 +232,8 @@ def _instance_fleets():
         result = run_job_flow(self)
         cluster = self.backend.clusters[result.result["JobFlowId"]]
         asked = self._get_param("Instances.InstanceFleets", [])
-        _write_rules(self.backend.ec2_backend, cluster.master_security_group, cluster.slave_security_group)
+        if asked:
+            _write_rules(self.backend.ec2_backend, cluster.master_security_group, cluster.slave_security_group)
         cluster.fleets = [Fleet(cluster, number, dict(fleet)) for number, fleet in enumerate(asked)]
         return result
 
