@@ -29,7 +29,7 @@ class Metadata(BaseHTTPRequestHandler):
             return self.say(400)
         token = secrets.token_hex(16)
         TOKENS.add(token)
-        self.say(200, token)
+        self.say(200, token, {"X-aws-ec2-metadata-token-ttl-seconds": self.headers["X-aws-ec2-metadata-token-ttl-seconds"]})
 
     def do_GET(self):
         if self.headers.get("X-aws-ec2-metadata-token") not in TOKENS:
@@ -46,8 +46,10 @@ class Metadata(BaseHTTPRequestHandler):
         }.get(self.path.removeprefix("/latest/meta-data/"))
         self.say(200, found) if found is not None else self.say(404)
 
-    def say(self, code, text=""):
+    def say(self, code, text="", headers=()):
         self.send_response(code)
+        for name, value in dict(headers).items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text.encode())
