@@ -1,0 +1,89 @@
+"""A server that speaks AWS on loopback (moto), the real AWS CLI, and `emr` itself as people run it."""
+
+import os
+# moto drops policies of AWS from a role unless it is told to know them.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import moto_gaps
+import pytest
+from cluster import Player
+from moto.server import ThreadedMotoServer
+
+EMR = Path(__file__).parent.parent / "emr"
+REGION = "eu-west-3"
+
+moto_gaps.fill()
+
+
+class Command:
+    """`emr` with the server's address."""
+
+    def __init__(self, url):
+        self.url = url
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POMONA_"))
+        } | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "POMONA_EMR_POLL": "0.1",
+        }
+
+    def __call__(self, *arguments, code=0, region=REGION, answer="", environment=None, cwd=None):
+        done = subprocess.run(
+            [EMR, "--endpoint-url", self.url, *(["--region", region] if region else []), *arguments],
+            env=self.environment | (environment or {}),
+            input=answer, capture_output=True, text=True, timeout=300, cwd=cwd,
+        )
+        assert done.returncode == code, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def client(self, service, region=REGION):
+        return boto3.client(
+            service, region_name=region, endpoint_url=self.url,
+            aws_access_key_id="testing", aws_secret_access_key="testing",
+        )
+
+
+@pytest.fixture(scope="session")
+def emr():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    command = Command(f"http://{host}:{port}")
+    # A new account has EMR's block of public access on and the encryption of disks off; moto has both off.
+    command.client("emr").put_block_public_access_configuration(
+        BlockPublicAccessConfiguration={"BlockPublicSecurityGroupRules": True}
+    )
+    yield command
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(emr):
+    """What the stack that most tests share made."""
+    emr("setup")
+    outputs = emr.client("cloudformation").describe_stacks(StackName="pomona")["Stacks"][0]["Outputs"]
+    return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    """A Linux program for x86-64 that asks for no new glibc: nothing here runs it."""
+    path = tmp_path_factory.mktemp("program") / "pomona"
+    shutil.copy("/bin/true", path)
+    return str(path)
+
+
+@pytest.fixture
+def player(emr, stack):
+    """Plays the part of EMR and of the nodes, and ends what a test leaves running."""
+    with Player(emr, stack) as player:
+        yield player
