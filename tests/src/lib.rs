@@ -1,6 +1,7 @@
-//! What the tests share: pictures drawn by code, broken files, an S3 server, weights, reference data.
+//! What the tests share: pictures drawn by code, broken files, an S3 server, a hub, weights, reference data.
 
 pub mod broken;
+pub mod hub_server;
 pub mod instance_metadata;
 pub mod pictures;
 pub mod reference_data;
