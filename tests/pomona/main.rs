@@ -5,3 +5,4 @@ mod engine;
 mod golden;
 mod slt;
 mod sql_reference;
+mod weights;
