@@ -14,6 +14,7 @@ use pomona_mobilenet::network::{SaveOptions, Weights};
 use pomona_tests::pictures;
 use pomona_tests::reference_data::reference_data;
 use pomona_tests::weights::write_random_of;
+use safetensors::tensor::{Dtype, TensorView};
 use tempfile::TempDir;
 
 use crate::engine::{local_session, query, set};
@@ -198,6 +199,88 @@ async fn imagenet_classes_have_their_names() -> Result<()> {
         let batches = query(&ctx, &sql).await?;
         let found = batches[0].column(0).as_string::<i32>().value(0).to_string();
         assert_eq!(found, class, "{label}");
+    }
+    Ok(())
+}
+
+/// A file with the tensors of timm's ResNet-18, whose values follow a wave.
+fn resnet18(folder: &Path) -> Result<String> {
+    let reference = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../crates/pomona-backbones/tests/data/resnet18.json"
+    );
+    let reference: serde_json::Value = serde_json::from_slice(&fs::read(reference)?)?;
+    let mut tensors = vec![];
+    for (name, shape) in reference["tensors"].as_object().unwrap() {
+        let shape = shape.as_array().unwrap().iter();
+        let shape: Vec<usize> = shape.map(|side| side.as_u64().unwrap() as usize).collect();
+        // Norms are about 1, and kernels as small as there are many of them.
+        let inputs = shape[1..].iter().product::<usize>();
+        let (middle, limit) = match shape.len() {
+            1 if name.ends_with("bias") || name.ends_with("mean") => (0.0, 0.1),
+            1 => (1.0, 0.1),
+            _ => (0.0, (3.0 / inputs as f32).sqrt()),
+        };
+        let count = shape[0] * inputs;
+        let values = (0..count).flat_map(|i| {
+            let wave = (i as f32 * 0.37 + (i / 7) as f32 * 1.3).sin();
+            (middle + limit * wave).to_le_bytes()
+        });
+        tensors.push((name.clone(), shape, values.collect::<Vec<u8>>()));
+    }
+    let views = tensors.iter().map(|(name, shape, values)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), values);
+        (name.as_str(), view.unwrap())
+    });
+    let path = folder.join("resnet18.safetensors");
+    fs::write(&path, safetensors::serialize(views, None)?)?;
+    Ok(path.display().to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_networks_give_features_in_sql() -> Result<()> {
+    let (folder, pictures) = (tempfile::tempdir()?, drawn(2));
+    fs::write(pictures.path().join("a/bad.png"), "no picture")?;
+    let weights = resnet18(folder.path())?;
+    let mut first = None;
+    for (partitions, batch_size) in [("1", "256"), ("3", "1")] {
+        let ctx = session("fruits", pictures.path()).await?;
+        set(&ctx, "pomona.backbone_weights", &weights)?;
+        set(&ctx, "datafusion.execution.target_partitions", partitions)?;
+        set(&ctx, "datafusion.execution.batch_size", batch_size)?;
+        let sql = "SELECT array_to_string(f, ' ', 'null') AS f, array_length(f) AS n, path FROM
+             (SELECT path, try_image_features(content, 'resnet18') AS f FROM images) ORDER BY path";
+        let text: Vec<Vec<String>> = query(&ctx, sql)
+            .await?
+            .iter()
+            .flat_map(|batch| {
+                (0..batch.num_rows())
+                    .map(|row| (batch.clone(), row))
+                    .collect::<Vec<_>>()
+            })
+            .map(|(batch, row)| {
+                let columns = batch.columns().iter();
+                let text = columns.map(|column| array_value_to_string(column, row).unwrap());
+                text.collect()
+            })
+            .collect();
+        assert_eq!(text.len(), 7);
+        let (bad, good): (Vec<_>, Vec<_>) =
+            text.iter().partition(|row| row[2].ends_with("bad.png"));
+        assert_eq!(bad[0][1], "");
+        assert!(good.iter().all(|row| row[1] == "512"), "{good:?}");
+        let distinct: std::collections::HashSet<_> = good.iter().map(|row| &row[0]).collect();
+        assert_eq!(distinct.len(), 6);
+        match &first {
+            None => first = Some(text),
+            Some(first) => assert!(*first == text, "{partitions} partitions"),
+        }
+        let strict = "SELECT image_features(content, 'resnet18') FROM images";
+        let error = query(&ctx, strict).await.unwrap_err().to_string();
+        assert!(error.contains("not a readable image"), "{error}");
+        let other = "SELECT image_features(content, 'dinov2_small') FROM images";
+        let error = query(&ctx, other).await.unwrap_err().to_string();
+        assert!(error.contains("no weights of dinov2_small"), "{error}");
     }
     Ok(())
 }

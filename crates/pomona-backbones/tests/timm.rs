@@ -217,3 +217,34 @@ fn half_precision_files_are_widened() {
         .fold(0.0, f32::max);
     assert!(largest > 0.0 && largest < 0.05, "{largest}");
 }
+
+/// The features of the picture as bits. Run by `threads_change_no_bit` in processes of their own,
+/// because the number of threads is that of a process.
+#[test]
+#[ignore = "run by threads_change_no_bit"]
+fn bits() {
+    for backbone in [Backbone::Resnet18, Backbone::EfficientnetB0] {
+        let model = Model::new(backbone, &file(&Reference::of(backbone).tensors())).unwrap();
+        let mut preparer = Preparer::new(backbone.preparation(), DecodeLimits::default());
+        let features = model.features(&preparer.run(&picture()).unwrap()).unwrap();
+        let bits: Vec<u32> = features.iter().map(|value| value.to_bits()).collect();
+        println!("BITS {backbone} {bits:?}");
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let bits = |threads: &str| -> Vec<String> {
+        let ran = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "bits", "--nocapture"])
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(ran.stdout).unwrap();
+        let lines = text.lines().filter(|line| line.contains("BITS"));
+        lines.map(str::to_owned).collect()
+    };
+    let one = bits("1");
+    assert_eq!(one.len(), 2);
+    assert!(one == bits("2") && one == bits("5"));
+}

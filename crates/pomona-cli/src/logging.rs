@@ -18,7 +18,11 @@ pub(crate) enum LogFormat {
 
 /// Starts the log. `bars` steps aside while a line is written.
 pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress) {
-    let mut builder = Builder::from_default_env();
+    let mut builder = Builder::new();
+    // The hub's client logs what its errors tell.
+    builder
+        .parse_filters("error,hf_hub=off")
+        .parse_default_env();
     // env_logger cannot see that what is behind the pipe is a terminal.
     builder.write_style(if in_color {
         WriteStyle::Always

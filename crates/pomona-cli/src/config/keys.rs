@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use datafusion_cli::print_options::MaxRows;
 
 /// Commands that compute nothing, so that their options are not settings.
-const NO_SETTINGS: [&str; 4] = ["config", "completions", "man", "help"];
+const NO_SETTINGS: [&str; 6] = ["demo", "weights", "config", "completions", "man", "help"];
 
 /// Options that say what to do this time, not how.
 const NOT_SETTINGS: [&str; 8] = [

@@ -20,4 +20,5 @@ mod spark;
 mod sql;
 mod suspects;
 mod verify;
+mod weights;
 mod workplace;
