@@ -7,3 +7,4 @@ mod golden;
 mod slt;
 mod sql_reference;
 mod traps;
+mod weights;

@@ -1,8 +1,9 @@
-//! What the tests share: pictures drawn by code, broken files, an S3 server, a cluster, weights,
-//! reference data.
+//! What the tests share: pictures drawn by code, broken files, an S3 server, a hub, a cluster,
+//! weights, reference data.
 
 pub mod broken;
 pub mod cluster;
+pub mod hub_server;
 pub mod instance_metadata;
 pub mod pictures;
 pub mod reference_data;

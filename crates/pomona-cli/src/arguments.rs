@@ -13,12 +13,14 @@ use pomona_session::SchedulerAddress;
 use crate::bytes::parse_bytes;
 use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments, TlsArguments};
 use crate::color::When;
+use crate::demo::DemoArguments;
 use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
 use crate::logging::LogFormat;
 use crate::lookup::{OutliersArguments, SimilarArguments, SuspectsArguments};
 use crate::progress::Shown;
 use crate::verify::VerifyArguments;
+use crate::weights::WeightsArguments;
 
 /// Pictures between checkpoints, unless another number is given.
 pub(crate) const CHECKPOINT: u32 = 8192;
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Sql(SqlArguments),
     /// Run the whole pipeline: metadata, features, errors, PCA
     Run(RunArguments),
+    /// Try the whole pipeline on fruit that is drawn for it, offline
+    Demo(DemoArguments),
     /// Tell what a run will take and cost, from a sample of the pictures
     Estimate(EstimateArguments),
     /// Compare results with those of another run, or of Spark and Keras
@@ -65,6 +69,8 @@ pub(crate) enum Command {
     Executor(ExecutorArguments),
     /// List, show and cancel the jobs of a cluster
     Jobs(JobsArguments),
+    /// Show, fetch, inspect and convert weights
+    Weights(WeightsArguments),
     /// Tell the settings
     Config(ConfigArguments),
     /// Print a script that completes pomona's commands and options in a shell
@@ -121,9 +127,10 @@ pub(crate) enum ConfigCommand {
 }
 
 /// What every command that computes takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SessionArguments {
-    /// The network's weights: a MobileNetV2 safetensors file, or fruits, which are part of pomona
+    /// The network's weights: fruits (part of pomona), imagenet (fetched from the Hugging Face Hub),
+    /// or the path or URL of a MobileNetV2 safetensors file
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     pub(crate) weights: Option<String>,
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use env_logger::{Builder, Env, Target, WriteStyle};
+use env_logger::{Builder, Target, WriteStyle};
 use indicatif::MultiProgress;
 use serde_json::json;
 
@@ -18,9 +18,12 @@ pub(crate) enum LogFormat {
 
 /// Starts the log. `bars` steps aside while a line is written.
 pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress) {
-    // What a person should know of a cluster, such as that it has no executor, is a warning.
-    let usual = Env::default().default_filter_or("error,pomona_session=warn");
-    let mut builder = Builder::from_env(usual);
+    let mut builder = Builder::new();
+    // What a person should know of a cluster, such as that it has no executor, is a warning. The
+    // hub's client logs what its errors tell.
+    builder
+        .parse_filters("error,pomona_session=warn,hf_hub=off")
+        .parse_default_env();
     // env_logger cannot see that what is behind the pipe is a terminal.
     builder.write_style(if in_color {
         WriteStyle::Always

@@ -6,8 +6,10 @@ mod cluster;
 mod color;
 mod completions;
 mod config;
+mod demo;
 mod estimate;
 mod exit;
+mod fetch_progress;
 mod format;
 mod interrupt;
 mod logging;
@@ -18,6 +20,7 @@ mod run;
 mod session;
 mod sql;
 mod verify;
+mod weights;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -32,7 +35,8 @@ use pomona_session::cancellations;
 use crate::arguments::{Arguments, Command, ConfigCommand};
 use crate::config::Configuration;
 use crate::exit::USAGE;
-use crate::progress::Teller;
+use crate::fetch_progress::tell_fetches;
+use crate::progress::{Form, Teller};
 
 /// Plans of many levels recurse deeply, and DataFusion's futures are large: the default 2 MB of a
 /// thread's stack overflow on queries that are merely long.
@@ -78,11 +82,18 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     let bars = MultiProgress::new();
     logging::start(general.log_format, in_color, bars.clone());
 
+    let form = Form::new(general.progress, general.quiet);
+    tell_fetches(form, bars.clone());
+
     let outcome = match command {
         Command::Sql(sql) => on_large_stack(async move || sql::main(sql, &general).await),
         Command::Run(run) => {
             let teller = Teller::new(general.progress, general.quiet, in_color, bars);
             on_large_stack(async move || run::main(run, &teller).await)
+        }
+        Command::Demo(arguments) => {
+            let teller = Teller::new(general.progress, general.quiet, in_color, bars);
+            on_large_stack(async move || demo::main(arguments, &general, &teller).await)
         }
         Command::Estimate(arguments) => {
             on_large_stack(async move || estimate::main(arguments).await)
@@ -109,6 +120,7 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Jobs(arguments) => {
             on_large_stack(async move || cluster::jobs(arguments, &general).await)
         }
+        Command::Weights(arguments) => on_large_stack(async move || weights::main(arguments).await),
         Command::Config(config) => {
             let ConfigCommand::Show { origin } = config.command;
             config::show(configuration, flags, origin)

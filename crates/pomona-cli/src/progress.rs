@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::color::is_dumb;
 
 /// The time between two JSON lines of one phase.
-const INTERVAL: Duration = Duration::from_secs(2);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
 
 /// How often the bar is drawn while nothing is told: its clock goes on.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -38,11 +38,26 @@ pub(crate) struct Teller {
     phase: RefCell<Option<Phase>>,
 }
 
+/// How progress is told on this standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Bar,
     Lines,
     Nothing,
+}
+
+impl Form {
+    /// Chooses the form for what standard error is.
+    pub(crate) fn new(shown: Shown, is_quiet: bool) -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        match shown {
+            _ if is_quiet => Self::Nothing,
+            Shown::Off => Self::Nothing,
+            Shown::Auto if is_terminal && !is_dumb() => Self::Bar,
+            Shown::On if is_terminal => Self::Bar,
+            Shown::Auto | Shown::On => Self::Lines,
+        }
+    }
 }
 
 /// A phase that is going on.
@@ -58,16 +73,8 @@ struct Phase {
 impl Teller {
     /// Chooses the form for what standard error is.
     pub(crate) fn new(shown: Shown, is_quiet: bool, in_color: bool, bars: MultiProgress) -> Self {
-        let is_terminal = io::stderr().is_terminal();
-        let form = match shown {
-            _ if is_quiet => Form::Nothing,
-            Shown::Off => Form::Nothing,
-            Shown::Auto if is_terminal && !is_dumb() => Form::Bar,
-            Shown::On if is_terminal => Form::Bar,
-            Shown::Auto | Shown::On => Form::Lines,
-        };
         Self {
-            form,
+            form: Form::new(shown, is_quiet),
             is_quiet,
             in_color,
             bars,

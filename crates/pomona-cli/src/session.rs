@@ -9,9 +9,9 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
-use pomona_session::{
-    BUNDLED_WEIGHTS, Cluster, ObjectStores, RuntimeOptions, cluster_context, session_context,
-};
+use pomona_session::{Cluster, ObjectStores, RuntimeOptions, cluster_context, session_context};
+
+use pomona_weights::NAMES;
 
 use crate::arguments::SessionArguments;
 
@@ -63,7 +63,7 @@ pub(crate) fn cluster(arguments: &SessionArguments) -> Result<Option<Cluster>> {
 
 /// The weights' location as it is understood in every folder: an executor has its own.
 fn everywhere(weights: &str) -> String {
-    if weights == BUNDLED_WEIGHTS || weights.contains("://") {
+    if NAMES.contains(&weights) || weights.contains("://") {
         return weights.to_string();
     }
     match path::absolute(weights) {

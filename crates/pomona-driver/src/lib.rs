@@ -9,6 +9,7 @@
 
 mod assembly;
 mod checkpoint;
+mod demo;
 mod error;
 pub mod estimate;
 mod file_size;
@@ -31,6 +32,7 @@ mod variables;
 mod verify;
 mod watch;
 
+pub use demo::draw_fruit;
 pub use error::DriverError;
 pub use file_size::FileSize;
 pub use formats::Formats;

@@ -25,7 +25,8 @@ struct Arguments {
     #[arg(short, long, value_name = "NAME=VALUE")]
     define: Vec<String>,
 
-    /// The network's weights: a MobileNetV2 safetensors file, or fruits, which are part of pomona
+    /// The network's weights: fruits (part of pomona), imagenet (fetched from the Hugging Face Hub),
+    /// or the path or URL of a MobileNetV2 safetensors file
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     weights: Option<String>,
 

@@ -12,6 +12,7 @@ use datafusion::prelude::SessionContext;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
 use pomona_pca::{PcaError, PcaModel};
 use pomona_report::Language;
+use pomona_session::weights_objects;
 
 use crate::assembly::{Assembled, Assembly};
 use crate::checkpoint::Checkpoint;
@@ -131,7 +132,7 @@ impl<'a> Pipeline<'a> {
     /// When there are no weights, no pictures or no picture that can be decoded, when the output
     /// holds a finished run of other weights or one that cannot be read, and when a stage fails.
     pub async fn run(&self, progress: impl Fn(Progress)) -> Result<Outcome, DriverError> {
-        let weights_sha256 = self.pin_weights()?;
+        let weights_sha256 = self.pin_weights().await?;
         let run = format!("{}", Utc::now().format("%Y%m%dT%H%M%S%.6fZ"));
         let output = Output::open(self.ctx, self.options.output.clone(), &run)?;
         let tell = |message| progress(Progress::Told { message });
@@ -326,9 +327,15 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Loads the network before any work starts, and pins its bytes for the whole run.
-    fn pin_weights(&self) -> Result<String, DriverError> {
+    async fn pin_weights(&self) -> Result<String, DriverError> {
         let options = PomonaOptions::of(self.ctx.state().config_options());
-        let loaded = network(&options).map_err(datafusion::error::DataFusionError::from)?;
+        let objects = weights_objects(&self.ctx.runtime_env());
+        // A fetch may take minutes, in which an interrupt must be heard.
+        let load = move || network(&options, &objects);
+        let loaded = tokio::task::spawn_blocking(load)
+            .await
+            .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+            .map_err(datafusion::error::DataFusionError::from)?;
         let state = self.ctx.state_ref();
         state
             .write()

@@ -19,7 +19,7 @@ use arrow::array::{ArrayRef, BinaryArray};
 use arrow::datatypes::{DataType, Field};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
-use pomona_functions::{FEATURE_LEN, MobileNetV2Func, PomonaOptions, network};
+use pomona_functions::{FEATURE_LEN, MobileNetV2Func, Objects, PomonaOptions, network};
 use pomona_mobilenet::FeatureExtractor;
 use pomona_mobilenet::network::Scratch;
 use pomona_mobilenet::preprocess::Preprocessor;
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut options = PomonaOptions::default();
     options.weights = Some(file.display().to_string());
-    let loaded = network(&options)?;
+    let loaded = network(&options, &Objects::none())?;
     let limits = options.decode_limits();
     let mut config = ConfigOptions::default();
     config.extensions.insert(options);
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rows: Vec<Option<&[u8]>> = files.iter().map(|file| Some(file.as_slice())).collect();
     let mut features = vec![0.0; PICTURES * FEATURE_LEN];
     let column: ArrayRef = Arc::new(BinaryArray::from(rows.clone()));
-    let function = ScalarUDF::from(MobileNetV2Func::new());
+    let function = ScalarUDF::from(MobileNetV2Func::new(Objects::none()));
     let return_field = Arc::new(Field::new(
         "features",
         function.return_type(&[DataType::Binary])?,

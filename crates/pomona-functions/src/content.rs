@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{Signature, Volatility};
+use datafusion::logical_expr::{Signature, TypeSignature, Volatility};
 
 /// The signature of a function of `content`: one binary argument of any layout.
 pub(crate) fn content_signature() -> Signature {
@@ -18,6 +18,22 @@ pub(crate) fn content_signature() -> Signature {
     )
     .with_parameter_names(vec!["content".to_string()])
     .expect("one name for one parameter")
+}
+
+/// The signature of a function of `content` and others: one way to call it for each list of others.
+pub(crate) fn content_and_signature(others: &[&[DataType]]) -> Signature {
+    let contents = [
+        DataType::Binary,
+        DataType::BinaryView,
+        DataType::LargeBinary,
+    ];
+    let ways = contents.iter().flat_map(|content| {
+        others.iter().map(|others| {
+            let content = std::iter::once(content.clone());
+            TypeSignature::Exact(content.chain(others.iter().cloned()).collect())
+        })
+    });
+    Signature::one_of(ways.collect(), Volatility::Immutable)
 }
 
 /// The files of a binary column, a row each, without copying; NULL is `None`.

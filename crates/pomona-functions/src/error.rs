@@ -1,19 +1,20 @@
 //! What can go wrong inside a function, and how it becomes a query's error.
 
 use datafusion::error::DataFusionError;
+use pomona_backbones::BackboneError;
 use pomona_mobilenet::ImageError;
-use pomona_mobilenet::network::WeightsError;
 use pomona_neighbours::NeighboursError;
 use pomona_pca::PcaError;
+use pomona_weights::LoadError;
 use thiserror::Error;
 
 /// The error of a Pomona function. Inside a query it is a [`DataFusionError::External`].
 #[derive(Debug, Error)]
 pub enum FunctionError {
-    /// `mobilenet_v2` met a picture that cannot be decoded.
+    /// A function met a picture that cannot be decoded.
     #[error(
-        "mobilenet_v2: row {row} of the batch is not a readable image: {source}. \
-         try_mobilenet_v2(content) gives NULL instead, image_error(content) the reason"
+        "row {row} of the batch is not a readable image: {source}. try_mobilenet_v2(content) and \
+         the other functions that begin with try_ give NULL instead, image_error(content) the reason"
     )]
     Image {
         /// The row within its batch, from 0.
@@ -24,9 +25,9 @@ pub enum FunctionError {
 
     /// No weights are named.
     #[error(
-        "no weights: name a MobileNetV2 safetensors file with --weights FILE \
-         or SET pomona.weights = 'FILE'; --weights fruits is a small set inside the program, \
-         trained on fruits"
+        "no weights: name them with --weights or SET pomona.weights: fruits (inside the program, \
+         trained on fruits), imagenet (fetched once from the Hugging Face Hub), or a file: \
+         --weights FILE"
     )]
     NoWeights,
 
@@ -36,7 +37,7 @@ pub enum FunctionError {
         /// What `pomona.weights` names.
         location: String,
         /// Why it cannot be loaded.
-        source: WeightsError,
+        source: LoadError,
     },
 
     /// The weights are not those that the session pins.
@@ -65,6 +66,44 @@ pub enum FunctionError {
         expected: usize,
         /// The length that the network gives.
         found: usize,
+    },
+
+    /// The weights tell no classes apart.
+    #[error(
+        "weights '{location}' have no classifier, only features: classify_image needs weights \
+         with one, such as fruits and imagenet"
+    )]
+    NoClassifier {
+        /// What `pomona.weights` names.
+        location: String,
+    },
+
+    /// The classes of the weights have no names.
+    #[error(
+        "weights '{location}' do not name their {classes} classes: give them names with \
+         pomona weights convert IN OUT --labels FILE"
+    )]
+    NoLabels {
+        /// What `pomona.weights` names.
+        location: String,
+        /// How many classes there are.
+        classes: usize,
+    },
+
+    /// A network by name cannot be had or run.
+    #[error("image_features: {0}")]
+    Backbone(#[from] BackboneError),
+
+    /// The weights of a network by name cannot be loaded.
+    #[error(
+        "image_features: weights '{location}': {source}; \
+         SET pomona.backbone_weights = 'FILE' takes them from a file"
+    )]
+    BackboneWeights {
+        /// The repository, or what `pomona.backbone_weights` names.
+        location: String,
+        /// Why they cannot be loaded.
+        source: BackboneError,
     },
 
     /// A row of features is NULL inside, or rows differ in length.

@@ -11,7 +11,7 @@ use pomona_mobilenet::{FeatureExtractor, ImageError};
 
 use crate::content::contents;
 use crate::network::{FEATURE_LEN, network};
-use crate::{FunctionError, PomonaOptions};
+use crate::{FunctionError, Objects, PomonaOptions};
 
 /// What happens to a picture that cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub(crate) fn features_type() -> DataType {
 pub(crate) fn extract(
     column: &ArrayRef,
     options: &PomonaOptions,
+    objects: &Objects,
     bad_image: BadImage,
 ) -> Result<ArrayRef> {
     let files = contents(column)?;
@@ -46,7 +47,8 @@ pub(crate) fn extract(
     let mut valid: Vec<bool> = files.iter().map(Option::is_some).collect();
 
     if valid.contains(&true) {
-        let network = &network(options)?.network;
+        let loaded = network(options, objects)?;
+        let network = &loaded.network;
         let limits = options.decode_limits();
         let mut first_error: Option<(usize, ImageError)> = None;
         EXTRACTOR.with_borrow_mut(|slot| {
@@ -59,6 +61,7 @@ pub(crate) fn extract(
                 first_error.get_or_insert((row, error));
             });
         });
+        loaded.count(valid.iter().filter(|valid| **valid).count());
         if let (BadImage::Fail, Some((row, source))) = (bad_image, first_error) {
             return Err(FunctionError::Image { row, source }.into());
         }

@@ -4,6 +4,11 @@
 //! |---|---|---|
 //! | [`mobilenet_v2(content)`](MobileNetV2Func) | scalar | `FixedSizeList<Float32, 1280>`; a bad image fails the query |
 //! | [`try_mobilenet_v2(content)`](TryMobileNetV2Func) | scalar | the same; a bad image gives NULL |
+//! | [`classify_image(content [, top])`](ClassifyImageFunc) | scalar | `List<Struct(label, score)>`, the best first; a bad image fails the query |
+//! | [`try_classify_image(content [, top])`](TryClassifyImageFunc) | scalar | the same; a bad image gives NULL |
+//! | [`classify_features(features [, top])`](ClassifyFeaturesFunc) | scalar | the same, from features that are there |
+//! | [`image_features(content, network)`](ImageFeaturesFunc) | scalar | `List<Float32>` of a network by name; a bad image fails the query |
+//! | [`try_image_features(content, network)`](TryImageFeaturesFunc) | scalar | the same; a bad image gives NULL |
 //! | [`image_error(content)`](ImageErrorFunc) | scalar | `Utf8`: why an image cannot be decoded, NULL if it can |
 //! | [`image_info(content)`](ImageInfoFunc) | scalar | `Struct(format, width, height, color)`, from the header |
 //! | [`pca_fit(features, k)`](PcaFit) | aggregate | the model, a struct |
@@ -20,6 +25,11 @@
 //! what they need besides their arguments comes from the session's `pomona.*` options
 //! ([`PomonaOptions`]), which travel with the plan.
 
+mod backbones;
+mod cache;
+mod classes;
+mod classify_features;
+mod classify_image;
 mod columnar;
 mod content;
 mod error;
@@ -27,6 +37,7 @@ mod extract;
 mod feature_rows;
 mod gathered;
 mod image_error;
+mod image_features;
 mod image_info;
 mod mobilenet_v2;
 mod model;
@@ -34,6 +45,7 @@ mod moments;
 mod nearest;
 mod network;
 mod number_of_components;
+mod objects;
 mod options;
 mod pca_fit;
 mod pca_merge;
@@ -42,6 +54,8 @@ mod pca_solve;
 mod pca_subtract;
 mod pca_transform;
 mod precision;
+mod try_classify_image;
+mod try_image_features;
 mod try_mobilenet_v2;
 mod url_decode;
 mod vector_to_array;
@@ -50,14 +64,18 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+pub use classify_features::ClassifyFeaturesFunc;
+pub use classify_image::ClassifyImageFunc;
 pub use error::FunctionError;
 pub use image_error::ImageErrorFunc;
+pub use image_features::ImageFeaturesFunc;
 pub use image_info::ImageInfoFunc;
 pub use mobilenet_v2::MobileNetV2Func;
 pub use model::{model_from_scalar, model_type};
 pub use moments::moments_type;
 pub use nearest::NearestFunc;
-pub use network::{BUNDLED_WEIGHTS, FEATURE_LEN, LoadedNetwork, NETWORK_FUNCTIONS, network};
+pub use network::{FEATURE_LEN, LoadedNetwork, NETWORK_FUNCTIONS, network};
+pub use objects::Objects;
 pub use options::{PomonaOptionValues, PomonaOptions};
 pub use pca_fit::PcaFit;
 pub use pca_merge::PcaMerge;
@@ -66,15 +84,22 @@ pub use pca_solve::PcaSolveFunc;
 pub use pca_subtract::PcaSubtractFunc;
 pub use pca_transform::PcaTransformFunc;
 pub use precision::PrecisionOption;
+pub use try_classify_image::TryClassifyImageFunc;
+pub use try_image_features::TryImageFeaturesFunc;
 pub use try_mobilenet_v2::TryMobileNetV2Func;
 pub use url_decode::UrlDecodeFunc;
 pub use vector_to_array::VectorToArrayFunc;
 
-/// Every scalar function, to be registered in a session.
-pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+/// Every scalar function, to be registered in a session whose object stores are `objects`.
+pub fn scalar_functions(objects: &Objects) -> Vec<Arc<ScalarUDF>> {
     vec![
-        Arc::new(ScalarUDF::from(MobileNetV2Func::new())),
-        Arc::new(ScalarUDF::from(TryMobileNetV2Func::new())),
+        Arc::new(ScalarUDF::from(MobileNetV2Func::new(objects.clone()))),
+        Arc::new(ScalarUDF::from(TryMobileNetV2Func::new(objects.clone()))),
+        Arc::new(ScalarUDF::from(ClassifyImageFunc::new(objects.clone()))),
+        Arc::new(ScalarUDF::from(TryClassifyImageFunc::new(objects.clone()))),
+        Arc::new(ScalarUDF::from(ClassifyFeaturesFunc::new(objects.clone()))),
+        Arc::new(ScalarUDF::from(ImageFeaturesFunc::new(objects.clone()))),
+        Arc::new(ScalarUDF::from(TryImageFeaturesFunc::new(objects.clone()))),
         Arc::new(ScalarUDF::from(ImageErrorFunc::new())),
         Arc::new(ScalarUDF::from(ImageInfoFunc::new())),
         Arc::new(ScalarUDF::from(PcaSolveFunc::new())),

@@ -8,10 +8,10 @@ use datafusion::logical_expr::{
 };
 use datafusion_macros::user_doc;
 
-use crate::PomonaOptions;
 use crate::columnar::map_column;
 use crate::content::content_signature;
 use crate::extract::{BadImage, extract, features_type};
+use crate::{Objects, PomonaOptions};
 
 /// The features of a picture: MobileNetV2 without its classifier, average-pooled. A picture that
 /// cannot be decoded fails the query with its reason. NULL gives NULL.
@@ -33,19 +33,15 @@ use crate::extract::{BadImage, extract, features_type};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct MobileNetV2Func {
     signature: Signature,
-}
-
-impl Default for MobileNetV2Func {
-    fn default() -> Self {
-        Self::new()
-    }
+    objects: Objects,
 }
 
 impl MobileNetV2Func {
-    /// The function `mobilenet_v2`.
-    pub fn new() -> Self {
+    /// The function `mobilenet_v2`, which reads weights with `objects`.
+    pub fn new(objects: Objects) -> Self {
         Self {
             signature: content_signature(),
+            objects,
         }
     }
 }
@@ -66,7 +62,9 @@ impl ScalarUDFImpl for MobileNetV2Func {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let options = PomonaOptions::of(&args.config_options);
         let [content] = take_function_args(self.name(), args.args)?;
-        map_column(&content, |files| extract(files, &options, BadImage::Fail))
+        map_column(&content, |files| {
+            extract(files, &options, &self.objects, BadImage::Fail)
+        })
     }
 
     fn documentation(&self) -> Option<&Documentation> {

@@ -1,11 +1,13 @@
 //! The process-wide cache of networks: weights are read once, whatever the number of partitions.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
-use pomona_mobilenet::network::{MobileNetV2, Precision, Weights};
+use pomona_mobilenet::network::{MobileNetV2, Precision};
+use pomona_weights::{LoadError, Source, load};
 
-use crate::{FunctionError, PomonaOptions};
+use crate::cache::Cache;
+use crate::{FunctionError, Objects, PomonaOptions};
 
 /// The length of a feature vector: the last layer of MobileNetV2 at a width of 1.0 or less.
 pub const FEATURE_LEN: usize = 1280;
@@ -17,48 +19,59 @@ pub struct LoadedNetwork {
     pub network: Arc<MobileNetV2>,
     /// The sha256 of the weights' file, in hexadecimal.
     pub sha256: String,
+    /// Pictures that went through the network.
+    pictures: AtomicU64,
 }
 
-/// The weights that are part of the program, by their name in `pomona.weights`. A file of that name
-/// is `./fruits`.
-pub const BUNDLED_WEIGHTS: &str = "fruits";
+impl LoadedNetwork {
+    /// How many pictures SQL functions of this process have put through the network. A picture
+    /// whose features and classes are asked for in one query counts once.
+    pub fn pictures(&self) -> u64 {
+        self.pictures.load(Ordering::Relaxed)
+    }
 
-/// The functions that load the network.
-pub const NETWORK_FUNCTIONS: [&str; 2] = ["mobilenet_v2", "try_mobilenet_v2"];
+    pub(crate) fn count(&self, pictures: usize) {
+        self.pictures.fetch_add(pictures as u64, Ordering::Relaxed);
+    }
+}
+
+/// The functions that load the network of `pomona.weights`.
+pub const NETWORK_FUNCTIONS: [&str; 5] = [
+    "classify_features",
+    "classify_image",
+    "mobilenet_v2",
+    "try_classify_image",
+    "try_mobilenet_v2",
+];
 
 /// The same file is another network in another precision.
 type Key = (String, Precision);
 
-/// One slot a network, so that two partitions that start together load the file once.
-type Slot = Arc<Mutex<Option<Arc<LoadedNetwork>>>>;
+static NETWORKS: LazyLock<Cache<Key, LoadedNetwork>> = LazyLock::new(Cache::default);
 
-static NETWORKS: LazyLock<Mutex<HashMap<Key, Slot>>> = LazyLock::new(Mutex::default);
-
-/// The network that the options name, loaded at the first call in a process.
+/// The network that the options name, loaded at the first call in a process, and again when its
+/// file on a disk has been replaced. What is behind a URL or the name `imagenet` is read once.
+///
+/// A file that is replaced while a query runs is taken by the batches that follow;
+/// `pomona.weights_sha256`, which `pomona run` sets, makes that an error.
 ///
 /// # Errors
 /// When no weights are named, when they cannot be read, when their sha256 is not the one that is
 /// pinned, and when the network gives vectors of another length than [`FEATURE_LEN`].
-pub fn network(options: &PomonaOptions) -> Result<Arc<LoadedNetwork>, FunctionError> {
+pub fn network(
+    options: &PomonaOptions,
+    objects: &Objects,
+) -> Result<Arc<LoadedNetwork>, FunctionError> {
     let location = options.weights.as_deref().unwrap_or_default();
     if location.is_empty() {
         return Err(FunctionError::NoWeights);
     }
     let precision = options.precision.0;
-    let slot = Arc::clone(
-        NETWORKS
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .entry((location.to_string(), precision))
-            .or_default(),
-    );
-    let mut slot = slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let loaded = match &*slot {
-        Some(loaded) => Arc::clone(loaded),
-        None => Arc::clone(slot.insert(Arc::new(load(location, precision)?))),
-    };
-    drop(slot);
-
+    let source = Source::parse(location).map_err(named(location))?;
+    let key = (location.to_string(), precision);
+    let loaded = NETWORKS.get(key, source.stamp(), || {
+        load_network(location, &source, precision, objects)
+    })?;
     match options.weights_sha256.as_deref() {
         Some(pinned) if !pinned.is_empty() && !pinned.eq_ignore_ascii_case(&loaded.sha256) => {
             Err(FunctionError::WeightsDiffer {
@@ -71,17 +84,17 @@ pub fn network(options: &PomonaOptions) -> Result<Arc<LoadedNetwork>, FunctionEr
     }
 }
 
-fn load(location: &str, precision: Precision) -> Result<LoadedNetwork, FunctionError> {
-    let named = |source| FunctionError::Weights {
-        location: location.to_string(),
-        source,
-    };
-    let weights = match location {
-        BUNDLED_WEIGHTS => Weights::fruits(),
-        file => Weights::load(file.strip_prefix("file://").unwrap_or(file)),
-    };
-    let weights = weights.map_err(named)?;
-    let network = MobileNetV2::with_precision(&weights, precision).map_err(named)?;
+fn load_network(
+    location: &str,
+    source: &Source,
+    precision: Precision,
+    objects: &Objects,
+) -> Result<LoadedNetwork, FunctionError> {
+    let named = named(location);
+    let file = load(source, objects.reader()).map_err(&named)?;
+    let weights = file.weights().map_err(&named)?;
+    let network =
+        MobileNetV2::with_precision(&weights, precision).map_err(|error| named(error.into()))?;
     if network.feature_len() != FEATURE_LEN {
         return Err(FunctionError::FeatureLength {
             location: location.to_string(),
@@ -96,6 +109,14 @@ fn load(location: &str, precision: Precision) -> Result<LoadedNetwork, FunctionE
     );
     Ok(LoadedNetwork {
         network: Arc::new(network),
-        sha256: weights.sha256().to_string(),
+        sha256: file.sha256().to_string(),
+        pictures: AtomicU64::new(0),
     })
+}
+
+fn named(location: &str) -> impl Fn(LoadError) -> FunctionError {
+    move |source| FunctionError::Weights {
+        location: location.to_string(),
+        source,
+    }
 }

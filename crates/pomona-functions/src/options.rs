@@ -12,10 +12,12 @@ use crate::PrecisionOption;
 extensions_options! {
     /// The values of [`PomonaOptions`].
     pub struct PomonaOptionValues {
-        /// The network's weights: the path or file:// URL of a MobileNetV2 safetensors file, or 'fruits', which are part of the program
+        /// The network's weights: 'fruits', which are part of the program, 'imagenet', which are fetched from the Hugging Face Hub, or the path or URL (file, http, https, s3) of a MobileNetV2 safetensors file
         pub weights: Option<String>, default = None
         /// The sha256 that the weights must have, in hexadecimal; the query fails if they differ
         pub weights_sha256: Option<String>, default = None
+        /// The weights of the network that image_features names, instead of those of the hub: the path or URL of a safetensors file with timm's names
+        pub backbone_weights: Option<String>, default = None
         /// What the network computes in: 'f32', or 'bf16' where the processor has AMX
         pub precision: PrecisionOption, default = PrecisionOption::default()
         /// The largest picture that is decoded, in pixels (width times height)

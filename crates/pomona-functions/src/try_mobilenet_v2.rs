@@ -8,10 +8,10 @@ use datafusion::logical_expr::{
 };
 use datafusion_macros::user_doc;
 
-use crate::PomonaOptions;
 use crate::columnar::map_column;
 use crate::content::content_signature;
 use crate::extract::{BadImage, extract, features_type};
+use crate::{Objects, PomonaOptions};
 
 /// The features of a picture, like [`MobileNetV2Func`](crate::MobileNetV2Func); a picture that
 /// cannot be decoded gives NULL.
@@ -30,19 +30,15 @@ use crate::extract::{BadImage, extract, features_type};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TryMobileNetV2Func {
     signature: Signature,
-}
-
-impl Default for TryMobileNetV2Func {
-    fn default() -> Self {
-        Self::new()
-    }
+    objects: Objects,
 }
 
 impl TryMobileNetV2Func {
-    /// The function `try_mobilenet_v2`.
-    pub fn new() -> Self {
+    /// The function `try_mobilenet_v2`, which reads weights with `objects`.
+    pub fn new(objects: Objects) -> Self {
         Self {
             signature: content_signature(),
+            objects,
         }
     }
 }
@@ -63,7 +59,9 @@ impl ScalarUDFImpl for TryMobileNetV2Func {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let options = PomonaOptions::of(&args.config_options);
         let [content] = take_function_args(self.name(), args.args)?;
-        map_column(&content, |files| extract(files, &options, BadImage::Null))
+        map_column(&content, |files| {
+            extract(files, &options, &self.objects, BadImage::Null)
+        })
     }
 
     fn documentation(&self) -> Option<&Documentation> {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
 use pomona_mobilenet::FeatureExtractor;
-use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Weights, WeightsError};
+use pomona_mobilenet::network::{
+    Isa, LabelSource, MobileNetV2, Precision, SaveOptions, Weights, WeightsError,
+};
 use pomona_mobilenet::preprocess::DecodeLimits;
 
 const ALL: [(Isa, Precision); 5] = [
@@ -132,6 +134,23 @@ fn classes_have_the_names_of_the_file_or_numbers() {
     let read = Weights::load(&path);
     std::fs::remove_file(&path).unwrap();
     assert_eq!(read.unwrap().labels(), weights.labels());
+}
+
+#[test]
+fn classes_can_be_named_afterwards() {
+    let names = || vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
+    let weights = Weights::from_bytes(&Head::new(3, None).file).unwrap();
+    assert_eq!(weights.label_source(), Some(LabelSource::Numbers));
+    let named = weights.clone().with_labels(names()).unwrap();
+    let bytes = named.to_bytes(&SaveOptions::default()).unwrap();
+    let read = Weights::from_bytes(&bytes).unwrap();
+    assert_eq!(read.labels().unwrap()[..], names());
+    assert_eq!(read.label_source(), Some(LabelSource::Metadata));
+
+    let error = weights.with_labels(names()[..2].to_vec()).unwrap_err();
+    assert!(error.to_string().contains("2 classes"), "{error}");
+    let headless = Weights::random(0.35, 3).unwrap().with_labels(names());
+    assert!(matches!(headless, Err(WeightsError::NoClassifier)));
 }
 
 #[test]

@@ -242,6 +242,76 @@ fn what_is_wrong_is_named() {
     assert!(message.contains(variance), "{message}");
 }
 
+/// The ways in which the tensors of a file are named.
+const NAMINGS: [fn(&str) -> String; 3] = [str::to_owned, timm, torchvision];
+
+fn renamed(weights: &Weights, rename: fn(&str) -> String) -> Tensors {
+    let tensors = tensors(weights).into_iter();
+    tensors
+        .map(|(name, tensor)| (rename(&name), tensor))
+        .collect()
+}
+
+#[test]
+fn every_width_is_read_in_every_naming() {
+    for width in [0.35, 0.5, 0.75, 1.0, 1.2, 1.3, 1.4] {
+        let weights = Weights::random(width, 5).unwrap();
+        for rename in NAMINGS {
+            // Without metadata: the width is read off the shapes.
+            let read = Weights::from_bytes(&file(&renamed(&weights, rename), &[])).unwrap();
+            let (read, written) = (read.architecture(), weights.architecture());
+            assert_eq!(read.width, width);
+            assert_eq!(
+                (&read.blocks, read.features),
+                (&written.blocks, written.features)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_as_in_the_file() {
+    let weights = random();
+    let canonical = "mobilenet_v2.layer.3.conv_3x3.convolution.weight";
+    for (rename, name) in NAMINGS.into_iter().zip([
+        canonical,
+        "blocks.2.1.conv_dw.weight",
+        "features.5.conv.1.0.weight",
+    ]) {
+        assert_eq!(rename(canonical), name);
+        let good = renamed(&weights, rename);
+        let spoilt = |tensor: Option<Tensor>| {
+            let mut tensors = good.clone();
+            match tensor {
+                Some(tensor) => tensors.insert(name.to_owned(), tensor),
+                None => tensors.remove(name),
+            };
+            error(&tensors, &[])
+        };
+        // The prefix of transformers may be there or not, so it is not part of the name.
+        let short = name.trim_start_matches("mobilenet_v2.");
+        assert_eq!(spoilt(None), format!("tensor `{short}` is missing"));
+        let tensor = &good[name];
+        let shape = Tensor::zeros((96, 1, 3, 5), DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(
+            spoilt(Some(shape)),
+            format!("tensor `{name}` has shape [96, 1, 3, 5], the network needs [96, 1, 3, 3]")
+        );
+        assert_eq!(
+            spoilt(Some(tensor.to_dtype(DType::F64).unwrap())),
+            format!("tensor `{name}` has type F64, expected F32, F16 or BF16")
+        );
+        let message = spoilt(Some((tensor / 0.0).unwrap()));
+        assert_eq!(
+            message,
+            format!("tensor `{name}` holds values that are not finite")
+        );
+        let bytes = file(&good, &[]);
+        let cut = Weights::from_bytes(&bytes[..bytes.len() - 1]);
+        assert!(matches!(cut, Err(WeightsError::Format(_))));
+    }
+}
+
 #[test]
 fn bytes_that_are_no_file_are_refused() {
     let bytes = file(&tensors(&random()), &[]);

@@ -7,6 +7,7 @@
 //! - [`runtime_env`]: object stores that are found by URL (`s3://` from the usual `AWS_*`
 //!   settings), and the memory limit.
 //! - [`session_state`]: the state over both, with `STORED AS IMAGES` and every function.
+//! - [`weights_objects`]: the object stores, as functions read weights with them.
 //! - [`session_context`]: a context over the state, for one process.
 //! - [`cluster_context`]: a context whose queries run on a Ballista cluster, of which
 //!   [`run_scheduler`] and [`run_executor`] are the processes.
@@ -18,6 +19,7 @@ mod object_storage;
 mod runtime;
 mod state;
 mod statements;
+mod weights_objects;
 
 pub use cluster::{
     Cluster, ExecutorInfo, ExecutorOptions, JobResponse, PomonaCodec, QueryStageSummary,
@@ -27,7 +29,8 @@ pub use cluster::{
 pub use config::session_config;
 pub use error::{SessionError, plain_message};
 pub use object_storage::ObjectStores;
-pub use pomona_functions::{BUNDLED_WEIGHTS, PomonaOptions};
+pub use pomona_functions::PomonaOptions;
 pub use runtime::{RuntimeOptions, runtime_env};
 pub use state::{session_context, session_state};
 pub use statements::{parse_statements, plan_statement};
+pub use weights_objects::weights_objects;

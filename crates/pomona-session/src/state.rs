@@ -10,13 +10,14 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use pomona_functions::{aggregate_functions, scalar_functions};
 use pomona_images::ImageTableFactory;
 
-use crate::{RuntimeOptions, runtime_env, session_config};
+use crate::{RuntimeOptions, runtime_env, session_config, weights_objects};
 
 /// The state of a session; every role comes through here.
 ///
 /// # Errors
 /// When a function cannot be registered.
 pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
+    let objects = weights_objects(&runtime);
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -26,7 +27,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
         ImageTableFactory::FILE_TYPE.to_string(),
         Arc::new(ImageTableFactory),
     );
-    for function in scalar_functions() {
+    for function in scalar_functions(&objects) {
         state.register_udf(function)?;
     }
     for function in aggregate_functions() {

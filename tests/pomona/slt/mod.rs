@@ -45,7 +45,7 @@ macro_rules! slt_files {
     };
 }
 
-slt_files!(errors, functions, images, pca, vectors);
+slt_files!(classes, errors, functions, images, pca, vectors);
 
 #[test]
 fn every_file_is_listed() {

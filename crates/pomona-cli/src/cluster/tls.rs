@@ -7,7 +7,7 @@ use clap::Args;
 use pomona_session::{Tls, TlsFiles};
 
 /// All of them or none: with them, whoever connects shows a certificate, and checks the other's.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct TlsArguments {
     /// The authority whose certificates are taken, in PEM
     #[arg(long, value_name = "FILE", requires_all = ["tls_cert", "tls_key"])]

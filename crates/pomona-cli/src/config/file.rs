@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use pomona_session::BUNDLED_WEIGHTS;
+use pomona_weights::NAMES;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -145,7 +145,7 @@ impl Reader<'_> {
             });
         }
         let value = match key.kind {
-            Kind::Path if key.name == "weights" && value == BUNDLED_WEIGHTS => value,
+            Kind::Path if key.name == "weights" && NAMES.contains(&&*value) => value,
             Kind::Path => self.beside_file(key, value),
             _ => value,
         };

@@ -9,13 +9,15 @@ use datafusion_cli::print_options::MaxRows;
 
 /// Commands that compute nothing, so that their options are not settings, and the daemons, which
 /// are started with flags alone.
-const NO_SETTINGS: [&str; 6] = [
+const NO_SETTINGS: [&str; 8] = [
     "config",
     "completions",
+    "demo",
     "executor",
     "man",
     "help",
     "scheduler",
+    "weights",
 ];
 
 /// Options that say what to do this time, not how.

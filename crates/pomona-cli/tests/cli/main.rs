@@ -21,4 +21,5 @@ mod spark;
 mod sql;
 mod suspects;
 mod verify;
+mod weights;
 mod workplace;

@@ -57,6 +57,7 @@ impl Workplace {
         for (name, _) in env::vars_os() {
             let settings = [
                 "AWS_",
+                "HF_",
                 "POMONA_",
                 "DATAFUSION_",
                 "XDG_",

@@ -10,6 +10,7 @@ use std::time::Instant;
 use datafusion::prelude::SessionContext;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
 use pomona_images::list_requests;
+use pomona_session::weights_objects;
 use serde::Serialize;
 
 use crate::listing::Listing;
@@ -106,7 +107,8 @@ impl Estimate {
     ) -> Result<Self, DriverError> {
         let node = prices.node(options.node_type.as_deref())?;
         let pomona = PomonaOptions::of(ctx.state().config_options());
-        network(&pomona).map_err(datafusion::error::DataFusionError::from)?;
+        let objects = weights_objects(&ctx.runtime_env());
+        network(&pomona, &objects).map_err(datafusion::error::DataFusionError::from)?;
         let start = Instant::now();
         let listing = list(ctx, options).await?;
         let list_seconds = start.elapsed().as_secs_f64();

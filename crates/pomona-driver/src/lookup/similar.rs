@@ -1,9 +1,8 @@
 //! [`similar`]: the pictures nearest to one.
 
-use std::path::Path;
-
 use datafusion::prelude::SessionContext;
-use pomona_functions::{BUNDLED_WEIGHTS, PomonaOptions};
+use pomona_functions::PomonaOptions;
+use pomona_weights::Source;
 
 use super::picture::{Picture, find};
 use super::{Lookup, Results, Vectors};
@@ -71,8 +70,9 @@ fn weights(ctx: &SessionContext, results: &Results) -> Result<String, DriverErro
         return Ok(weights.clone());
     }
     let weights = results.manifest().parameters.weights.clone();
-    let is_file = weights != BUNDLED_WEIGHTS && !weights.contains("://");
-    if is_file && !Path::new(&weights).exists() {
+    if let Ok(Source::File(path)) = Source::parse(&weights)
+        && !path.exists()
+    {
         return Err(DriverError::NoSuchWeights { weights });
     }
     Ok(weights)

@@ -48,7 +48,7 @@ fn fitted(width: u32, height: u32, side: u32) -> (u32, u32) {
 }
 
 /// A JPEG file of 8-bit RGB, `width * height * 3` bytes.
-fn encode(pixels: &[u8], width: u32, height: u32, quality: f32) -> Option<Vec<u8>> {
+pub(crate) fn encode(pixels: &[u8], width: u32, height: u32, quality: f32) -> Option<Vec<u8>> {
     let run = || -> io::Result<Vec<u8>> {
         let mut file = Compress::new(ColorSpace::JCS_RGB);
         file.set_size(width as usize, height as usize);

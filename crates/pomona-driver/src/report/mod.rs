@@ -18,6 +18,7 @@ mod write;
 pub use write::{report_html, write_report};
 
 pub(crate) use gather::gather;
+pub(crate) use jpeg::encode as encode_jpeg;
 
 /// The name of the file.
 pub const REPORT: &str = "report.html";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::aligned::Aligned;
 use super::kernels::packing::pad;
 use super::kernels::{BLOCK, Kernels, Product, Start};
+use super::labels::LabelSource;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
 
@@ -16,6 +17,7 @@ use super::weights_error::WeightsError;
 #[derive(Debug)]
 pub struct Classifier {
     labels: Arc<[String]>,
+    label_source: LabelSource,
     kernels: Kernels,
     feature_len: usize,
     /// The classes of whole blocks, which go straight to their place.
@@ -34,8 +36,11 @@ struct Part {
 impl Classifier {
     /// Packs the classifier of `weights`, if there is one.
     pub(super) fn new(kernels: Kernels, weights: &Weights) -> Result<Option<Self>, WeightsError> {
-        let (Some(labels), Some(matrix)) = (weights.labels(), weights.get("classifier.weight"))
-        else {
+        let (Some(labels), Some(label_source), Some(matrix)) = (
+            weights.labels(),
+            weights.label_source(),
+            weights.get("classifier.weight"),
+        ) else {
             return Ok(None);
         };
         let matrix: Vec<f32> = matrix.flatten_all()?.to_vec1()?;
@@ -54,6 +59,7 @@ impl Classifier {
         let whole = bias.len() / BLOCK * BLOCK;
         Ok(Some(Self {
             labels: Arc::clone(labels),
+            label_source,
             kernels,
             feature_len,
             whole: part(0..whole),
@@ -61,10 +67,19 @@ impl Classifier {
         }))
     }
 
-    /// The name of each class, in the order of the scores: those of the file's metadata entry
-    /// `labels`, or the numbers from 0 where the file names no classes.
+    /// The name of each class, in the order of the scores; see [`Weights::labels`].
     pub fn labels(&self) -> &Arc<[String]> {
         &self.labels
+    }
+
+    /// Where the names come from.
+    pub fn label_source(&self) -> LabelSource {
+        self.label_source
+    }
+
+    /// Length of the feature vectors that it reads.
+    pub fn feature_len(&self) -> usize {
+        self.feature_len
     }
 
     /// Probabilities of the classes, in the order of [`labels`](Self::labels): the softmax of

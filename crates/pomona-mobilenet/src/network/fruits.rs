@@ -16,4 +16,9 @@ impl Weights {
     pub fn fruits() -> Result<Self, WeightsError> {
         Self::from_bytes(FRUITS)
     }
+
+    /// The safetensors file of [`Weights::fruits`], as it is in the library.
+    pub fn fruits_file() -> &'static [u8] {
+        FRUITS
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use super::architecture::{Architecture, Padding};
+use super::labels::{LabelSource, Labels};
 use super::names::{NameScheme, Place};
 use super::weights::layer_shapes;
 use super::weights_error::WeightsError;
@@ -74,13 +74,13 @@ pub(super) fn architecture(
         .ok_or(WeightsError::UnknownNames)
 }
 
-/// The names of `classes` classes: the entry `labels`, or numbers where there is none.
+/// The names of `classes` classes: the entry `labels`, or what is known without it.
 pub(super) fn labels(
     entries: &HashMap<String, String>,
     classes: usize,
-) -> Result<Arc<[String]>, WeightsError> {
+) -> Result<Labels, WeightsError> {
     let Some(value) = entries.get("labels") else {
-        return Ok((0..classes).map(|class| class.to_string()).collect());
+        return Ok(Labels::without_metadata(classes));
     };
     let labels: Vec<String> = serde_json::from_str(value)
         .map_err(|_| invalid("labels", value, "a JSON list of strings"))?;
@@ -90,7 +90,10 @@ pub(super) fn labels(
             classes,
         });
     }
-    Ok(labels.into())
+    Ok(Labels {
+        names: labels.into(),
+        source: LabelSource::Metadata,
+    })
 }
 
 fn number<T: FromStr>(

@@ -1,5 +1,7 @@
 //! Tensor names of the three public families of MobileNetV2 checkpoints.
 
+use std::fmt::{self, Display, Formatter};
+
 use super::architecture::Padding;
 
 /// Who wrote a checkpoint, known from its tensor names.
@@ -13,9 +15,19 @@ pub enum NameScheme {
     Torchvision,
 }
 
+impl Display for NameScheme {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HuggingFace => "huggingface",
+            Self::Timm => "timm",
+            Self::Torchvision => "torchvision",
+        })
+    }
+}
+
 /// Names of one convolution and of its batch normalisation inside a file.
 #[derive(Debug, Clone)]
-pub struct LayerNames {
+pub(super) struct LayerNames {
     /// The convolution kernel, OIHW.
     pub kernel: String,
     /// Prefix of `weight`, `bias`, `running_mean` and `running_var`.
@@ -24,7 +36,7 @@ pub struct LayerNames {
 
 /// A convolution's place in the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// The first 3x3 convolution.
     Stem,
     /// The 1x1 expansion of a block.
@@ -39,7 +51,7 @@ pub enum Place {
 
 impl NameScheme {
     /// Recognises a scheme by the name of its first kernel.
-    pub fn detect<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
+    pub(super) fn detect<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
         [Self::HuggingFace, Self::Timm, Self::Torchvision]
             .into_iter()
             .find(|scheme| {
@@ -58,8 +70,16 @@ impl NameScheme {
         }
     }
 
+    /// What stands before the names of the backbone in a file with a classifier.
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Self::HuggingFace => "mobilenet_v2.",
+            Self::Timm | Self::Torchvision => "",
+        }
+    }
+
     /// The names of a layer, without the optional `mobilenet_v2.` prefix.
-    pub fn names(self, place: Place) -> LayerNames {
+    pub(super) fn names(self, place: Place) -> LayerNames {
         let (kernel, normalization) = match self {
             Self::HuggingFace => {
                 let layer = match place {
@@ -105,7 +125,7 @@ impl NameScheme {
     }
 
     /// Prefix of the classifier's `weight` and `bias`.
-    pub fn classifier(self) -> &'static str {
+    pub(super) fn classifier(self) -> &'static str {
         match self {
             Self::HuggingFace | Self::Timm => "classifier",
             Self::Torchvision => "classifier.1",
@@ -114,7 +134,7 @@ impl NameScheme {
 }
 
 /// Removes the prefix that transformers puts before the backbone of a model with a head.
-pub fn strip_prefix(name: &str) -> &str {
+pub(super) fn strip_prefix(name: &str) -> &str {
     name.strip_prefix("mobilenet_v2.").unwrap_or(name)
 }
 

@@ -9,6 +9,7 @@ use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
 use super::architecture::Architecture;
+use super::labels::{LabelSource, Labels};
 use super::metadata;
 use super::names::{LayerNames, NameScheme, Place, strip_prefix};
 use super::weights_error::WeightsError;
@@ -23,7 +24,7 @@ const CANONICAL_PREFIX: &str = "mobilenet_v2.";
 pub struct Weights {
     architecture: Architecture,
     tensors: HashMap<String, Tensor>,
-    labels: Option<Arc<[String]>>,
+    labels: Option<Labels>,
     sha256: String,
 }
 
@@ -114,10 +115,37 @@ impl Weights {
         &self.sha256
     }
 
-    /// The name of each class where the file has a classifier: those of its metadata, or the
+    /// The name of each class where the file has a classifier: those of its metadata; those of
+    /// ImageNet for a classifier of 1000 classes, or of 1001 with the background first; else the
     /// numbers from 0.
     pub fn labels(&self) -> Option<&Arc<[String]>> {
-        self.labels.as_ref()
+        self.labels.as_ref().map(|labels| &labels.names)
+    }
+
+    /// Where the names of the classes come from.
+    pub fn label_source(&self) -> Option<LabelSource> {
+        self.labels.as_ref().map(|labels| labels.source)
+    }
+
+    /// The same weights with other names for the classes.
+    ///
+    /// # Errors
+    /// When there is no classifier, and when it has another number of classes.
+    pub fn with_labels(mut self, names: Vec<String>) -> Result<Self, WeightsError> {
+        let Some(labels) = &self.labels else {
+            return Err(WeightsError::NoClassifier);
+        };
+        if labels.names.len() != names.len() {
+            return Err(WeightsError::Labels {
+                labels: names.len(),
+                classes: labels.names.len(),
+            });
+        }
+        self.labels = Some(Labels {
+            names: names.into(),
+            source: LabelSource::Metadata,
+        });
+        Ok(self)
     }
 
     /// A tensor by its canonical name (that of `google/mobilenet_v2_1.0_224`), such as
@@ -126,7 +154,14 @@ impl Weights {
         self.tensors.get(name)
     }
 
+    /// Replaces a tensor, for tests of odd values.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, name: &str, tensor: Tensor) {
+        self.tensors.insert(name.to_owned(), tensor);
+    }
+
     /// Every tensor with its canonical name.
+    #[cfg(test)]
     pub(super) fn tensors(&self) -> &HashMap<String, Tensor> {
         &self.tensors
     }

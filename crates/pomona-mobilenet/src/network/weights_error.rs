@@ -14,6 +14,14 @@ pub enum WeightsError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The file cannot be written.
+    #[error("cannot write weights to {}: {source}", path.display())]
+    Write {
+        /// The path as given.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// The bytes are not a complete safetensors file.
     #[error("not a complete safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
@@ -63,6 +71,17 @@ pub enum WeightsError {
         labels: usize,
         /// Rows of the classifier's weight.
         classes: usize,
+    },
+    /// Names of classes were given to weights without classes.
+    #[error("the weights have no classifier, so there are no classes to name")]
+    NoClassifier,
+    /// A value does not fit the type that it is to be stored in.
+    #[error("tensor `{name}` has values that {dtype} cannot hold")]
+    Overflow {
+        /// Name in the file that was to be written.
+        name: String,
+        /// The type.
+        dtype: &'static str,
     },
     /// The processor lacks an instruction set that was asked for.
     #[error("this processor has no {0}")]

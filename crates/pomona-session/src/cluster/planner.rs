@@ -25,6 +25,7 @@ use super::parallel_sink::ParallelSinkExec;
 use super::query::ClusterQueryExec;
 use super::sink_folder::{folder, unique_name, with_folder, writes_files};
 use super::subqueries::evaluate_scalar_subqueries;
+use crate::weights_objects;
 
 /// Options of one query that differ from the session's.
 type Overrides = Vec<(&'static str, String)>;
@@ -185,7 +186,7 @@ fn pinned_weights(plan: &LogicalPlan, session: &dyn Session) -> Result<Overrides
     if is_pinned || !uses_network(plan)? {
         return Ok(vec![]);
     }
-    let loaded = network(&options)?;
+    let loaded = network(&options, &weights_objects(session.runtime_env()))?;
     Ok(vec![("pomona.weights_sha256", loaded.sha256.clone())])
 }
 

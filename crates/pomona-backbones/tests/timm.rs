@@ -1,0 +1,250 @@
+//! The networks against timm: features of a drawn picture, from the file's bytes on, with weights
+//! that follow from the names of their tensors (`timm_reference.py` made the same).
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Cursor;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use pomona_backbones::{Backbone, BackboneError, Model, Preparer};
+use pomona_mobilenet::preprocess::DecodeLimits;
+use pomona_weights::WeightsFile;
+use serde::Deserialize;
+
+/// The largest difference of a feature, as a share of the largest feature.
+const TOLERANCE: f32 = 1e-4;
+
+/// The same for DINOv2, whose GELU Candle approximates.
+const GELU_TOLERANCE: f32 = 3e-4;
+
+#[derive(Debug, Deserialize)]
+struct Reference {
+    input_size: usize,
+    crop_pct: f64,
+    mean: [f32; 3],
+    std: [f32; 3],
+    pixels: Vec<f32>,
+    tensors: BTreeMap<String, Vec<usize>>,
+    features: Vec<f32>,
+    /// With GELU by its tanh approximation, as Candle's DINOv2 has it.
+    features_tanh: Option<Vec<f32>>,
+}
+
+impl Reference {
+    fn of(backbone: Backbone) -> Self {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/{backbone}.json"));
+        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+    }
+
+    fn tensors(&self) -> HashMap<String, Tensor> {
+        let tensor = |(name, shape): (&String, &Vec<usize>)| (name.clone(), tensor(name, shape));
+        self.tensors.iter().map(tensor).collect()
+    }
+}
+
+fn file(tensors: &HashMap<String, Tensor>) -> WeightsFile {
+    let bytes = safetensors::serialize(tensors, None).unwrap();
+    WeightsFile::new(bytes.into(), "a test")
+}
+
+/// `numbers` of `timm_reference.py`: SplitMix64 from the FNV-1a of the name.
+fn numbers(name: &str, count: usize) -> impl Iterator<Item = f32> {
+    let mut state = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    (0..count).map(move |_| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        (mixed >> 40) as f32 / (1 << 24) as f32
+    })
+}
+
+/// `tensor` of `timm_reference.py`.
+fn tensor(name: &str, shape: &[usize]) -> Tensor {
+    let last = name.rsplit('.').next().unwrap();
+    let (low, high) = match last {
+        "running_var" => (0.8, 1.2),
+        "weight" if shape.len() == 1 => (0.8, 1.2),
+        "gamma" => (0.2, 0.4),
+        _ if shape.len() == 1 => (-0.1, 0.1),
+        "cls_token" | "pos_embed" => (-0.5, 0.5),
+        _ => {
+            let limit = (3.0 / shape[1..].iter().product::<usize>() as f64).sqrt();
+            (-limit, limit)
+        }
+    };
+    let (low, high) = (low as f32, high as f32);
+    let count = shape.iter().product();
+    let values: Vec<f32> = numbers(name, count)
+        .map(|value| low + (high - low) * value)
+        .collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+/// `picture` of `timm_reference.py`, as a PNG file.
+fn picture() -> Vec<u8> {
+    let picture = RgbImage::from_fn(300, 260, |x, y| {
+        let (dx, dy) = (x.abs_diff(150), y.abs_diff(130));
+        let inside = dx * dx + dy * dy < 90 * 90;
+        let blue = if inside { 200 } else { (x + 2 * y) % 256 };
+        Rgb([(x * 255 / 299) as u8, (y * 255 / 259) as u8, blue as u8])
+    });
+    let mut file = Cursor::new(vec![]);
+    let picture = DynamicImage::ImageRgb8(picture);
+    picture.write_to(&mut file, ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
+fn check(backbone: Backbone) {
+    let reference = Reference::of(backbone);
+    let preparation = backbone.preparation();
+    assert_eq!(preparation.input_size, reference.input_size);
+    assert_eq!(preparation.crop, reference.crop_pct);
+    assert_eq!(preparation.mean, reference.mean);
+    assert_eq!(preparation.deviation, reference.std);
+
+    let mut preparer = Preparer::new(preparation, DecodeLimits::default());
+    let prepared = preparer.run(&picture()).unwrap();
+    let step = prepared.len() / 64;
+    let pixels = prepared.iter().step_by(step);
+    assert_eq!(pixels.len(), reference.pixels.len());
+    for (ours, timm) in pixels.zip(&reference.pixels) {
+        assert!((ours - timm).abs() < 1e-5, "{ours} {timm}");
+    }
+
+    let model = Model::new(backbone, &file(&reference.tensors())).unwrap();
+    let features = model.features(&prepared).unwrap();
+    assert_eq!(features.len(), backbone.feature_len());
+    assert_eq!(features.len(), reference.features.len());
+    let exact = difference(&features, &reference.features);
+    eprintln!("{backbone}: differs by {exact:.2e} of the largest feature");
+    match &reference.features_tanh {
+        None => assert!(exact <= TOLERANCE, "{exact}"),
+        Some(tanh) => {
+            let like = difference(&features, tanh);
+            eprintln!("{backbone}: with the same GELU by {like:.2e}");
+            assert!(like <= TOLERANCE / 10.0, "{like}");
+            assert!(exact <= GELU_TOLERANCE, "{exact}");
+        }
+    }
+    // The same bits at every call.
+    assert!(model.features(&prepared).unwrap() == features);
+}
+
+/// The largest difference, as a share of the largest feature.
+fn difference(ours: &[f32], timm: &[f32]) -> f32 {
+    assert_eq!(ours.len(), timm.len());
+    let largest = timm.iter().map(|value| value.abs()).fold(0.0, f32::max);
+    let differences = ours.iter().zip(timm).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, f32::max) / largest
+}
+
+#[test]
+fn resnet18_is_that_of_timm() {
+    check(Backbone::Resnet18);
+}
+
+#[test]
+fn efficientnet_b0_is_that_of_timm() {
+    check(Backbone::EfficientnetB0);
+}
+
+#[test]
+fn mobilenetv4_conv_small_is_that_of_timm() {
+    check(Backbone::Mobilenetv4ConvSmall);
+}
+
+#[test]
+fn dinov2_small_is_that_of_timm() {
+    check(Backbone::Dinov2Small);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_named() {
+    for (backbone, name) in [
+        (Backbone::Resnet18, "layer3.0.conv1.weight"),
+        (Backbone::EfficientnetB0, "blocks.2.1.conv_dw.weight"),
+        (Backbone::Mobilenetv4ConvSmall, "conv_stem.weight"),
+        (Backbone::Dinov2Small, "blocks.7.mlp.fc1.weight"),
+    ] {
+        let good = Reference::of(backbone).tensors();
+        let refused = |tensors: &HashMap<String, Tensor>| {
+            let error = Model::new(backbone, &file(tensors)).unwrap_err();
+            assert!(matches!(error, BackboneError::Weights { .. }), "{error}");
+            error.to_string()
+        };
+        let mut missing = good.clone();
+        missing.remove(name);
+        let told = refused(&missing);
+        assert!(
+            told.contains(name) && told.contains(backbone.name()),
+            "{told}"
+        );
+        let mut other = good.clone();
+        other.insert(
+            name.to_owned(),
+            Tensor::zeros((3, 3), DType::F32, &Device::Cpu).unwrap(),
+        );
+        let told = refused(&other);
+        assert!(told.contains(name) && told.contains("[3, 3]"), "{told}");
+    }
+    let bytes = file(&Reference::of(Backbone::Resnet18).tensors());
+    let half = bytes.bytes().slice(..bytes.bytes().len() / 2);
+    let error = Model::new(Backbone::Resnet18, &WeightsFile::new(half, "half"));
+    assert!(matches!(error, Err(BackboneError::Weights { .. })));
+}
+
+#[test]
+fn half_precision_files_are_widened() {
+    let backbone = Backbone::Resnet18;
+    let mut tensors = Reference::of(backbone).tensors();
+    for tensor in tensors.values_mut() {
+        *tensor = tensor.to_dtype(DType::F16).unwrap();
+    }
+    let model = Model::new(backbone, &file(&tensors)).unwrap();
+    let mut preparer = Preparer::new(backbone.preparation(), DecodeLimits::default());
+    let features = model.features(&preparer.run(&picture()).unwrap()).unwrap();
+    let reference = Reference::of(backbone).features;
+    let largest = features
+        .iter()
+        .zip(&reference)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
+    assert!(largest > 0.0 && largest < 0.05, "{largest}");
+}
+
+/// The features of the picture as bits. Run by `threads_change_no_bit` in processes of their own,
+/// because the number of threads is that of a process.
+#[test]
+#[ignore = "run by threads_change_no_bit"]
+fn bits() {
+    for backbone in [Backbone::Resnet18, Backbone::EfficientnetB0] {
+        let model = Model::new(backbone, &file(&Reference::of(backbone).tensors())).unwrap();
+        let mut preparer = Preparer::new(backbone.preparation(), DecodeLimits::default());
+        let features = model.features(&preparer.run(&picture()).unwrap()).unwrap();
+        let bits: Vec<u32> = features.iter().map(|value| value.to_bits()).collect();
+        println!("BITS {backbone} {bits:?}");
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let bits = |threads: &str| -> Vec<String> {
+        let ran = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "bits", "--nocapture"])
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(ran.stdout).unwrap();
+        let lines = text.lines().filter(|line| line.contains("BITS"));
+        lines.map(str::to_owned).collect()
+    };
+    let one = bits("1");
+    assert_eq!(one.len(), 2);
+    assert!(one == bits("2") && one == bits("5"));
+}

@@ -1,0 +1,70 @@
+//! `pomona demo`: drawn fruit through the whole pipeline, offline.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser};
+use datafusion_cli::print_format::PrintFormat;
+use pomona_driver::draw_fruit;
+use pomona_weights::FRUITS;
+
+use crate::arguments::{Arguments, Command, GeneralArguments};
+use crate::lookup::Printer;
+use crate::progress::Teller;
+use crate::session::open;
+
+/// Pictures of each kind.
+const EACH: u32 = 6;
+
+/// The first components, averaged over the pictures of a label.
+const TABLE: &str = "SELECT label, count(*) AS pictures, round(avg(pca[1]), 2) AS pc1, \
+     round(avg(pca[2]), 2) AS pc2, round(avg(pca[3]), 2) AS pc3 \
+     FROM '${results}/pca/parquet/' GROUP BY label ORDER BY label";
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// The folder to make: pictures/ and results/ below it
+    #[arg(value_name = "DIR", default_value = "pomona-demo")]
+    dir: PathBuf,
+}
+
+/// Runs the subcommand.
+pub(crate) async fn main(
+    arguments: DemoArguments,
+    general: &GeneralArguments,
+    teller: &Teller,
+) -> Result<ExitCode> {
+    let Some(folder) = arguments.dir.to_str() else {
+        bail!("'{}' is not Unicode", arguments.dir.display());
+    };
+    let (pictures, results) = (format!("{folder}/pictures"), format!("{folder}/results"));
+    let count =
+        draw_fruit(pictures.as_ref(), EACH).with_context(|| format!("draw '{pictures}'"))?;
+    if !general.quiet {
+        eprintln!("{count} pictures drawn in {pictures}");
+    }
+    // What a person would type, with the defaults of the options and no settings.
+    let run = [
+        "run", "--input", &pictures, "--output", &results, "-k", "10",
+    ];
+    let line = ["pomona"].iter().chain(&run).chain(&["--weights", FRUITS]);
+    let Command::Run(run) = Arguments::try_parse_from(line)?.command else {
+        bail!("'run' is the command run");
+    };
+    let session = run.session.clone();
+    let code = crate::run::main(run, teller).await?;
+    if code != ExitCode::SUCCESS {
+        return Ok(code);
+    }
+    let (ctx, stores) = open(&session)?;
+    let sql = TABLE.replace("${results}", &results.replace('\'', "''"));
+    let frame = ctx.sql(&sql).await?;
+    let printer = Printer::new(PrintFormat::Table, general, stores);
+    printer.print(&ctx, frame).await?;
+    if !general.quiet {
+        eprintln!("Look at {results}/report.html. With your own pictures:");
+        eprintln!("pomona run --input PICTURES --output RESULTS --weights {FRUITS}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

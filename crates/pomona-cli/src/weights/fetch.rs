@@ -1,0 +1,27 @@
+//! `pomona weights fetch`: weights into the cache, before they are needed.
+
+use anyhow::Result;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use pomona_weights::{FRUITS, HubSettings, NAMES, imagenet};
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArguments {
+    /// The name of the weights
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(NAMES))]
+    name: String,
+}
+
+pub(super) async fn main(arguments: &FetchArguments) -> Result<()> {
+    let name = &arguments.name;
+    if name == FRUITS {
+        println!("{name}: inside the program, nothing is fetched");
+        return Ok(());
+    }
+    let settings = HubSettings::from_env();
+    let file = imagenet::fetch(&settings).await?;
+    let cached = settings.cached(&imagenet::REPOSITORY).await?;
+    let place = cached.unwrap_or(settings.cache);
+    println!("{name}: {} sha256 {}", place.display(), file.sha256());
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Weights in object stores: what functions read `s3://` weights with.
+
+use std::sync::Arc;
+
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use futures::future::{BoxFuture, FutureExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use pomona_functions::Objects;
+use pomona_images::io_runtime;
+use pomona_weights::{MOST_BYTES, ObjectReader, ReadObject};
+use url::Url;
+
+use crate::plain_message;
+
+/// The object stores of a runtime, for the functions that load weights.
+pub fn weights_objects(runtime: &RuntimeEnv) -> Objects {
+    let stores = Arc::clone(&runtime.object_store_registry);
+    Objects::new(Arc::new(StoredObjects { stores }))
+}
+
+#[derive(Debug)]
+struct StoredObjects {
+    stores: Arc<dyn ObjectStoreRegistry>,
+}
+
+impl ObjectReader for StoredObjects {
+    fn read(&self, url: &Url) -> BoxFuture<'static, ReadObject> {
+        let store = self.stores.get_store(url);
+        let path = Path::from_url_path(url.path());
+        async move {
+            let store = store.map_err(|error| plain_message(&error))?;
+            // The store's connections live on the runtime on which all storage is read.
+            io_runtime().spawn(read(store, path?)).await?
+        }
+        .boxed()
+    }
+}
+
+async fn read(store: Arc<dyn ObjectStore>, path: Path) -> ReadObject {
+    let object = store.get(&path).await?;
+    if object.meta.size > MOST_BYTES {
+        let size = object.meta.size;
+        return Err(format!("it has {size} bytes, and weights have at most {MOST_BYTES}").into());
+    }
+    Ok(object.bytes().await?)
+}

@@ -1,0 +1,286 @@
+//! Weights and classes through SQL: one load a process, one pass a picture, the same bits always.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Float32Type;
+use arrow::util::display::array_value_to_string;
+use datafusion::prelude::SessionContext;
+use pomona_functions::{LoadedNetwork, Objects, PomonaOptions, network};
+use pomona_mobilenet::network::{SaveOptions, Weights};
+use pomona_tests::pictures;
+use pomona_tests::reference_data::reference_data;
+use pomona_tests::weights::write_random_of;
+use safetensors::tensor::{Dtype, TensorView};
+use tempfile::TempDir;
+
+use crate::engine::{local_session, query, set};
+
+/// A session over a folder of pictures.
+async fn session(weights: &str, pictures: &Path) -> Result<SessionContext> {
+    let ctx = local_session(weights)?;
+    let create = format!(
+        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
+        pictures.display()
+    );
+    query(&ctx, &create).await?;
+    Ok(ctx)
+}
+
+fn drawn(count: u32) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    pictures::write_folder(folder.path(), &["a", "b", "c"], count);
+    folder
+}
+
+fn loaded(ctx: &SessionContext) -> Arc<LoadedNetwork> {
+    let options = PomonaOptions::of(ctx.state().config_options());
+    network(&options, &Objects::none()).unwrap()
+}
+
+/// The weights with the classifier of the shipped file behind other features, as a file that no
+/// other test has: counts of pictures are those of this test.
+fn fruits_copy(folder: &TempDir) -> String {
+    let path = folder.path().join("copy.safetensors");
+    let bytes = Weights::fruits().unwrap().to_bytes(&SaveOptions::default());
+    fs::write(&path, bytes.unwrap()).unwrap();
+    path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn features_and_classes_of_a_picture_cost_one_pass() -> Result<()> {
+    let (folder, pictures) = (tempfile::tempdir()?, drawn(4));
+    let ctx = session(&fruits_copy(&folder), pictures.path()).await?;
+    for (sql, passes) in [
+        ("SELECT mobilenet_v2(content) FROM images", 12),
+        ("SELECT classify_image(content) FROM images", 12),
+        (
+            "SELECT path, mobilenet_v2(content) AS features, classify_image(content) AS classes FROM images",
+            12,
+        ),
+        (
+            "SELECT classify_image(content, 1)[1]['label'], classify_image(content, 7) FROM images",
+            12,
+        ),
+        (
+            "SELECT try_mobilenet_v2(content), try_classify_image(content, 2) FROM images WHERE label <> 'a'",
+            8,
+        ),
+        // Conditions are computed before the columns, so this costs a second pass for what is left.
+        (
+            "SELECT mobilenet_v2(content) FROM images WHERE classify_image(content, 1)[1]['score'] >= 0",
+            24,
+        ),
+        (
+            "SELECT classify_features(features), features FROM (SELECT mobilenet_v2(content) AS features FROM images)",
+            12,
+        ),
+    ] {
+        let before = loaded(&ctx).pictures();
+        query(&ctx, sql).await?;
+        assert_eq!(loaded(&ctx).pictures() - before, passes, "{sql}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_batches_and_order_change_no_bit() -> Result<()> {
+    let pictures = drawn(9);
+    let mut first: Option<Vec<(String, Vec<u32>, String)>> = None;
+    for (partitions, batch_size, order) in [
+        ("1", "256", "path"),
+        ("2", "5", "path DESC"),
+        ("7", "1", "md5(path)"),
+    ] {
+        let ctx = session("fruits", pictures.path()).await?;
+        set(&ctx, "datafusion.execution.target_partitions", partitions)?;
+        set(&ctx, "datafusion.execution.batch_size", batch_size)?;
+        let sql = format!(
+            "SELECT path, features, classes FROM (SELECT path, mobilenet_v2(content) AS features,
+             classify_image(content, 114) AS classes FROM (SELECT * FROM images ORDER BY {order})) ORDER BY path"
+        );
+        let rows: Vec<_> = query(&ctx, &sql).await?.iter().flat_map(bits).collect();
+        assert_eq!(rows.len(), 27);
+        match &first {
+            None => first = Some(rows),
+            Some(first) => assert!(*first == rows, "{partitions} partitions"),
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a path, a vector and a text, the vector as bits.
+fn bits(batch: &RecordBatch) -> Vec<(String, Vec<u32>, String)> {
+    // A number is printed with all the digits that tell it from others.
+    let text =
+        |column: usize, row: usize| array_value_to_string(batch.column(column), row).unwrap();
+    (0..batch.num_rows())
+        .map(|row| {
+            let features = batch.column(1).as_fixed_size_list().value(row);
+            let features = features.as_primitive::<Float32Type>();
+            let features = features.values().iter().map(|value| value.to_bits());
+            (text(0, row), features.collect(), text(2, row))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_replaced_is_loaded_again() -> Result<()> {
+    let (folder, pictures) = (tempfile::tempdir()?, drawn(1));
+    let file = folder.path().join("weights.safetensors");
+    write_random_of(&file, 21)?;
+    let ctx = session(file.to_str().unwrap(), pictures.path()).await?;
+    let sql = "SELECT mobilenet_v2(content) AS f, path, path AS p FROM images ORDER BY path";
+    let first = query(&ctx, sql).await?;
+    let (network, sha256) = (loaded(&ctx), loaded(&ctx).sha256.clone());
+    // It is loaded once as long as it stays.
+    assert!(Arc::ptr_eq(&network, &loaded(&ctx)));
+    assert_eq!(query(&ctx, sql).await?, first);
+
+    write_random_of(&file, 22)?;
+    assert_ne!(loaded(&ctx).sha256, sha256);
+    assert_ne!(query(&ctx, sql).await?, first);
+
+    // A query that pins the bytes does not take others.
+    set(&ctx, "pomona.weights_sha256", &sha256)?;
+    let error = query(&ctx, sql).await.unwrap_err().to_string();
+    assert!(error.contains("pins"), "{error}");
+    write_random_of(&file, 21)?;
+    assert_eq!(query(&ctx, sql).await?, first);
+
+    // While there is no file, what was loaded serves.
+    fs::remove_file(&file)?;
+    assert_eq!(query(&ctx, sql).await?, first);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fruits_are_told_apart() -> Result<()> {
+    let Some(data) = reference_data() else {
+        return Ok(());
+    };
+    let ctx = session("fruits", &data.join("fruits360/Training")).await?;
+    let sql = "SELECT count(*) AS n, sum(CASE WHEN classify_image(content, 1)[1]['label'] = label
+               THEN 1 ELSE 0 END) AS hits FROM images";
+    let batches = query(&ctx, sql).await?;
+    let number = |column: usize| {
+        batches[0]
+            .column(column)
+            .as_primitive::<arrow::datatypes::Int64Type>()
+            .value(0)
+    };
+    let (pictures, right) = (number(0), number(1));
+    eprintln!("{right} of {pictures} photographs are named by their label");
+    assert_eq!(pictures, 2280);
+    assert!(right as f64 >= 0.98 * pictures as f64, "{right}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imagenet_classes_have_their_names() -> Result<()> {
+    let Some(data) = reference_data() else {
+        return Ok(());
+    };
+    let weights = data.join("models/mobilenet_v2_1.0_224_classifier.safetensors");
+    let ctx = session(weights.to_str().unwrap(), &data.join("fruits360/Training")).await?;
+    // What a network that has seen photographs of the world says of most pictures of a label.
+    for (label, class) in [
+        ("Lemon", "lemon"),
+        ("Orange", "orange"),
+        ("Apple Granny Smith", "Granny Smith"),
+    ] {
+        let sql = format!(
+            "SELECT class FROM (SELECT classify_image(content, 1)[1]['label'] AS class
+             FROM images WHERE label = '{label}') GROUP BY class ORDER BY count(*) DESC, class LIMIT 1"
+        );
+        let batches = query(&ctx, &sql).await?;
+        let found = batches[0].column(0).as_string::<i32>().value(0).to_string();
+        assert_eq!(found, class, "{label}");
+    }
+    Ok(())
+}
+
+/// A file with the tensors of timm's ResNet-18, whose values follow a wave.
+fn resnet18(folder: &Path) -> Result<String> {
+    let reference = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../crates/pomona-backbones/tests/data/resnet18.json"
+    );
+    let reference: serde_json::Value = serde_json::from_slice(&fs::read(reference)?)?;
+    let mut tensors = vec![];
+    for (name, shape) in reference["tensors"].as_object().unwrap() {
+        let shape = shape.as_array().unwrap().iter();
+        let shape: Vec<usize> = shape.map(|side| side.as_u64().unwrap() as usize).collect();
+        // Norms are about 1, and kernels as small as there are many of them.
+        let inputs = shape[1..].iter().product::<usize>();
+        let (middle, limit) = match shape.len() {
+            1 if name.ends_with("bias") || name.ends_with("mean") => (0.0, 0.1),
+            1 => (1.0, 0.1),
+            _ => (0.0, (3.0 / inputs as f32).sqrt()),
+        };
+        let count = shape[0] * inputs;
+        let values = (0..count).flat_map(|i| {
+            let wave = (i as f32 * 0.37 + (i / 7) as f32 * 1.3).sin();
+            (middle + limit * wave).to_le_bytes()
+        });
+        tensors.push((name.clone(), shape, values.collect::<Vec<u8>>()));
+    }
+    let views = tensors.iter().map(|(name, shape, values)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), values);
+        (name.as_str(), view.unwrap())
+    });
+    let path = folder.join("resnet18.safetensors");
+    fs::write(&path, safetensors::serialize(views, None)?)?;
+    Ok(path.display().to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_networks_give_features_in_sql() -> Result<()> {
+    let (folder, pictures) = (tempfile::tempdir()?, drawn(2));
+    fs::write(pictures.path().join("a/bad.png"), "no picture")?;
+    let weights = resnet18(folder.path())?;
+    let mut first = None;
+    for (partitions, batch_size) in [("1", "256"), ("3", "1")] {
+        let ctx = session("fruits", pictures.path()).await?;
+        set(&ctx, "pomona.backbone_weights", &weights)?;
+        set(&ctx, "datafusion.execution.target_partitions", partitions)?;
+        set(&ctx, "datafusion.execution.batch_size", batch_size)?;
+        let sql = "SELECT array_to_string(f, ' ', 'null') AS f, array_length(f) AS n, path FROM
+             (SELECT path, try_image_features(content, 'resnet18') AS f FROM images) ORDER BY path";
+        let text: Vec<Vec<String>> = query(&ctx, sql)
+            .await?
+            .iter()
+            .flat_map(|batch| {
+                (0..batch.num_rows())
+                    .map(|row| (batch.clone(), row))
+                    .collect::<Vec<_>>()
+            })
+            .map(|(batch, row)| {
+                let columns = batch.columns().iter();
+                let text = columns.map(|column| array_value_to_string(column, row).unwrap());
+                text.collect()
+            })
+            .collect();
+        assert_eq!(text.len(), 7);
+        let (bad, good): (Vec<_>, Vec<_>) =
+            text.iter().partition(|row| row[2].ends_with("bad.png"));
+        assert_eq!(bad[0][1], "");
+        assert!(good.iter().all(|row| row[1] == "512"), "{good:?}");
+        let distinct: std::collections::HashSet<_> = good.iter().map(|row| &row[0]).collect();
+        assert_eq!(distinct.len(), 6);
+        match &first {
+            None => first = Some(text),
+            Some(first) => assert!(*first == text, "{partitions} partitions"),
+        }
+        let strict = "SELECT image_features(content, 'resnet18') FROM images";
+        let error = query(&ctx, strict).await.unwrap_err().to_string();
+        assert!(error.contains("not a readable image"), "{error}");
+        let other = "SELECT image_features(content, 'dinov2_small') FROM images";
+        let error = query(&ctx, other).await.unwrap_err().to_string();
+        assert!(error.contains("no weights of dinov2_small"), "{error}");
+    }
+    Ok(())
+}
