@@ -8,6 +8,7 @@ use arrow::datatypes::Int64Type;
 use chrono::{SecondsFormat, Utc};
 use datafusion::DATAFUSION_VERSION;
 use datafusion::common::ScalarValue;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
 use pomona_pca::{PcaError, PcaModel};
@@ -331,11 +332,10 @@ impl<'a> Pipeline<'a> {
         let options = PomonaOptions::of(self.ctx.state().config_options());
         let objects = weights_objects(&self.ctx.runtime_env());
         // A fetch may take minutes, in which an interrupt must be heard.
-        let load = move || network(&options, &objects);
+        let load = move || network(&options, &objects).map_err(DataFusionError::from);
         let loaded = tokio::task::spawn_blocking(load)
             .await
-            .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
-            .map_err(datafusion::error::DataFusionError::from)?;
+            .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
         let state = self.ctx.state_ref();
         state
             .write()
