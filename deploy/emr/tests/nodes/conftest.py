@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,10 @@ from pictures import upload
 DEPLOY = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
 BUCKET = "pomona-123456789012-eu-west-3"
+
+
+# Whoever ends the tests, as `timeout` does, ends their nodes too.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
