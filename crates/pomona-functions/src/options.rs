@@ -1,7 +1,7 @@
 //! The session options below `pomona.`, which functions read at execution.
 
 use std::any::Any;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use datafusion::common::{Result, extensions_options};
 use datafusion::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
@@ -38,6 +38,12 @@ impl Deref for PomonaOptions {
 
     fn deref(&self) -> &PomonaOptionValues {
         &self.0
+    }
+}
+
+impl DerefMut for PomonaOptions {
+    fn deref_mut(&mut self) -> &mut PomonaOptionValues {
+        &mut self.0
     }
 }
 

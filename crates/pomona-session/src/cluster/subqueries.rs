@@ -1,6 +1,7 @@
 //! Evaluates uncorrelated scalar subqueries before the query that contains them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -21,9 +22,9 @@ pub(crate) async fn evaluate_scalar_subqueries(
 ) -> Result<LogicalPlan> {
     let mut values = HashMap::new();
     for subquery in scalar_subqueries(plan)? {
-        if !values.contains_key(&subquery) {
-            let value = evaluate(&subquery, session).await?;
-            values.insert(subquery, value);
+        if let Entry::Vacant(slot) = values.entry(subquery) {
+            let value = evaluate(slot.key(), session).await?;
+            slot.insert(value);
         }
     }
     if values.is_empty() {
