@@ -8,6 +8,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::connection::innermost;
 use super::location::Cluster;
 use crate::SessionError;
 
@@ -115,16 +116,10 @@ impl SchedulerApi {
             None => format!("{}{path}", self.cluster.scheduler().http()),
             Some(_) => format!("{}{path}", self.cluster.scheduler().https()),
         };
-        let unreachable = |error: reqwest::Error| {
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(source) = cause.source() {
-                cause = source;
-            }
-            SessionError::SchedulerUnreachable {
-                scheduler: self.cluster.to_string(),
-                seconds: 0,
-                reason: cause.to_string(),
-            }
+        let unreachable = |error: reqwest::Error| SessionError::SchedulerUnreachable {
+            scheduler: self.cluster.to_string(),
+            seconds: 0,
+            reason: innermost(&error),
         };
         let request = self.client.request(method, url);
         let response = request.send().await.map_err(unreachable)?;

@@ -68,7 +68,7 @@ impl Job {
         } else {
             PATIENCE
         };
-        let mut client = connect(cluster, patience).await?;
+        let client = connect(cluster, patience).await?;
         let mut request = Request::new(ExecuteQueryParams {
             settings,
             session_id: session_id.to_string(),
@@ -76,6 +76,22 @@ impl Job {
             query: Some(Query::PhysicalPlan(plan)),
         });
         insert_version_header(request.metadata_mut());
+        // Whoever waits for the answer may stop waiting when the scheduler has the plan already. The
+        // task goes on, and drops the job that nobody takes.
+        let submission = Self::accepted(cluster.clone(), client, request, Live::new());
+        match tokio::spawn(submission).await {
+            Ok(submitted) => submitted,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// The job that the scheduler makes of a request.
+    async fn accepted(
+        cluster: Cluster,
+        mut client: SchedulerClient,
+        request: Request<ExecuteQueryParams>,
+        live: Live,
+    ) -> Result<Self, SessionError> {
         let refused = |reason: String| SessionError::SubmissionRefused {
             scheduler: cluster.to_string(),
             reason,
@@ -95,10 +111,10 @@ impl Job {
         match result {
             Some(execute_query_result::Result::Success(accepted)) => Ok(Self {
                 id: accepted.job_id,
-                cluster: cluster.clone(),
+                cluster,
                 client,
                 has_ended: false,
-                _live: Live::new(),
+                _live: live,
             }),
             Some(execute_query_result::Result::Failure(failure)) => {
                 Err(refused(format!("{:?}", failure.failure)))

@@ -53,9 +53,13 @@ impl ParallelSinkExec {
     /// # Errors
     /// If the sink does not write files into a folder.
     pub(crate) fn try_new(input: Arc<dyn ExecutionPlan>, sink: Arc<dyn DataSink>) -> Result<Self> {
-        let folder = folder(sink.as_ref())
-            .ok_or_else(|| internal_datafusion_err!("the sink writes no folder"))?;
         let empty = Arc::new(EmptyExec::new(input.schema()));
+        Self::over(input, Arc::new(DataSinkExec::new(empty, sink, None)))
+    }
+
+    fn over(input: Arc<dyn ExecutionPlan>, sink: Arc<DataSinkExec>) -> Result<Self> {
+        let folder = folder(sink.sink())
+            .ok_or_else(|| internal_datafusion_err!("the sink writes no folder"))?;
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&WRITTEN)),
             Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
@@ -65,7 +69,7 @@ impl ParallelSinkExec {
         .with_evaluation_type(EvaluationType::Eager);
         Ok(Self {
             input,
-            sink: Arc::new(DataSinkExec::new(empty, sink, None)),
+            sink,
             folder,
             properties: Arc::new(properties),
         })
@@ -92,10 +96,7 @@ impl ParallelSinkExec {
         let Some(sink) = plan.downcast_ref::<DataSinkExec>() else {
             return internal_err!("{} is no sink", plan.name());
         };
-        let folder = folder(sink.sink());
-        let sink = folder.and_then(|folder| with_folder(sink.sink(), folder));
-        let sink = sink.ok_or_else(|| internal_datafusion_err!("the sink writes no folder"))?;
-        Self::try_new(input, sink)
+        Self::over(input, Arc::new(sink.clone()))
     }
 }
 
@@ -139,9 +140,8 @@ impl ExecutionPlan for ParallelSinkExec {
         self: Arc<Self>,
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let sink = with_folder(self.sink.sink(), self.folder.clone());
-        match (children.pop(), children.is_empty(), sink) {
-            (Some(input), true, Some(sink)) => Ok(Arc::new(Self::try_new(input, sink)?)),
+        match (children.pop(), children.is_empty()) {
+            (Some(input), true) => Ok(Arc::new(Self::over(input, Arc::clone(&self.sink))?)),
             _ => internal_err!("{} has one input", Self::NAME),
         }
     }

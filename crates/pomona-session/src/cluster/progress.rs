@@ -20,7 +20,6 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Asks a scheduler for the progress of one job at a time.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    api: SchedulerApi,
     cluster: Cluster,
     /// How long a cluster may be without an executor.
     patience: Duration,
@@ -30,7 +29,6 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(cluster: Cluster, patience_seconds: u64, rows_handled: Count) -> Self {
         Self {
-            api: SchedulerApi::new(cluster.clone()),
             cluster,
             patience: Duration::from_secs(patience_seconds),
             rows_handled,
@@ -42,10 +40,12 @@ impl Progress {
     ///
     /// Gives [`SessionError::NoExecutors`] when the cluster has been without one for too long.
     pub(crate) async fn watch(&self, job: &str) -> SessionError {
+        // Small queries end before the first question, and need no client to ask it.
+        sleep(INTERVAL).await;
+        let api = SchedulerApi::new(self.cluster.clone());
         let mut deserted_since = None;
         loop {
-            sleep(INTERVAL).await;
-            match self.api.executors().await {
+            match api.executors().await {
                 Ok(executors) if executors.is_empty() => {
                     let since = *deserted_since.get_or_insert_with(|| {
                         log::warn!(
@@ -69,14 +69,14 @@ impl Progress {
                 }
                 Err(error) => log::debug!("{error}"),
             }
-            let Ok(stages) = self.api.stages(job).await else {
-                continue;
-            };
-            // Later stages read the results of earlier ones, never more rows.
-            let handled = stages.iter().map(|stage| stage.input_rows).max();
-            let counted = self.rows_handled.value();
-            self.rows_handled
-                .add(handled.unwrap_or(0).saturating_sub(counted));
+            if let Ok(stages) = api.stages(job).await {
+                // Later stages read the results of earlier ones, never more rows.
+                let handled = stages.iter().map(|stage| stage.input_rows).max();
+                let counted = self.rows_handled.value();
+                self.rows_handled
+                    .add(handled.unwrap_or(0).saturating_sub(counted));
+            }
+            sleep(INTERVAL).await;
         }
     }
 }
