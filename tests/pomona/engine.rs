@@ -33,10 +33,12 @@ pub fn shared_cluster() -> Result<Arc<Cluster>> {
 
 /// A session on a cluster, with `weights` set.
 pub fn cluster_session(cluster: &Cluster, weights: &str) -> Result<SessionContext> {
-    let ctx = cluster_context(
-        RuntimeOptions::default(),
-        Remote::new(cluster.url().parse()?, None),
-    )?;
+    remote_session(Remote::new(cluster.url().parse()?, None), weights)
+}
+
+/// A session on a cluster as a client names it, with `weights` set.
+pub fn remote_session(cluster: Remote, weights: &str) -> Result<SessionContext> {
+    let ctx = cluster_context(RuntimeOptions::default(), cluster)?;
     set(&ctx, "pomona.weights", weights)?;
     Ok(ctx)
 }

@@ -6,5 +6,6 @@ mod engine;
 mod golden;
 mod slt;
 mod sql_reference;
+mod standalone;
 mod traps;
 mod weights;

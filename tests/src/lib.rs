@@ -2,6 +2,7 @@
 //! weights, reference data.
 
 pub mod broken;
+pub mod certificates;
 pub mod cluster;
 pub mod hub_server;
 pub mod instance_metadata;

@@ -7,11 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
-use pomona_driver::Formats;
-use pomona_session::SchedulerAddress;
+use pomona_driver::{ClusterArguments, Formats};
 
 use crate::bytes::parse_bytes;
-use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments, TlsArguments};
+use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments};
 use crate::color::When;
 use crate::demo::DemoArguments;
 use crate::estimate::EstimateArguments;
@@ -134,12 +133,8 @@ pub(crate) struct SessionArguments {
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     pub(crate) weights: Option<String>,
 
-    /// Compute on the cluster of this scheduler, such as df://10.0.0.7:50050 [default: on this machine]
-    #[arg(long, value_name = "URL", env = "POMONA_SCHEDULER")]
-    pub(crate) scheduler: Option<SchedulerAddress>,
-
     #[command(flatten)]
-    pub(crate) tls: TlsArguments,
+    pub(crate) cluster: ClusterArguments,
 
     /// The memory that queries may hold, such as 10g [default: no limit]
     #[arg(short, long, value_name = "BYTES", value_parser = parse_bytes)]

@@ -12,7 +12,7 @@ use pomona_weights::FRUITS;
 use crate::arguments::{Arguments, Command, GeneralArguments};
 use crate::lookup::Printer;
 use crate::progress::Teller;
-use crate::session::open;
+use crate::session::{Session, open};
 
 /// Pictures of each kind.
 const EACH: u32 = 6;
@@ -57,7 +57,7 @@ pub(crate) async fn main(
     if code != ExitCode::SUCCESS {
         return Ok(code);
     }
-    let (ctx, stores) = open(&session)?;
+    let Session { ctx, stores, .. } = open(&session).await?;
     let sql = TABLE.replace("${results}", &results.replace('\'', "''"));
     let frame = ctx.sql(&sql).await?;
     let printer = Printer::new(PrintFormat::Table, general, stores);

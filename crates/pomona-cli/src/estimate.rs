@@ -83,7 +83,7 @@ pub(crate) async fn main(mut arguments: EstimateArguments) -> Result<ExitCode> {
         let file = folder.path().join(RANDOM_WEIGHTS);
         arguments.session.weights = Some(file.to_string_lossy().into_owned());
     }
-    let (ctx, _) = open(&arguments.session)?;
+    let ctx = open(&arguments.session).await?.ctx;
     let options = EstimateOptions {
         input: arguments.input,
         filter: arguments.filter,

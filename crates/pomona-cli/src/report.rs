@@ -79,7 +79,7 @@ impl From<Lang> for Language {
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: ReportArguments, is_quiet: bool) -> Result<ExitCode> {
-    let (ctx, _) = open(&arguments.session)?;
+    let ctx = open(&arguments.session).await?.ctx;
     let run = Location::parse(&arguments.run)?;
     let html = report_html(&ctx, &run, arguments.language.lang.into()).await?;
     let file = match arguments.file.as_deref() {

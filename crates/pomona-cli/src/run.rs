@@ -10,12 +10,12 @@ use crate::arguments::RunArguments;
 use crate::exit::{BAD_IMAGES, INTERRUPTED};
 use crate::interrupt::first_interrupt;
 use crate::progress::Teller;
-use crate::session::{cluster, open};
+use crate::session::{Session, open};
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<ExitCode> {
-    let (ctx, _) = open(&arguments.session)?;
-    let checkpoint = match cluster(&arguments.session)? {
+    let Session { ctx, cluster, .. } = open(&arguments.session).await?;
+    let checkpoint = match cluster {
         None => arguments.checkpoint as usize,
         Some(cluster) => arguments.checkpoint as usize * slots(cluster).await?,
     };

@@ -1,7 +1,6 @@
 //! The session of a command, from its arguments.
 
 use std::env;
-use std::path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -9,33 +8,30 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
-use pomona_session::{Cluster, ObjectStores, RuntimeOptions, cluster_context, session_context};
-
-use pomona_weights::NAMES;
+use pomona_driver::open_session;
+use pomona_session::{Cluster, ObjectStores, RuntimeOptions};
 
 use crate::arguments::SessionArguments;
 
-/// A session with what the arguments ask for, and its object stores as the shell profiles them.
-pub(crate) fn open(
-    arguments: &SessionArguments,
-) -> Result<(SessionContext, Arc<InstrumentedObjectStoreRegistry>)> {
+/// An open session.
+pub(crate) struct Session {
+    pub(crate) ctx: SessionContext,
+    /// Its object stores, as the shell profiles them.
+    pub(crate) stores: Arc<InstrumentedObjectStoreRegistry>,
+    /// Where its queries run, unless in this process as they are.
+    pub(crate) cluster: Option<Cluster>,
+}
+
+/// A session with what the arguments ask for.
+pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
     let stores = Arc::new(InstrumentedObjectStoreRegistry::new());
     let runtime = RuntimeOptions {
         memory_limit: arguments.memory_limit,
         object_stores: ObjectStores::over(Arc::clone(&stores) as _),
     };
-    let ctx = match cluster(arguments)? {
-        None => session_context(runtime)?,
-        Some(cluster) => cluster_context(runtime, cluster)?,
-    };
+    let cluster = arguments.cluster.cluster().await?;
+    let ctx = open_session(runtime, cluster.as_ref(), arguments.weights.as_deref())?;
     configure(&ctx, |options| {
-        if let Some(weights) = &arguments.weights {
-            let weights = match &arguments.scheduler {
-                None => weights.clone(),
-                Some(_) => everywhere(weights),
-            };
-            options.set("pomona.weights", &weights)?;
-        }
         if let Some(partitions) = arguments.partitions {
             options.set(
                 "datafusion.execution.target_partitions",
@@ -51,25 +47,11 @@ pub(crate) fn open(
         }
         Ok(())
     })?;
-    Ok((ctx, stores))
-}
-
-/// The cluster that the arguments name.
-pub(crate) fn cluster(arguments: &SessionArguments) -> Result<Option<Cluster>> {
-    let tls = arguments.tls.read()?;
-    let scheduler = arguments.scheduler.clone();
-    Ok(scheduler.map(|scheduler| Cluster::new(scheduler, tls)))
-}
-
-/// The weights' location as it is understood in every folder: an executor has its own.
-fn everywhere(weights: &str) -> String {
-    if NAMES.contains(&weights) || weights.contains("://") {
-        return weights.to_string();
-    }
-    match path::absolute(weights) {
-        Ok(path) => path.to_string_lossy().into_owned(),
-        Err(_) => weights.to_string(),
-    }
+    Ok(Session {
+        ctx,
+        stores,
+        cluster,
+    })
 }
 
 /// Changes the options of an open session.

@@ -14,7 +14,7 @@ use crate::arguments::{GeneralArguments, SessionArguments};
 use crate::format::FormatParser;
 use crate::interrupt::exit_on_interrupt;
 use crate::lookup::{By, Printer, show_sql};
-use crate::session::open;
+use crate::session::{Session, open};
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
@@ -82,7 +82,7 @@ pub(crate) async fn main(
     general: &GeneralArguments,
 ) -> Result<ExitCode> {
     exit_on_interrupt()?;
-    let (ctx, stores) = open(&arguments.session)?;
+    let Session { ctx, stores, .. } = open(&arguments.session).await?;
     let options = VerifyOptions {
         here: arguments.dir,
         against: arguments.against,

@@ -5,10 +5,12 @@
 //!   when complete.
 //! - [`Lookup`]: a question to the results of a run: [`similar`], [`outliers`], [`suspects`].
 //! - [`Verification`]: results compared with others, of Pomona or of Spark and Keras.
+//! - [`ClusterArguments`], [`open_session`]: where all that runs.
 //! - [`report_html`]: a finished run as a page to look at.
 
 mod assembly;
 mod checkpoint;
+mod cluster_arguments;
 mod demo;
 mod error;
 pub mod estimate;
@@ -32,6 +34,7 @@ mod variables;
 mod verify;
 mod watch;
 
+pub use cluster_arguments::{ClusterArguments, TlsArguments, open_session};
 pub use demo::draw_fruit;
 pub use error::DriverError;
 pub use file_size::FileSize;

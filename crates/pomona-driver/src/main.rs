@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use arrow::util::pretty::pretty_format_batches;
 use clap::Parser;
-use pomona_driver::{Script, Variables};
-use pomona_session::{Cluster, RuntimeOptions, SchedulerAddress, cluster_context, session_context};
+use pomona_driver::{ClusterArguments, Script, Variables, open_session};
+use pomona_session::RuntimeOptions;
 
 /// Run scripts of SQL with parameters: those of sql/ by name, others by path
 ///
@@ -30,9 +30,8 @@ struct Arguments {
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     weights: Option<String>,
 
-    /// Compute on the cluster of this scheduler, such as df://10.0.0.7:50050 [default: on this machine]
-    #[arg(long, value_name = "URL", env = "POMONA_SCHEDULER")]
-    scheduler: Option<SchedulerAddress>,
+    #[command(flatten)]
+    cluster: ClusterArguments,
 
     /// Print the statements with their variables replaced, and run nothing
     #[arg(long)]
@@ -68,20 +67,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
 
-    let ctx = match arguments.scheduler {
-        None => session_context(RuntimeOptions::default())?,
-        Some(scheduler) => {
-            cluster_context(RuntimeOptions::default(), Cluster::new(scheduler, None))?
-        }
-    };
-    if let Some(weights) = &arguments.weights {
-        let state = ctx.state_ref();
-        let mut state = state.write();
-        state
-            .config_mut()
-            .options_mut()
-            .set("pomona.weights", weights)?;
-    }
+    let cluster = arguments.cluster.cluster().await?;
+    let weights = arguments.weights.as_deref();
+    let ctx = open_session(RuntimeOptions::default(), cluster.as_ref(), weights)?;
     let mut last = vec![];
     for script in &scripts {
         last = script

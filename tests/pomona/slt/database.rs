@@ -10,22 +10,22 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use pomona_session::{parse_statements, plan_statement};
+use pomona_session::{Cluster as Remote, parse_statements, plan_statement};
 use pomona_tests::cluster::Cluster;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 
-use crate::engine::{cluster_session, local_session, set, shared_cluster};
+use crate::engine::{cluster_session, local_session, remote_session, set, shared_cluster};
 
 /// A session under test.
 pub struct Database {
     ctx: SessionContext,
-    /// Keeps the cluster alive.
+    /// Keeps the cluster of other processes alive.
     _cluster: Option<Arc<Cluster>>,
 }
 
 impl Database {
     /// On this process alone.
-    pub fn local() -> Result<Self> {
+    pub async fn local() -> Result<Self> {
         let ctx = local_session("")?;
         // Plans are compared, and the number of partitions is the number of cores by default.
         set(&ctx, "datafusion.execution.target_partitions", "2")?;
@@ -35,8 +35,18 @@ impl Database {
         })
     }
 
+    /// On a scheduler and an executor inside this process.
+    pub async fn standalone() -> Result<Self> {
+        let ctx = remote_session(Remote::standalone(2).await?, "")?;
+        set(&ctx, "datafusion.execution.target_partitions", "4")?;
+        Ok(Self {
+            ctx,
+            _cluster: None,
+        })
+    }
+
     /// On a scheduler and two executors.
-    pub fn cluster() -> Result<Self> {
+    pub async fn cluster() -> Result<Self> {
         let cluster = shared_cluster()?;
         let ctx = cluster_session(&cluster, "")?;
         set(&ctx, "datafusion.execution.target_partitions", "4")?;

@@ -32,6 +32,17 @@ macro_rules! slt_files {
             )*
         }
 
+        mod standalone {
+            use super::{Database, run};
+
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $file() {
+                    run(stringify!($file), "standalone", Database::standalone).await;
+                }
+            )*
+        }
+
         mod cluster {
             use super::{Database, run};
 
@@ -102,11 +113,15 @@ impl Fixtures {
 }
 
 /// Runs a file; records in it can be for one engine alone, with `onlyif local` and the like.
-async fn run(file: &str, engine: &str, connect: impl Fn() -> anyhow::Result<Database> + Clone) {
+async fn run<C, F>(file: &str, engine: &str, connect: C)
+where
+    C: Fn() -> F,
+    F: Future<Output = anyhow::Result<Database>>,
+{
     let fixtures = Fixtures::new();
-    let mut runner = Runner::new(move || {
+    let mut runner = Runner::new(|| {
         let database = connect();
-        async move { database.map_err(database::Failure::from) }
+        async { database.await.map_err(database::Failure::from) }
     });
     runner.add_label(engine);
     for (name, value) in fixtures.variables() {

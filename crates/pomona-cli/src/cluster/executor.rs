@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use pomona_session::{ExecutorOptions, run_executor};
 
-use super::tls::TlsArguments;
 use crate::bytes::parse_bytes;
+use pomona_driver::TlsArguments;
 
 /// The options of `pomona executor`, named as those of Ballista's own.
 #[derive(Debug, Args)]

@@ -16,10 +16,10 @@ use pomona_session::{
     TaskStatus, session_context,
 };
 
-use super::tls::TlsArguments;
 use crate::arguments::GeneralArguments;
 use crate::format::FormatParser;
 use crate::lookup::Printer;
+use pomona_driver::TlsArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArguments {

@@ -4,12 +4,10 @@ mod executor;
 mod jobs;
 mod scheduler;
 mod signals;
-mod tls;
 
 pub(crate) use executor::ExecutorArguments;
 pub(crate) use jobs::JobsArguments;
 pub(crate) use scheduler::SchedulerArguments;
-pub(crate) use tls::TlsArguments;
 
 pub(crate) use executor::main as executor;
 pub(crate) use jobs::main as jobs;

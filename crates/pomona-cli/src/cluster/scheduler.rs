@@ -7,7 +7,7 @@ use clap::Args;
 use pomona_session::{SchedulerOptions, run_scheduler};
 
 use super::signals::terminated;
-use super::tls::TlsArguments;
+use pomona_driver::TlsArguments;
 
 /// The options of `pomona scheduler`, named as those of Ballista's own.
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use pomona_driver::{Location, Lookup, Results, Similar, Suspects};
 
 use crate::arguments::{GeneralArguments, SessionArguments};
 use crate::interrupt::exit_on_interrupt;
-use crate::session::open;
+use crate::session::{Session, open};
 pub(crate) use arguments::{
     By, OutliersArguments, ResultsArguments, SimilarArguments, SuspectsArguments,
 };
@@ -93,7 +93,7 @@ impl Asking {
         general: &GeneralArguments,
     ) -> Result<Self> {
         exit_on_interrupt()?;
-        let (ctx, stores) = open(session)?;
+        let Session { ctx, stores, .. } = open(session).await?;
         let location = Location::parse(&results.results)?;
         let results = Results::open(&ctx, location).await?;
         Ok(Self {

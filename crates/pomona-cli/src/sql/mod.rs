@@ -16,12 +16,16 @@ use datafusion_cli::print_options::PrintOptions;
 use crate::arguments::{GeneralArguments, SqlArguments};
 use crate::exit::INTERRUPTED;
 use crate::interrupt::{exit_on_interrupt, first_interrupt};
-use crate::session::{configure, open};
+use crate::session::{Session, configure, open};
 use execute::{Audience, execute};
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: SqlArguments, general: &GeneralArguments) -> Result<ExitCode> {
-    let (ctx, stores) = open(&arguments.session)?;
+    let Session {
+        ctx,
+        stores,
+        cluster,
+    } = open(&arguments.session).await?;
     if let Some(batch_size) = arguments.batch_size {
         configure(&ctx, |options| {
             options.set("datafusion.execution.batch_size", &batch_size.to_string())
@@ -42,7 +46,7 @@ pub(crate) async fn main(arguments: SqlArguments, general: &GeneralArguments) ->
 
     let is_shell = arguments.command.is_empty() && arguments.file.is_empty();
     let is_interactive = is_shell && io::stdin().is_terminal();
-    let on_cluster = arguments.session.scheduler.is_some();
+    let on_cluster = cluster.is_some();
     if is_interactive {
         run(arguments, &ctx, &mut print_options, true).await
     } else if on_cluster {

@@ -11,14 +11,16 @@ use tokio::time::{sleep, timeout};
 
 static PENDING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(vec![]);
 
-/// Jobs that have not ended. A query that is dropped may be dropped by another thread a moment
-/// later, and its job with it.
+/// What a process leaves behind if it ends too soon: jobs that have not ended, and clusters inside
+/// the process. A query that is dropped may be dropped by another thread a moment later, and its job
+/// with it.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// The time between two looks at the live jobs.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Counts a job as live until it is dropped.
+/// Counts its holder as live until it is dropped.
+#[derive(Debug)]
 pub(crate) struct Live(());
 
 impl Live {
@@ -47,7 +49,8 @@ pub(crate) fn spawn(cancellation: impl Future<Output = ()> + Send + 'static) {
     pending.push(runtime.spawn(cancellation));
 }
 
-/// Waits until the jobs of queries that were dropped are cancelled on their clusters.
+/// Waits until the jobs of queries that were dropped are cancelled on their clusters, and clusters
+/// of this process have left nothing behind. For the end of a process, when no context is left.
 pub async fn cancellations() {
     let all = async {
         while LIVE.load(Ordering::SeqCst) > 0 {

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ballista_core::RuntimeProducer;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
-use ballista_executor::execution_engine::DefaultExecutionEngine;
+use ballista_core::{ConfigProducer, RuntimeProducer};
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine};
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
-
+use datafusion::common::Result;
+use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use tokio::net::TcpListener;
 
 use super::engine::Engine;
@@ -69,20 +70,7 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), SessionError> 
             options.work_dir.display()
         ))
     })?;
-    let config_producer =
-        config_producer(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
-    let config = config_producer();
-    let physical_codec = config.ballista_physical_extension_codec();
-    let runtime =
-        runtime_env(RuntimeOptions::default()).map_err(|error| failed(error.to_string()))?;
-    let state =
-        session_state(config, Arc::clone(&runtime)).map_err(|error| failed(error.to_string()))?;
-    // One runtime for all sessions: the clients of object stores are few and long-lived.
-    let runtime_producer: RuntimeProducer = Arc::new(move |_| Ok(Arc::clone(&runtime)));
-
-    // Ballista does not lend its pool of connections to engines of others, so each fetch of another
-    // executor's rows opens one: the merge of a few partial results.
-    let engine = DefaultExecutionEngine::new();
+    let parts = Parts::new(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
 
     let (bind_host, external_host) = match &options.tls {
         None => (options.bind_host, options.external_host),
@@ -111,17 +99,47 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), SessionError> 
         executor_heartbeat_interval_seconds: options.executor_heartbeat_interval_seconds,
         memory_pool_size: options.memory_pool_size,
         memory_pool_fraction: options.memory_pool_fraction,
-        override_execution_engine: Some(Arc::new(Engine(engine))),
-        override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&state))),
-        override_runtime_producer: Some(runtime_producer),
-        override_config_producer: Some(config_producer),
+        override_execution_engine: Some(parts.engine),
+        override_function_registry: Some(parts.functions),
+        override_runtime_producer: Some(parts.runtime_producer),
+        override_config_producer: Some(parts.config_producer),
         override_create_grpc_client_endpoint: options.tls.as_ref().map(Tls::endpoint_override),
-        override_physical_codec: Some(physical_codec),
+        override_physical_codec: Some(parts.codec),
         ..ExecutorProcessConfig::default()
     };
     start_executor_process(Arc::new(config))
         .await
         .map_err(|error| failed(error.to_string()))
+}
+
+/// What an executor is made of, in a process of its own or not.
+pub(super) struct Parts {
+    pub(super) config_producer: ConfigProducer,
+    pub(super) runtime_producer: RuntimeProducer,
+    pub(super) functions: Arc<BallistaFunctionRegistry>,
+    pub(super) engine: Arc<dyn ExecutionEngine>,
+    pub(super) codec: Arc<dyn PhysicalExtensionCodec>,
+}
+
+impl Parts {
+    /// Pomona's session, functions and codec.
+    pub(super) fn new(tls: Option<Tls>) -> Result<Self> {
+        let config_producer = config_producer(tls)?;
+        let config = config_producer();
+        let codec = config.ballista_physical_extension_codec();
+        let runtime = runtime_env(RuntimeOptions::default())?;
+        let state = session_state(config, Arc::clone(&runtime))?;
+        Ok(Self {
+            config_producer,
+            // One runtime for all sessions: the clients of object stores are few and long-lived.
+            runtime_producer: Arc::new(move |_| Ok(Arc::clone(&runtime))),
+            functions: Arc::new(BallistaFunctionRegistry::from(&state)),
+            // Ballista does not lend its pool of connections to engines of others, so each fetch of
+            // another executor's rows opens one: the merge of a few partial results.
+            engine: Arc::new(Engine(DefaultExecutionEngine::new())),
+            codec,
+        })
+    }
 }
 
 /// Where the services listen behind their fronts: an address of this machine alone that is not

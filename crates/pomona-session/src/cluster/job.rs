@@ -207,10 +207,15 @@ impl Drop for Job {
         }
         let mut client = self.client.clone();
         let id = self.id.clone();
+        // A cluster of this process lives until it has heard of it.
+        let cluster = self.cluster.clone();
         spawn(async move {
             let params = CancelJobParams { job_id: id.clone() };
             if let Err(status) = client.cancel_job(params).await {
-                log::warn!("job {id} could not be cancelled: {}", status.message());
+                log::warn!(
+                    "job {id} could not be cancelled on {cluster}: {}",
+                    status.message()
+                );
             }
         });
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ballista_core::extension::BallistaConfigGrpcEndpoint;
 
 use super::address::SchedulerAddress;
+use super::standalone::Standalone;
 use super::tls::Tls;
 
 /// A cluster as its clients see it: where its scheduler is, and with which certificate to go there.
@@ -13,12 +14,26 @@ use super::tls::Tls;
 pub struct Cluster {
     scheduler: SchedulerAddress,
     tls: Option<Tls>,
+    /// The scheduler and executor of a cluster inside this process.
+    _standalone: Option<Arc<Standalone>>,
 }
 
 impl Cluster {
     /// The cluster of a scheduler; with `tls`, all connections are encrypted and authenticated.
     pub fn new(scheduler: SchedulerAddress, tls: Option<Tls>) -> Self {
-        Self { scheduler, tls }
+        Self {
+            scheduler,
+            tls,
+            _standalone: None,
+        }
+    }
+
+    /// The cluster, which keeps what it runs on.
+    pub(crate) fn kept_by(self, standalone: Standalone) -> Self {
+        Self {
+            _standalone: Some(Arc::new(standalone)),
+            ..self
+        }
     }
 
     /// The scheduler's address.

@@ -33,6 +33,7 @@ mod query;
 mod scheduler;
 mod settings;
 mod sink_folder;
+mod standalone;
 mod subqueries;
 mod tls;
 mod tls_front;

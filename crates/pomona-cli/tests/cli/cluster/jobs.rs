@@ -12,7 +12,7 @@ use super::{options, start};
 use crate::workplace::Workplace;
 
 /// A query that runs for minutes.
-const LONG: &str = "SELECT sum(a.value * b.value) AS s FROM generate_series(1, 200000) a, generate_series(1, 200000) b";
+pub(super) const LONG: &str = "SELECT sum(a.value * b.value) AS s FROM generate_series(1, 200000) a, generate_series(1, 200000) b";
 
 fn wait_for_job(cluster: &Cluster, status: &str) -> String {
     let start = Instant::now();

@@ -6,6 +6,7 @@ mod jobs;
 mod pipeline;
 mod secrets;
 mod sink;
+mod standalone;
 mod tls;
 mod weights;
 

@@ -1,46 +1,11 @@
 //! Mutual TLS: who shows no certificate of the cluster's authority is refused.
 
 use std::fs;
-use std::path::Path;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-};
+use pomona_tests::certificates::{flags, write_certificates};
 
 use super::{options, start};
 use crate::workplace::Workplace;
-
-/// An authority, and the certificate of a process that it signed: `ca.pem`, `cert.pem`, `key.pem`.
-fn write_certificates(folder: &Path) {
-    fs::create_dir_all(folder).unwrap();
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-
-    let key = KeyPair::generate().unwrap();
-    let names = ["127.0.0.1".to_string(), "localhost".to_string()];
-    let mut process = CertificateParams::new(names).unwrap();
-    process.extended_key_usages = vec![
-        ExtendedKeyUsagePurpose::ServerAuth,
-        ExtendedKeyUsagePurpose::ClientAuth,
-    ];
-    let process = process.signed_by(&key, &authority).unwrap();
-    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-    fs::write(folder.join("cert.pem"), process.pem()).unwrap();
-    fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
-}
-
-fn flags(folder: &Path) -> Vec<String> {
-    ["ca", "cert", "key"]
-        .iter()
-        .map(|name| {
-            format!(
-                "--tls-{name}={}",
-                folder.join(name).with_extension("pem").display()
-            )
-        })
-        .collect()
-}
 
 #[test]
 fn a_cluster_with_certificates_refuses_those_without() {

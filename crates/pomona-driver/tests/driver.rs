@@ -1,0 +1,123 @@
+//! The binary `pomona-driver`, here and on clusters.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use pomona_tests::certificates::{flags, write_certificates};
+use pomona_tests::cluster::{Cluster, ClusterOptions};
+use pomona_tests::{pictures, weights};
+use tempfile::TempDir;
+
+/// A folder with pictures of two labels and a network with random weights.
+fn place() -> TempDir {
+    let place = tempfile::tempdir().unwrap();
+    pictures::write_folder(&place.path().join("pictures"), &["Apple Red", "Kiwi"], 6);
+    weights::write_random(&place.path().join("random.safetensors")).unwrap();
+    place
+}
+
+/// Runs the scripts of features and models, and gives what is printed: the variances.
+fn variances(place: &TempDir, output: &str, arguments: &[String]) -> Output {
+    let script = place.path().join("variances.sql");
+    let sql = "SELECT unnest(model['explained_variance']) AS variance FROM pca_model";
+    fs::write(script, sql).unwrap();
+    fs::create_dir_all(place.path().join(output)).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_pomona-driver"))
+        .args(["images", "features", "pca_fit", "variances.sql"])
+        .args([
+            "-d",
+            "input=pictures",
+            "-d",
+            "filter=true",
+            "-d",
+            "limit=100",
+        ])
+        .args(["-d", "components=3", "-d", &format!("output={output}")])
+        // A path from this folder, which an executor does not stand in.
+        .args(["--weights", "random.safetensors"])
+        .args(arguments)
+        .env_remove("POMONA_SCHEDULER")
+        .env_remove("POMONA_WEIGHTS")
+        .current_dir(place.path())
+        .output()
+        .unwrap()
+}
+
+fn numbers(output: &Output) -> Vec<f64> {
+    assert!(output.status.success(), "{output:?}");
+    let table = String::from_utf8_lossy(&output.stdout);
+    let cells = table
+        .lines()
+        .filter_map(|line| line.trim_matches(['|', ' ']).parse().ok());
+    let numbers: Vec<f64> = cells.collect();
+    assert!(numbers.len() >= 3, "{table}");
+    numbers
+}
+
+#[track_caller]
+fn assert_same(ours: &[f64], theirs: &[f64]) {
+    let largest = theirs[0];
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        assert!((ours - theirs).abs() <= 1e-9 * largest, "{ours} {theirs}");
+    }
+}
+
+#[test]
+fn scripts_give_the_same_here_and_on_a_standalone_cluster() {
+    let place = place();
+    let here = numbers(&variances(&place, "here", &[]));
+    let standalone = variances(&place, "standalone", &["--standalone".to_string()]);
+    assert_same(&numbers(&standalone), &here);
+}
+
+#[test]
+fn scripts_run_on_a_cluster_with_certificates_and_without_are_refused() {
+    let place = place();
+    let certificates = place.path().join("certificates");
+    write_certificates(&certificates);
+    let options = ClusterOptions {
+        tls: flags(&certificates),
+        ..ClusterOptions::new()
+    };
+    let cluster = Cluster::start(options).unwrap();
+    let scheduler = format!("--scheduler={}", cluster.url());
+
+    let mut arguments = vec![scheduler.clone()];
+    arguments.extend(flags(&certificates));
+    let there = numbers(&variances(&place, "there", &arguments));
+    assert_same(&there, &numbers(&variances(&place, "here", &[])));
+
+    let refused = variances(&place, "refused", &[scheduler]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("no scheduler answers"), "{said}");
+}
+
+#[test]
+fn a_script_is_shown_with_its_variables_replaced() {
+    let shown = Command::new(env!("CARGO_BIN_EXE_pomona-driver"))
+        .args([
+            "images",
+            "--show-sql",
+            "-d",
+            "input=here",
+            "-d",
+            "filter=true",
+            "-d",
+            "limit=7",
+        ])
+        .output()
+        .unwrap();
+    let sql = String::from_utf8_lossy(&shown.stdout);
+    assert!(
+        sql.contains("LOCATION 'here'") && sql.contains("LIMIT 7"),
+        "{sql}"
+    );
+    let missing = Command::new(env!("CARGO_BIN_EXE_pomona-driver"))
+        .args(["images", "--show-sql"])
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("input"));
+}
