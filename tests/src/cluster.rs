@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use tempfile::TempDir;
 
 /// Everything here is ready within this, or something is wrong.
@@ -236,6 +237,18 @@ impl Cluster {
         Ok(body.unwrap_or_default().to_string())
     }
 
+    /// The jobs that the scheduler knows, each with its status.
+    ///
+    /// # Errors
+    /// When it does not answer as it should.
+    pub fn jobs(&self) -> io::Result<Vec<(String, String)>> {
+        let jobs: Vec<Job> = serde_json::from_str(&self.get("/api/jobs")?)?;
+        Ok(jobs
+            .into_iter()
+            .map(|job| (job.job_id, job.status))
+            .collect())
+    }
+
     /// The log of one process: `scheduler`, `executor-0` and so on.
     pub fn log(&self, process: &str) -> String {
         let log = self.folder.path().join(format!("{process}.log"));
@@ -261,6 +274,13 @@ impl Cluster {
         }
         logs
     }
+}
+
+/// What the REST API tells of a job, and tests want to know.
+#[derive(Deserialize)]
+struct Job {
+    job_id: String,
+    status: String,
 }
 
 impl Drop for Cluster {

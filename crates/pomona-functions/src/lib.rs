@@ -74,7 +74,7 @@ pub use mobilenet_v2::MobileNetV2Func;
 pub use model::{model_from_scalar, model_type};
 pub use moments::moments_type;
 pub use nearest::NearestFunc;
-pub use network::{FEATURE_LEN, LoadedNetwork, NETWORK_FUNCTIONS, network};
+pub use network::{FEATURE_LEN, LoadedNetwork, NETWORK_FUNCTIONS, network, take_network_loads};
 pub use objects::Objects;
 pub use options::{PomonaOptionValues, PomonaOptions};
 pub use pca_fit::PcaFit;

@@ -49,6 +49,15 @@ type Key = (String, Precision);
 
 static NETWORKS: LazyLock<Cache<Key, LoadedNetwork>> = LazyLock::new(Cache::default);
 
+/// Loads that nobody was told of.
+static LOADS: AtomicU64 = AtomicU64::new(0);
+
+/// How many networks this process has loaded since the last call: each load is told once, so that
+/// what many tasks are told adds up.
+pub fn take_network_loads() -> u64 {
+    LOADS.swap(0, Ordering::Relaxed)
+}
+
 /// The network that the options name, loaded at the first call in a process, and again when its
 /// file on a disk has been replaced. What is behind a URL or the name `imagenet` is read once.
 ///
@@ -102,7 +111,7 @@ fn load_network(
             found: network.feature_len(),
         });
     }
-    // Counted by tests and by people: each process loads a network once.
+    LOADS.fetch_add(1, Ordering::Relaxed);
     log::info!(
         "network loaded from {location}, sha256 {}",
         weights.sha256()

@@ -12,14 +12,15 @@ use ballista_executor::execution_engine::{ExecutionEngine, QueryStageExecutor};
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionConfig;
+use pomona_functions::take_network_loads;
 
 use super::plain_errors::marked;
 
-/// An engine of Ballista's, with two differences: its tasks fail with their errors' own words, and
-/// tasks that differ in shape report no metrics.
+/// An engine of Ballista's, with three differences: its tasks fail with their errors' own words, they
+/// report the networks that they loaded, and tasks that differ in shape report no metrics.
 ///
 /// A task of a stage with a union has the branches of other tasks cut to nothing, and an operator
 /// that is cut away reports no metrics. The scheduler drops the report of a task whose metrics are
@@ -51,6 +52,17 @@ impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
     }
 }
 
+/// The metric of a stage's first operator that counts the networks that executors loaded: one each,
+/// whatever the number of tasks.
+const NETWORK_LOADS: &str = "network_loads";
+
+fn counted(name: &'static str, number: u64) -> Arc<Metric> {
+    let count = Count::new();
+    count.add(number as usize);
+    let name = name.into();
+    Arc::new(Metric::new(MetricValue::Count { name, count }, None))
+}
+
 fn has_union(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<UnionExec>() || plan.children().into_iter().any(has_union)
 }
@@ -79,11 +91,17 @@ impl QueryStageExecutor for Stage {
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
-        if self.has_metrics {
-            self.inner.collect_plan_metrics()
-        } else {
-            vec![]
+        if !self.has_metrics {
+            return vec![];
         }
+        let mut operators = self.inner.collect_plan_metrics();
+        if let Some(first) = operators.first_mut() {
+            let loads = take_network_loads();
+            if loads > 0 {
+                first.push(counted(NETWORK_LOADS, loads));
+            }
+        }
+        operators
     }
 
     fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {

@@ -1,13 +1,12 @@
 //! Fetches the rows of a finished job from the executors that hold them.
 
 use ballista_core::client::BallistaClient;
+use ballista_core::error::BallistaError;
 use ballista_core::serde::protobuf::PartitionLocation;
-use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
 
 use super::location::Cluster;
 use super::settings::MAX_MESSAGE_BYTES;
-use crate::SessionError;
 
 /// Attempts for one partition, and the milliseconds between them.
 const ATTEMPTS: u8 = 3;
@@ -16,18 +15,19 @@ const PAUSE_MILLISECONDS: u64 = 500;
 /// The rows of one partition of a job's result.
 ///
 /// # Errors
-/// [`SessionError::ResultLost`] when the executor does not have them any more, or is gone.
+/// When the executor does not have them any more, or is gone.
 pub(crate) async fn fetch(
     location: PartitionLocation,
     cluster: &Cluster,
-) -> Result<SendableRecordBatchStream> {
-    let lost = |reason: String| SessionError::ResultLost { reason };
+) -> Result<SendableRecordBatchStream, BallistaError> {
     let layout = location.layout();
     let (Some(executor), Some(partition)) = (location.executor_meta, location.partition_id) else {
-        return Err(lost("the scheduler does not tell where the rows are".to_string()).into());
+        let reason = "the scheduler does not tell where the rows are";
+        return Err(BallistaError::General(reason.to_string()));
     };
-    let port = u16::try_from(executor.port)
-        .map_err(|_| lost(format!("an executor has the port {}", executor.port)))?;
+    let port = u16::try_from(executor.port).map_err(|_| {
+        BallistaError::General(format!("an executor has the port {}", executor.port))
+    })?;
     let mut client = BallistaClient::try_new(
         &executor.host,
         port,
@@ -39,9 +39,8 @@ pub(crate) async fn fetch(
         0,
         0,
     )
-    .await
-    .map_err(|error| lost(error.to_string()))?;
-    let rows = client
+    .await?;
+    client
         .fetch_partition(
             &executor.id,
             &partition.into(),
@@ -50,6 +49,4 @@ pub(crate) async fn fetch(
             true,
         )
         .await
-        .map_err(|error| lost(error.to_string()))?;
-    Ok(rows)
 }

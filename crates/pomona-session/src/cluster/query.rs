@@ -3,6 +3,7 @@
 use std::fmt::{self, Formatter};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ballista_core::error::BallistaError;
 use ballista_core::serde::protobuf::KeyValuePair;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::cast;
@@ -32,7 +33,7 @@ use super::fetch::fetch;
 use super::job::{Ended, Job};
 use super::location::Cluster;
 use super::progress::{Progress, ROWS_HANDLED};
-use crate::SessionError;
+use crate::{SessionError, plain_message};
 
 /// How often a plan is submitted when the cluster loses its job or its rows.
 const SUBMISSIONS: u32 = 5;
@@ -177,7 +178,8 @@ impl Submission {
         let mut result = Delivery::new(rows, &self.output_rows);
         for location in locations {
             let fetched = async {
-                let mut batches = fetch(location, &self.cluster).await?;
+                let batches = fetch(location, &self.cluster).await;
+                let mut batches = batches.map_err(BallistaError::into_datafusion)?;
                 while let Some(batch) = batches.next().await {
                     let batch = with_schema(batch?, &self.schema)?;
                     if !result.deliver(batch).await {
@@ -191,10 +193,10 @@ impl Submission {
                 // Nobody wants the rest.
                 Ok(false) => return Ok(Outcome::Done),
                 Err(error) if result.is_kept_back() => {
-                    return Ok(Outcome::Again(error.to_string()));
+                    return Ok(Outcome::Again(plain_message(&error)));
                 }
                 Err(error) => {
-                    let reason = error.to_string();
+                    let reason = plain_message(&error);
                     return Err(SessionError::ResultLost { reason }.into());
                 }
             }

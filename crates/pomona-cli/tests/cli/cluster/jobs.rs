@@ -17,17 +17,11 @@ pub(super) const LONG: &str = "SELECT sum(a.value * b.value) AS s FROM generate_
 fn wait_for_job(cluster: &Cluster, status: &str) -> String {
     let start = Instant::now();
     loop {
-        let jobs: serde_json::Value =
-            serde_json::from_str(&cluster.get("/api/jobs").unwrap()).unwrap();
-        let found = jobs
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|job| job["status"] == status);
-        if let Some(job) = found {
-            return job["job_id"].as_str().unwrap().to_string();
+        let jobs = cluster.jobs().unwrap();
+        if let Some((job, _)) = jobs.iter().find(|(_, is)| is == status) {
+            return job.clone();
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "{jobs}");
+        assert!(start.elapsed() < Duration::from_secs(30), "{jobs:?}");
         sleep(Duration::from_millis(50));
     }
 }
