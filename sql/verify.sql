@@ -1,2 +1,4 @@
 -- The verdicts. Needs verify_sides.sql and verify_features.sql, verify_pca.sql or both.
-${verdicts};
+SELECT * FROM (
+${verdicts}
+) ORDER BY "column";

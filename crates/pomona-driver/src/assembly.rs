@@ -226,7 +226,11 @@ impl<'a> Assembly<'a> {
         if let Some(rows) = parquet_rows::union(frames)? {
             let url = format!("{}/", self.output.url(folder));
             let options = DataFrameWriteOptions::new();
-            let rows = parquet_rows::with_plain_text(rows)?;
+            let (mut state, plan) = parquet_rows::with_plain_text(rows)?.into_parts();
+            // The rows are one file's. On a cluster every partition becomes a file.
+            let execution = &mut state.config_mut().options_mut().execution;
+            execution.target_partitions = 1;
+            let rows = DataFrame::new(state, plan);
             rows.write_parquet(&url, options, None).await?;
         }
         Ok(())

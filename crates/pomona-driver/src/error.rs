@@ -245,13 +245,6 @@ pub enum DriverError {
         source: std::io::Error,
     },
 
-    /// A folder holds no finished run.
-    #[error("'{location}' holds no results of pomona run: it has no manifest.json")]
-    NoResults {
-        /// The folder.
-        location: String,
-    },
-
     /// The manifest of results cannot be read.
     #[error("the manifest.json of '{location}' cannot be read: {reason}")]
     ResultsUnreadable {

@@ -30,6 +30,7 @@ mod pipeline;
 mod process;
 mod report;
 mod script;
+mod statements;
 mod variables;
 mod verify;
 mod watch;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
-use pomona_session::{parse_statements, plan_statement};
 
+use crate::statements::Statements;
 use crate::watch::collect_watched;
 use crate::{DriverError, Variables};
 
@@ -126,23 +126,11 @@ impl Script {
         handled: impl Fn(u64),
     ) -> Result<Vec<RecordBatch>, DriverError> {
         let sql = variables.substitute(&self.sql)?;
-        let failed = |number: usize| {
-            let script = self.name.clone();
-            move |source| DriverError::Statement {
-                script,
-                number,
-                source: Box::new(source),
-            }
-        };
-        let statements = parse_statements(ctx, &sql).map_err(failed(1))?;
+        let mut statements = Statements::parse(ctx, &self.name, &sql)?;
         let mut last = vec![];
-        for (index, statement) in statements.into_iter().enumerate() {
-            let frame = plan_statement(ctx, statement)
-                .await
-                .map_err(failed(index + 1))?;
-            last = collect_watched(frame, &handled)
-                .await
-                .map_err(failed(index + 1))?;
+        while let Some(frame) = statements.next().await? {
+            let rows = collect_watched(frame, &handled).await;
+            last = rows.map_err(|error| statements.failed(error))?;
         }
         Ok(last)
     }

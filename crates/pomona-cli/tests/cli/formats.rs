@@ -110,7 +110,7 @@ fn text_holds_the_numbers_of_parquet() {
 
 /// The target of `--file-size`: files have from half of it to twice it.
 const TARGET: u64 = 64 << 10;
-const SIZED: [&str; 10] = [
+pub const SIZED: [&str; 10] = [
     "-i",
     "pictures",
     "-o",
@@ -172,9 +172,9 @@ fn a_chunk_that_is_too_large_is_divided() {
     assert_consistent(&place);
 }
 
-/// That all files of features but one have the right size.
+/// That all files of features but one have the right size, in a run with [`SIZED`].
 #[track_caller]
-fn assert_sizes(place: &Workplace) {
+pub fn assert_sizes(place: &Workplace) {
     let manifest = manifest(place, "out");
     let files = manifest["files"].as_array().unwrap().iter();
     let sizes: Vec<u64> = files

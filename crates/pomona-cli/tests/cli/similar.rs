@@ -199,7 +199,7 @@ fn mistakes_name_the_candidates() {
     place
         .pomona(["similar", "Kiwi/1.png", "--in", "pictures"])
         .code(1)
-        .says("no results of pomona run");
+        .says("holds no finished run");
     place
         .pomona(["similar", "Kiwi/1.png", "--in", "out", "-n", "0"])
         .code(2);

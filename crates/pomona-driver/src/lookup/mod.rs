@@ -9,13 +9,13 @@ mod suspects;
 use std::fmt::{self, Display, Formatter};
 
 use datafusion::prelude::{DataFrame, SessionContext};
-use pomona_session::{parse_statements, plan_statement};
 
 pub use outliers::outliers;
 pub use results::Results;
 pub use similar::{Similar, similar};
 pub use suspects::{Suspects, suspects};
 
+use crate::statements::Statements;
 use crate::{DriverError, Script, Variables};
 
 /// Statements whose last one is a query: scripts of `sql/` with their variables replaced.
@@ -54,23 +54,15 @@ impl Lookup {
     /// # Errors
     /// When a statement fails.
     pub async fn query(&self, ctx: &SessionContext) -> Result<DataFrame, DriverError> {
-        let failed = |number: usize| {
-            move |source| DriverError::Statement {
-                script: self.name.to_string(),
-                number,
-                source: Box::new(source),
+        let mut statements = Statements::parse(ctx, self.name, &self.sql)?;
+        while let Some(frame) = statements.next().await? {
+            if statements.is_empty() {
+                return Ok(frame);
             }
-        };
-        let mut statements = parse_statements(ctx, &self.sql).map_err(failed(1))?;
-        let query = statements.pop_back();
-        for (index, statement) in statements.into_iter().enumerate() {
-            let failed = failed(index + 1);
-            let frame = plan_statement(ctx, statement).await;
-            frame.map_err(failed)?.collect().await.map_err(failed)?;
+            let done = frame.collect().await;
+            done.map_err(|error| statements.failed(error))?;
         }
-        let query = query.expect("a look-up ends in a query");
-        let number = parse_statements(ctx, &self.sql).map_or(0, |statements| statements.len());
-        plan_statement(ctx, query).await.map_err(failed(number))
+        unreachable!("a look-up ends in a query")
     }
 }
 

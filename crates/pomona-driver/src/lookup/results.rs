@@ -21,8 +21,8 @@ impl Results {
     /// When the folder holds no finished run, or one that cannot be read.
     pub async fn open(ctx: &SessionContext, location: Location) -> Result<Self, DriverError> {
         let Some(json) = location.store(ctx)?.read(MANIFEST).await? else {
-            return Err(DriverError::NoResults {
-                location: location.to_string(),
+            return Err(DriverError::NoRun {
+                output: location.to_string(),
             });
         };
         let manifest =

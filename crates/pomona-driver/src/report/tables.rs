@@ -3,7 +3,7 @@
 use datafusion::prelude::SessionContext;
 
 use crate::manifest::PublishedFile;
-use crate::{DriverError, Location, MANIFEST, Manifest, parquet_rows};
+use crate::{DriverError, Location, Manifest, Results, parquet_rows};
 
 /// Reads the manifest of the run in a folder, and defines `features`, `metadata` and `pca_model`
 /// over its files.
@@ -14,21 +14,12 @@ pub(super) async fn open_run(
     ctx: &SessionContext,
     run: &Location,
 ) -> Result<Manifest, DriverError> {
-    let Some(json) = run.store(ctx)?.read(MANIFEST).await? else {
-        return Err(DriverError::NoRun {
-            output: run.to_string(),
-        });
-    };
-    let manifest: Manifest =
-        serde_json::from_slice(&json).map_err(|error| DriverError::UnreadableManifest {
-            output: run.to_string(),
-            path: MANIFEST.to_string(),
-            reason: error.to_string(),
-        })?;
+    let results = Results::open(ctx, run.clone()).await?;
+    let manifest = results.manifest();
     define(ctx, run, "features", manifest.features()).await?;
     define(ctx, run, "metadata", manifest.metadata()).await?;
     define(ctx, run, "pca_model", manifest.model()).await?;
-    Ok(manifest)
+    Ok(manifest.clone())
 }
 
 async fn define(

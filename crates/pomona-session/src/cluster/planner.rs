@@ -58,12 +58,14 @@ impl ClusterPlanner {
         ))
     }
 
-    /// A sink as the cluster can do its work: files of a folder by every executor, one file by one
-    /// executor, and everything else, such as a table in memory, here.
+    /// A sink as the cluster can do its work: files of a folder by every executor, unless the query is
+    /// to have one partition; one file by one executor; and everything else, such as a table in
+    /// memory, here.
     fn sink(
         &self,
         plan: &DataSinkExec,
         is_ordered: bool,
+        is_single: bool,
         overrides: Overrides,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let sink = plan.sink();
@@ -80,7 +82,7 @@ impl ClusterPlanner {
         let staged = with_folder(sink, staging.clone()).expect("a sink with a folder has one");
         let is_ordered = is_ordered && plan.sort_order().is_some();
         let input = match merged(plan.input()) {
-            Some(partitions) if !is_ordered => partitions,
+            Some(partitions) if !is_ordered && !is_single => partitions,
             _ => plan.input(),
         };
         let written = Arc::new(ParallelSinkExec::try_new(Arc::clone(input), staged)?);
@@ -120,6 +122,7 @@ impl QueryPlanner for ClusterPlanner {
         }
         let overrides = pinned_weights(plan, session)?;
         let is_ordered = writes_in_order(plan);
+        let is_single = session.config().target_partitions() == 1;
         let plan = evaluate_scalar_subqueries(plan, session).await?;
         let plan = planner.create_physical_plan(&plan, session).await?;
         match Leaves::of(&plan) {
@@ -131,7 +134,7 @@ impl QueryPlanner for ClusterPlanner {
             }
         }
         match plan.downcast_ref::<DataSinkExec>() {
-            Some(sink) => self.sink(sink, is_ordered, overrides),
+            Some(sink) => self.sink(sink, is_ordered, is_single, overrides),
             None => Ok(self.on_cluster(plan, overrides)),
         }
     }

@@ -4,7 +4,8 @@ use pomona_tests::pictures;
 use pomona_tests::s3_server::S3Server;
 
 use super::{assert_same_results, options, start};
-use crate::resume::files;
+use crate::formats::{SIZED, assert_sizes};
+use crate::resume::{assert_consistent, files};
 use crate::workplace::Workplace;
 
 #[test]
@@ -21,6 +22,19 @@ fn a_run_on_a_cluster_gives_the_local_results() {
     // Nothing is left of the way there, and a second run has nothing to do.
     assert!(!place.path("distributed/_temporary").exists());
     place.run(&run).code(0).says("nothing has changed");
+}
+
+#[test]
+fn files_of_features_have_their_size_on_a_cluster() {
+    let cluster = start(options());
+    let place = Workplace::new();
+    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 60);
+    let url = cluster.url();
+    // Four partitions of each chunk, written at once by two executors, and far smaller than a file.
+    let run = [&SIZED[..], &["--scheduler", &url, "--partitions", "4"]].concat();
+    place.run(&run).code(0);
+    assert_sizes(&place);
+    assert_consistent(&place);
 }
 
 #[test]

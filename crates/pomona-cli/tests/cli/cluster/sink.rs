@@ -32,6 +32,11 @@ fn every_executor_writes_its_part() {
     let count = "SELECT count(*) AS n, count(DISTINCT path) AS paths FROM 'out/'";
     assert_eq!(place.local_query(count), "n,paths\n15,15\n");
 
+    let single = ["sql", "--scheduler", &url, "--partitions", "1", "-c"];
+    let sql = sql.replace("'out/'", "'single/'");
+    place.pomona([&single[..], &[&sql]].concat()).code(0);
+    assert_eq!(files(&place.path("single")).len(), 1);
+
     // Another COPY adds files, as on one machine.
     place.pomona(copy).code(0);
     assert_eq!(files(&place.path("out")).len(), 8);

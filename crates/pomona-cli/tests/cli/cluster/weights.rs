@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use pomona_tests::s3_server::S3Server;
 use pomona_tests::weights::write_random_of;
 
 use super::{options, start};
@@ -48,6 +49,52 @@ fn executors_compute_with_the_clients_bytes_or_fail() {
         "both values are told: {}",
         failed.stderr()
     );
+}
+
+#[test]
+fn weights_come_from_a_path_a_bucket_or_the_program() {
+    let server = S3Server::start(&["models"]).unwrap();
+    let cluster = start(options().with_environment(server.environment()));
+    let place = Workplace::new().with_environment(server.environment());
+    fs::copy(
+        place.weights(),
+        server.bucket("models").join("random.safetensors"),
+    )
+    .unwrap();
+    // Features of two networks differ, and those of one network from two places do not.
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+        SELECT sum(mobilenet_v2(content)[1] + mobilenet_v2(content)[1280]) AS s FROM images";
+    let sum = |weights: &str, scheduler: Option<&str>| {
+        let mut query = vec![
+            "sql",
+            "-q",
+            "--format",
+            "csv",
+            "--weights",
+            weights,
+            "-c",
+            sql,
+        ];
+        query.extend(scheduler.into_iter().flat_map(|url| ["--scheduler", url]));
+        let printed = place.pomona(query).code(0).stdout();
+        let number = printed.lines().nth(1).unwrap();
+        number.parse::<f64>().unwrap()
+    };
+    let url = cluster.url();
+    let mut sums = vec![];
+    // The second is a path from the client's folder.
+    for weights in [
+        place.weights(),
+        "random.safetensors",
+        "s3://models/random.safetensors",
+        "fruits",
+    ] {
+        let (there, here) = (sum(weights, Some(&url)), sum(weights, None));
+        assert!((there - here).abs() < 1e-6 * here.abs(), "{there} {here}");
+        sums.push(here);
+    }
+    assert!(sums[0] == sums[1] && sums[1] == sums[2], "{sums:?}");
+    assert_ne!(sums[2], sums[3]);
 }
 
 #[test]
