@@ -15,8 +15,6 @@ use crate::engine::remote_session;
 /// How long the answers of the scheduler take.
 const DELAY: Duration = Duration::from_secs(5);
 
-const LIMIT: Duration = Duration::from_secs(60);
-
 /// An address where the scheduler hears at once, and answers late.
 async fn late_answers(scheduler: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -41,20 +39,6 @@ async fn late_answers(scheduler: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Waits until the only job of the cluster is in this state.
-async fn wait_for(cluster: &Cluster, state: &str) {
-    let start = Instant::now();
-    loop {
-        let jobs = cluster.jobs().unwrap();
-        assert!(jobs.len() <= 1, "{jobs:?}");
-        if jobs.iter().any(|(_, is)| is == state) {
-            return;
-        }
-        assert!(start.elapsed() < LIMIT, "{jobs:?}");
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_is_dropped_before_its_job_is_known_is_cancelled() {
     let cluster = Cluster::start(ClusterOptions::new()).unwrap();
@@ -66,8 +50,8 @@ async fn a_query_that_is_dropped_before_its_job_is_known_is_cancelled() {
     let mut rows = ctx.sql(long).await.unwrap().execute_stream().await.unwrap();
     let query = tokio::spawn(async move { rows.next().await.is_some() });
     let start = Instant::now();
-    wait_for(&cluster, "Running").await;
+    cluster.wait_for_job("Running").unwrap();
     assert!(start.elapsed() < DELAY, "the client knows its job already");
     query.abort();
-    wait_for(&cluster, "Failed").await;
+    cluster.wait_for_job("Failed").unwrap();
 }

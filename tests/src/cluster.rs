@@ -249,6 +249,22 @@ impl Cluster {
             .collect())
     }
 
+    /// Waits until a job is in this state, and gives its name.
+    ///
+    /// # Errors
+    /// When that does not happen in time.
+    pub fn wait_for_job(&self, state: &str) -> io::Result<String> {
+        let mut found = None;
+        until(|| {
+            let mut jobs = self.jobs()?.into_iter();
+            found = jobs.find(|(_, is)| is == state);
+            Ok(found.is_some())
+        })?;
+        found
+            .map(|(job, _)| job)
+            .ok_or_else(|| io::Error::other("there is no such job"))
+    }
+
     /// The log of one process: `scheduler`, `executor-0` and so on.
     pub fn log(&self, process: &str) -> String {
         let log = self.folder.path().join(format!("{process}.log"));

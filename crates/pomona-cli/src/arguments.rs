@@ -1,5 +1,6 @@
 //! What people type.
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -173,6 +174,13 @@ pub(crate) struct SqlArguments {
     /// The batch size of each query
     #[arg(short, long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch_size: Option<u32>,
+}
+
+impl SqlArguments {
+    /// Whether a person types statements at a terminal.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.command.is_empty() && self.file.is_empty() && io::stdin().is_terminal()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,6 @@ use pomona_mobilenet::network::Weights;
 use tempfile::TempDir;
 
 use crate::arguments::SessionArguments;
-use crate::interrupt::exit_on_interrupt;
 use crate::session::open;
 
 const GIB: f64 = (1_u64 << 30) as f64;
@@ -20,7 +19,7 @@ const GIB: f64 = (1_u64 << 30) as f64;
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArguments {
     #[command(flatten)]
-    session: SessionArguments,
+    pub(crate) session: SessionArguments,
 
     /// The folder of pictures: a path or an s3:// URL
     #[arg(id = "estimate_input", short = 'i', long = "input", value_name = "DIR")]
@@ -69,7 +68,6 @@ enum Form {
 
 /// Runs the subcommand.
 pub(crate) async fn main(mut arguments: EstimateArguments) -> Result<ExitCode> {
-    exit_on_interrupt()?;
     let prices = match &arguments.prices {
         Some(file) => Prices::read(file)?,
         None => Prices::built_in()?,

@@ -13,9 +13,6 @@ pub(crate) const USAGE: u8 = 2;
 /// The work is done, with more bad images than `--max-error-rate` allows.
 pub(crate) const BAD_IMAGES: u8 = 3;
 
-/// The user pressed Ctrl-C: 128 and the number of the signal, as shells count.
-pub(crate) const INTERRUPTED: u8 = 130;
-
 /// Tells an error and gives the exit code for it: 1, or 0 where the reader of our output has
 /// simply read enough (`pomona sql … | head`).
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {

@@ -11,7 +11,6 @@ mod estimate;
 mod exit;
 mod fetch_progress;
 mod format;
-mod interrupt;
 mod logging;
 mod lookup;
 mod progress;
@@ -25,22 +24,16 @@ mod weights;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread;
 
-use anyhow::{Context, bail};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use indicatif::MultiProgress;
-use pomona_session::cancellations;
+use pomona_driver::{INTERRUPTED, interruptible, on_large_stack};
 
-use crate::arguments::{Arguments, Command, ConfigCommand};
+use crate::arguments::{Arguments, Command, ConfigCommand, SessionArguments};
 use crate::config::Configuration;
 use crate::exit::USAGE;
 use crate::fetch_progress::tell_fetches;
 use crate::progress::{Form, Teller};
-
-/// Plans of many levels recurse deeply, and DataFusion's futures are large: the default 2 MB of a
-/// thread's stack overflow on queries that are merely long.
-const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// The commands that say what there is to say, whatever the settings are.
 const WITHOUT_SETTINGS: [&str; 2] = ["completions", "man"];
@@ -86,7 +79,12 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     tell_fetches(form, bars.clone());
 
     let outcome = match command {
-        Command::Sql(sql) => on_large_stack(async move || sql::main(sql, &general).await),
+        Command::Sql(sql) if sql.is_interactive() => {
+            on_large_stack(async move || sql::main(sql, &general).await)
+        }
+        Command::Sql(sql) => on_large_stack(async move || {
+            stoppable(sql.session.clone(), sql::main(sql, &general)).await
+        }),
         Command::Run(run) => {
             let teller = Teller::new(general.progress, general.quiet, in_color, bars);
             on_large_stack(async move || run::main(run, &teller).await)
@@ -95,22 +93,24 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
             let teller = Teller::new(general.progress, general.quiet, in_color, bars);
             on_large_stack(async move || demo::main(arguments, &general, &teller).await)
         }
-        Command::Estimate(arguments) => {
-            on_large_stack(async move || estimate::main(arguments).await)
-        }
-        Command::Verify(asked) => on_large_stack(async move || verify::main(asked, &general).await),
-        Command::Similar(asked) => {
-            on_large_stack(async move || lookup::similar(asked, &general).await)
-        }
-        Command::Outliers(asked) => {
-            on_large_stack(async move || lookup::outliers(asked, &general).await)
-        }
-        Command::Suspects(asked) => {
-            on_large_stack(async move || lookup::suspects(asked, &general).await)
-        }
-        Command::Report(arguments) => {
-            on_large_stack(async move || report::main(arguments, general.quiet).await)
-        }
+        Command::Estimate(asked) => on_large_stack(async move || {
+            stoppable(asked.session.clone(), estimate::main(asked)).await
+        }),
+        Command::Verify(asked) => on_large_stack(async move || {
+            stoppable(asked.session.clone(), verify::main(asked, &general)).await
+        }),
+        Command::Similar(asked) => on_large_stack(async move || {
+            stoppable(asked.session.clone(), lookup::similar(asked, &general)).await
+        }),
+        Command::Outliers(asked) => on_large_stack(async move || {
+            stoppable(asked.session.clone(), lookup::outliers(asked, &general)).await
+        }),
+        Command::Suspects(asked) => on_large_stack(async move || {
+            stoppable(asked.session.clone(), lookup::suspects(asked, &general)).await
+        }),
+        Command::Report(asked) => on_large_stack(async move || {
+            stoppable(asked.session.clone(), report::main(asked, general.quiet)).await
+        }),
         Command::Scheduler(arguments) => {
             on_large_stack(async move || cluster::scheduler(arguments).await)
         }
@@ -131,29 +131,11 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     outcome.unwrap_or_else(|error| exit::report(&error))
 }
 
-/// Runs a command to its end on threads with large stacks.
-fn on_large_stack(
-    command: impl AsyncFnOnce() -> anyhow::Result<ExitCode> + Send + 'static,
+/// What computes, until Ctrl-C.
+async fn stoppable(
+    session: SessionArguments,
+    command: impl Future<Output = anyhow::Result<ExitCode>>,
 ) -> anyhow::Result<ExitCode> {
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .thread_stack_size(STACK_BYTES)
-            .enable_all()
-            .build()
-            .context("start threads")?;
-        let outcome = runtime.block_on(async {
-            let outcome = command().await;
-            cancellations().await;
-            outcome
-        });
-        // A command that was interrupted does not wait for the batches that are in the network.
-        runtime.shutdown_background();
-        outcome
-    };
-    // Planning happens on the thread that waits, so that one's stack is large too.
-    let main = thread::Builder::new().stack_size(STACK_BYTES);
-    let main = main.spawn(run).context("start a thread")?;
-    main.join().unwrap_or_else(|_panic| {
-        bail!("this is a bug in pomona, please report it with the lines above")
-    })
+    let code = interruptible(session.cluster.is_cluster(), command).await?;
+    Ok(code.unwrap_or(ExitCode::from(INTERRUPTED)))
 }

@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pomona_driver::{FileSize, Location, Pipeline, PipelineOptions};
+use pomona_driver::{FileSize, INTERRUPTED, Location, Pipeline, PipelineOptions, first_interrupt};
 use pomona_session::{Cluster, ExecutorInfo, SchedulerApi};
 
 use crate::arguments::RunArguments;
-use crate::exit::{BAD_IMAGES, INTERRUPTED};
-use crate::interrupt::first_interrupt;
+use crate::exit::BAD_IMAGES;
 use crate::progress::Teller;
 use crate::session::{Session, open};
 

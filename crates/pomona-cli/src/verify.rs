@@ -12,7 +12,6 @@ use pomona_driver::{ColumnNames, Verification, VerifyOptions};
 
 use crate::arguments::{GeneralArguments, SessionArguments};
 use crate::format::FormatParser;
-use crate::interrupt::exit_on_interrupt;
 use crate::lookup::{By, Printer, show_sql};
 use crate::session::{Session, open};
 
@@ -81,7 +80,6 @@ pub(crate) async fn main(
     arguments: VerifyArguments,
     general: &GeneralArguments,
 ) -> Result<ExitCode> {
-    exit_on_interrupt()?;
     let Session { ctx, stores, .. } = open(&arguments.session).await?;
     let options = VerifyOptions {
         here: arguments.dir,

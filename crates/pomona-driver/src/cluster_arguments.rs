@@ -29,6 +29,11 @@ pub struct ClusterArguments {
 }
 
 impl ClusterArguments {
+    /// Whether queries are the jobs of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.standalone || self.scheduler.is_some()
+    }
+
     /// The cluster, if there is to be one; that of this process is started here.
     ///
     /// # Errors

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use arrow::util::pretty::pretty_format_batches;
 use clap::Parser;
-use pomona_driver::{ClusterArguments, Script, Variables, open_session};
+use pomona_driver::{
+    ClusterArguments, INTERRUPTED, Script, Variables, interruptible, on_large_stack, open_session,
+};
 use pomona_session::RuntimeOptions;
 
 /// Run scripts of SQL with parameters: those of sql/ by name, others by path
@@ -38,10 +40,12 @@ struct Arguments {
     show_sql: bool,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let on_cluster = arguments.cluster.is_cluster();
+    match on_large_stack(async move || interruptible(on_cluster, run(arguments)).await) {
+        Ok(Some(())) => ExitCode::SUCCESS,
+        Ok(None) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             eprintln!("Error: {error:#}");
             ExitCode::FAILURE

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::{Command, Output};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pomona_tests::certificates::{flags, write_certificates};
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 use pomona_tests::{pictures, weights};
@@ -92,6 +94,23 @@ fn scripts_run_on_a_cluster_with_certificates_and_without_are_refused() {
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(said.contains("no scheduler answers"), "{said}");
+}
+
+#[test]
+fn an_interrupt_cancels_the_job() {
+    let place = place();
+    let long = "SELECT sum(value) FROM generate_series(1, 1000000000000)";
+    fs::write(place.path().join("long.sql"), long).unwrap();
+    let cluster = Cluster::start(ClusterOptions::new()).unwrap();
+    let mut driver = Command::new(env!("CARGO_BIN_EXE_pomona-driver"))
+        .args(["long.sql", "--scheduler", &cluster.url()])
+        .current_dir(place.path())
+        .spawn()
+        .unwrap();
+    cluster.wait_for_job("Running").unwrap();
+    kill(Pid::from_raw(driver.id() as i32), Signal::SIGINT).unwrap();
+    assert_eq!(driver.wait().unwrap().code(), Some(130));
+    cluster.wait_for_job("Failed").unwrap();
 }
 
 #[test]

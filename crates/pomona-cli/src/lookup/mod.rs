@@ -11,7 +11,6 @@ use datafusion_cli::print_format::PrintFormat;
 use pomona_driver::{Location, Lookup, Results, Similar, Suspects};
 
 use crate::arguments::{GeneralArguments, SessionArguments};
-use crate::interrupt::exit_on_interrupt;
 use crate::session::{Session, open};
 pub(crate) use arguments::{
     By, OutliersArguments, ResultsArguments, SimilarArguments, SuspectsArguments,
@@ -92,7 +91,6 @@ impl Asking {
         format: PrintFormat,
         general: &GeneralArguments,
     ) -> Result<Self> {
-        exit_on_interrupt()?;
         let Session { ctx, stores, .. } = open(session).await?;
         let location = Location::parse(&results.results)?;
         let results = Results::open(&ctx, location).await?;

@@ -14,18 +14,12 @@ use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::PrintOptions;
 
 use crate::arguments::{GeneralArguments, SqlArguments};
-use crate::exit::INTERRUPTED;
-use crate::interrupt::{exit_on_interrupt, first_interrupt};
 use crate::session::{Session, configure, open};
 use execute::{Audience, execute};
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: SqlArguments, general: &GeneralArguments) -> Result<ExitCode> {
-    let Session {
-        ctx,
-        stores,
-        cluster,
-    } = open(&arguments.session).await?;
+    let Session { ctx, stores, .. } = open(&arguments.session).await?;
     if let Some(batch_size) = arguments.batch_size {
         configure(&ctx, |options| {
             options.set("datafusion.execution.batch_size", &batch_size.to_string())
@@ -44,26 +38,8 @@ pub(crate) async fn main(arguments: SqlArguments, general: &GeneralArguments) ->
         instrumented_registry: stores,
     };
 
-    let is_shell = arguments.command.is_empty() && arguments.file.is_empty();
-    let is_interactive = is_shell && io::stdin().is_terminal();
-    let on_cluster = cluster.is_some();
-    if is_interactive {
-        run(arguments, &ctx, &mut print_options, true).await
-    } else if on_cluster {
-        // The query is dropped, which cancels its job; here it computes nothing that would keep
-        // this thread from hearing of the signal.
-        let interrupt = first_interrupt()?;
-        tokio::select! {
-            outcome = run(arguments, &ctx, &mut print_options, false) => outcome,
-            Ok(()) = interrupt => {
-                eprintln!("Interrupted");
-                Ok(ExitCode::from(INTERRUPTED))
-            }
-        }
-    } else {
-        exit_on_interrupt()?;
-        run(arguments, &ctx, &mut print_options, false).await
-    }
+    let is_interactive = arguments.is_interactive();
+    run(arguments, &ctx, &mut print_options, is_interactive).await
 }
 
 async fn run(

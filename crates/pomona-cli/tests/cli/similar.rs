@@ -155,17 +155,7 @@ fn the_sql_that_is_shown_gives_the_same_rows() {
     for image in ["Apple Red/2.png", "it's new.png"] {
         for by in ["features", "pca"] {
             let asked = ["similar", image, "--in", "out", "--by", by];
-            let sql = place
-                .pomona(asked.iter().chain(&["--show-sql"]))
-                .code(0)
-                .stdout();
-            fs::write(place.path("shown.sql"), sql).unwrap();
-            let rows = place
-                .pomona(asked.iter().chain(&["--format", "csv"]))
-                .code(0)
-                .stdout();
-            let again = place.pomona(["sql", "-q", "--format", "csv", "-f", "shown.sql"]);
-            assert_eq!(again.code(0).stdout(), rows);
+            let rows = place.same_rows_by_sql(&asked);
             assert_eq!(rows.lines().count(), 11);
         }
     }

@@ -94,16 +94,6 @@ fn few_pictures_have_few_neighbours() {
 fn the_sql_that_is_shown_gives_the_same_rows() {
     let place = run();
     let asked = ["suspects", "--in", "out", "--neighbours", "12"];
-    let sql = place
-        .pomona(asked.iter().chain(&["--show-sql"]))
-        .code(0)
-        .stdout();
-    fs::write(place.path("shown.sql"), sql).unwrap();
-    let rows = place
-        .pomona(asked.iter().chain(&["--format", "csv"]))
-        .code(0)
-        .stdout();
-    let again = place.pomona(["sql", "-q", "--format", "csv", "-f", "shown.sql"]);
-    assert_eq!(again.code(0).stdout(), rows);
+    let rows = place.same_rows_by_sql(&asked);
     assert!(rows.lines().count() > 2, "{rows}");
 }

@@ -310,17 +310,7 @@ fn the_sql_that_is_shown_gives_the_same_rows() {
     write(&place.path("spark"), "pca", Form::Sparse, &other);
     for against in ["out", "spark"] {
         let asked = ["verify", "out", "--against", against];
-        let sql = place
-            .pomona(asked.iter().chain(&["--show-sql"]))
-            .code(0)
-            .stdout();
-        fs::write(place.path("shown.sql"), sql).unwrap();
-        let rows = place
-            .pomona(asked.iter().chain(&["--format", "csv"]))
-            .code(0)
-            .stdout();
-        let again = place.pomona(["sql", "-q", "--format", "csv", "-f", "shown.sql"]);
-        assert_eq!(again.code(0).stdout(), rows);
+        place.same_rows_by_sql(&asked);
     }
 }
 

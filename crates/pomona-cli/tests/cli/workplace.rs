@@ -123,6 +123,18 @@ impl Workplace {
         Ran(command.output().unwrap()).code(0).stdout()
     }
 
+    /// Asks with a command that has `--show-sql`, and gives the rows as CSV. The SQL that it shows, run
+    /// by hand, must give the same.
+    #[track_caller]
+    pub fn same_rows_by_sql(&self, asked: &[&str]) -> String {
+        let ask = |more: &[&str]| self.pomona([asked, more].concat()).code(0).stdout();
+        fs::write(self.path("shown.sql"), ask(&["--show-sql"])).unwrap();
+        let rows = ask(&["--format", "csv"]);
+        let again = self.pomona(["sql", "-q", "--format", "csv", "-f", "shown.sql"]);
+        assert_eq!(again.code(0).stdout(), rows);
+        rows
+    }
+
     fn run_arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         let mut all = vec!["run", "--weights", self.weights(), "--components", "3"];
         // A later option of the same name would be refused.

@@ -1,30 +1,15 @@
 //! `pomona jobs`, and Ctrl-C.
 
 use std::process::Stdio;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pomona_tests::cluster::Cluster;
 
 use super::{options, start};
 use crate::workplace::Workplace;
 
 /// A query that runs for minutes.
 pub(super) const LONG: &str = "SELECT sum(a.value * b.value) AS s FROM generate_series(1, 200000) a, generate_series(1, 200000) b";
-
-fn wait_for_job(cluster: &Cluster, status: &str) -> String {
-    let start = Instant::now();
-    loop {
-        let jobs = cluster.jobs().unwrap();
-        if let Some((job, _)) = jobs.iter().find(|(_, is)| is == status) {
-            return job.clone();
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "{jobs:?}");
-        sleep(Duration::from_millis(50));
-    }
-}
 
 #[test]
 fn jobs_are_listed_shown_and_cancelled() {
@@ -38,7 +23,7 @@ fn jobs_are_listed_shown_and_cancelled() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let job = wait_for_job(&cluster, "Running");
+    let job = cluster.wait_for_job("Running").unwrap();
 
     let list = place.pomona(["jobs", "--format", "csv"]).code(0).stdout();
     assert!(list.starts_with("job,name,status,"), "{list}");
@@ -79,10 +64,10 @@ fn an_interrupt_cancels_the_job_on_the_cluster() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_for_job(&cluster, "Running");
+    cluster.wait_for_job("Running").unwrap();
     kill(Pid::from_raw(query.id() as i32), Signal::SIGINT).unwrap();
     assert_eq!(query.wait().unwrap().code(), Some(130));
-    wait_for_job(&cluster, "Failed");
+    cluster.wait_for_job("Failed").unwrap();
 }
 
 #[test]
