@@ -1,7 +1,6 @@
 //! Tests of the whole: SQL on every engine, and the golden numbers.
 
 mod book;
-mod cancellation;
 mod codec;
 mod engine;
 mod golden;

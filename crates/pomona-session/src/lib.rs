@@ -15,6 +15,7 @@
 mod cluster;
 mod config;
 mod error;
+mod limit_above_sort;
 mod object_storage;
 mod runtime;
 mod state;

@@ -6,10 +6,12 @@ use datafusion::common::Result;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use pomona_functions::{aggregate_functions, scalar_functions};
 use pomona_images::ImageTableFactory;
 
+use crate::limit_above_sort::LimitAboveSort;
 use crate::{RuntimeOptions, runtime_env, session_config, weights_objects};
 
 /// The state of a session; every role comes through here.
@@ -18,10 +20,13 @@ use crate::{RuntimeOptions, runtime_env, session_config, weights_objects};
 /// When a function cannot be registered.
 pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
     let objects = weights_objects(&runtime);
+    let mut physical_rules = PhysicalOptimizer::new().rules;
+    physical_rules.insert(0, Arc::new(LimitAboveSort));
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_physical_optimizer_rules(physical_rules)
         .build();
     state.table_factories_mut().insert(
         ImageTableFactory::FILE_TYPE.to_string(),

@@ -56,7 +56,9 @@ macro_rules! slt_files {
     };
 }
 
-slt_files!(classes, errors, functions, images, pca, vectors);
+slt_files!(
+    classes, errors, functions, images, joins, pca, queries, vectors
+);
 
 #[test]
 fn every_file_is_listed() {

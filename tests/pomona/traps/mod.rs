@@ -1,15 +1,28 @@
 //! What Ballista does that Pomona works around, one file a trap: a new version tells at once what
 //! has changed. Each first shows the trap, where that can be shown, and then that we are not in it.
 //!
-//! The rest of the list is shown elsewhere: sinks, large messages, lost processes and secrets by
-//! `crates/pomona-cli/tests/cli/cluster`, requests in flight by `crates/pomona-images`.
+//! Those that want many processes or a network are files of their own elsewhere: `faults.rs`,
+//! `counts.rs`, `secrets.rs` and `tls.rs` of `crates/pomona-cli/tests/cli/cluster`, requests in flight
+//! `crates/pomona-images/tests/images/fetching.rs`.
 
+mod adaptive;
+mod batches;
+mod cancellation;
 mod codecs;
+mod copy_options;
 mod deep_plans;
 mod distribution;
 mod functions;
 mod leaves;
+mod memory;
+mod messages;
+mod object_stores;
 mod options;
 mod retries;
+mod series;
+mod sinks;
 mod subqueries;
+mod tables;
+#[cfg(target_os = "linux")]
+mod threads;
 mod unions;

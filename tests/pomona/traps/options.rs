@@ -31,14 +31,3 @@ async fn what_is_set_reaches_the_tasks() -> Result<()> {
     assert_eq!(count().await?, 0);
     Ok(())
 }
-
-/// Batches of 8192 rows, the usual number, would overflow the offsets of a column of pictures.
-#[tokio::test(flavor = "multi_thread")]
-async fn batches_are_small_on_executors_too() -> Result<()> {
-    let cluster = shared_cluster()?;
-    let ctx = cluster_session(&cluster, "")?;
-    assert_eq!(ctx.state().config().batch_size(), 256);
-    let batches = query(&ctx, "SELECT value FROM generate_series(1, 5000)").await?;
-    assert!(batches.iter().all(|batch| batch.num_rows() <= 256));
-    Ok(())
-}

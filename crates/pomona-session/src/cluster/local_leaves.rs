@@ -9,6 +9,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::memory::LazyMemoryExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use datafusion::physical_plan::{
     ExecutionPlan, collect_partitioned, replace_children_if_necessary,
 };
@@ -35,7 +36,7 @@ impl Leaves {
     }
 
     fn below(plan: &Arc<dyn ExecutionPlan>) -> Self {
-        if plan.children().is_empty() {
+        if is_leaf(plan) {
             return if travels(plan) {
                 Self::OnCluster
             } else {
@@ -47,6 +48,11 @@ impl Leaves {
             .reduce(|a, b| if a == b { a } else { Self::Mixed })
             .unwrap_or(Self::OnCluster)
     }
+}
+
+/// Whether a plan is a source. A recursive query is one, too: its rounds hand their rows on in memory.
+fn is_leaf(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.children().is_empty() || plan.is::<RecursiveQueryExec>()
 }
 
 /// Whether the scheduler knows how to divide a source among tasks, and executors how to read it.
@@ -63,7 +69,7 @@ pub(crate) fn read_local_leaves(
     context: Arc<TaskContext>,
 ) -> BoxFuture<'static, Result<Arc<dyn ExecutionPlan>>> {
     async move {
-        if plan.children().is_empty() {
+        if is_leaf(&plan) {
             if travels(&plan) {
                 return Ok(plan);
             }

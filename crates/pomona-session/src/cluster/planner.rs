@@ -19,10 +19,13 @@ use pomona_functions::{NETWORK_FUNCTIONS, PomonaOptions, network};
 use super::analyze::ClusterAnalyzeExec;
 use super::codec::PomonaCodec;
 use super::commit::CommitExec;
+use super::joins::in_one_task;
+use super::limits::above_memory;
 use super::local_leaves::{Leaves, read_local_leaves};
 use super::location::Cluster;
 use super::parallel_sink::ParallelSinkExec;
 use super::query::ClusterQueryExec;
+use super::series::with_columns;
 use super::sink_folder::{folder, unique_name, with_folder, writes_files};
 use super::subqueries::evaluate_scalar_subqueries;
 use crate::weights_objects;
@@ -125,6 +128,7 @@ impl QueryPlanner for ClusterPlanner {
         let is_single = session.config().target_partitions() == 1;
         let plan = evaluate_scalar_subqueries(plan, session).await?;
         let plan = planner.create_physical_plan(&plan, session).await?;
+        let plan = in_one_task(above_memory(with_columns(plan)?)?)?;
         match Leaves::of(&plan) {
             Leaves::Local => return Ok(plan),
             Leaves::OnCluster => {}

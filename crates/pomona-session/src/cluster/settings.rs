@@ -37,6 +37,16 @@ pub(crate) fn cluster_config(tls: Option<&Tls>) -> Result<SessionConfig> {
         .with_ballista_adaptive_query_planner(false)
         // 0 gives every partition of a stage to one executor.
         .set_usize("ballista.scheduler.max_partitions_per_task", 1)
+        // Of a join by hashing that collects one side, the scheduler may make one that does not, and
+        // leaves what is above it as it was.
+        .set_u64(
+            "datafusion.optimizer.hash_join_single_partition_threshold",
+            0,
+        )
+        .set_u64(
+            "datafusion.optimizer.hash_join_single_partition_threshold_rows",
+            0,
+        )
         // The client evaluates them itself; as joins they would copy a model to every row.
         .set_bool(
             "datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery",

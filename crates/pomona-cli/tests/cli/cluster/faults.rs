@@ -85,7 +85,7 @@ fn assert_completes(place: &Workplace, run: Child, cluster: &Cluster) {
 /// state that `strikes`, given which query it is, and starts another. Gives the number of kills.
 fn kill_whenever(strikes: impl Fn(usize, &str) -> bool) -> usize {
     let place = prepared();
-    let mut cluster = start(options());
+    let mut cluster = start(options().with_short_timeout());
     let mut run = begin(&place, &cluster.url());
     let begun = Instant::now();
     let mut queries = vec![];
@@ -167,7 +167,7 @@ fn an_executor_that_joins_late_gets_work() {
 #[test]
 fn a_cluster_without_executors_is_waited_for_and_then_given_up() {
     let place = Workplace::new();
-    let mut cluster = start(options());
+    let mut cluster = start(options().with_short_timeout());
     cluster.kill_executor(0).unwrap();
     cluster.kill_executor(1).unwrap();
     cluster.wait_for_executors(0).unwrap();

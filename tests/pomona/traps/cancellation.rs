@@ -1,4 +1,5 @@
-//! A query that is dropped, and its job on the cluster.
+//! The end of a client does not end its job: who drops a query cancels it, even before the client knows
+//! the job.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
