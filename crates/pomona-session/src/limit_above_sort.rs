@@ -1,4 +1,4 @@
-//! [`LimitAboveSort`]: a limit that stays above a join.
+//! [`LimitAboveSort`]: a limit that stays above what needs all rows.
 
 use std::sync::Arc;
 
@@ -6,16 +6,20 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::joins::SortMergeJoinExec;
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-/// Takes the limit out of a sort above a sort-merge join, before DataFusion places the sorts.
+/// Takes the limit out of a sort above a sort-merge join, a window or an aggregate, before DataFusion places the
+/// sorts.
 ///
-/// A join by sorting keeps the order of its input, so DataFusion moves the sort below it, limit and
+/// A join by sorting keeps the order of its input, so DataFusion 55 moves the sort below it, limit and
 /// all: the first five rows of one side are then joined, and not the join's first five given. Of
-/// joins by hashing it knows better.
+/// joins by hashing it knows better. With files that are sorted, windows have the same fate: a sum
+/// over all rows becomes one over the first five, and groups are missing from an aggregate.
 #[derive(Debug)]
 pub(crate) struct LimitAboveSort;
 
@@ -28,7 +32,7 @@ impl PhysicalOptimizerRule for LimitAboveSort {
         let above = |node: Arc<dyn ExecutionPlan>| {
             let sort = node.downcast_ref::<SortExec>();
             let limited = sort.and_then(|sort| Some((sort, sort.fetch()?)));
-            match limited.filter(|(sort, _)| has_merge_join(sort.input())) {
+            match limited.filter(|(sort, _)| needs_all_rows(sort.input())) {
                 Some((sort, fetch)) => {
                     let whole = Arc::new(sort.with_fetch(None));
                     let limit = GlobalLimitExec::new(whole, 0, Some(fetch));
@@ -49,6 +53,18 @@ impl PhysicalOptimizerRule for LimitAboveSort {
     }
 }
 
-fn has_merge_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    plan.is::<SortMergeJoinExec>() || plan.children().into_iter().any(has_merge_join)
+/// Whether a plan is an aggregate that gives its groups in the order of its input.
+fn aggregates_in_order(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let aggregate = plan.downcast_ref::<AggregateExec>();
+    aggregate.is_some_and(|aggregate| aggregate.input().output_ordering().is_some())
+}
+
+/// Whether there is an operator that keeps the order of its input and gives other rows, or other
+/// values, for fewer of them.
+fn needs_all_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<SortMergeJoinExec>()
+        || plan.is::<WindowAggExec>()
+        || plan.is::<BoundedWindowAggExec>()
+        || aggregates_in_order(plan)
+        || plan.children().into_iter().any(needs_all_rows)
 }

@@ -8,8 +8,10 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
 use super::location::Cluster;
+use super::orders::ForgetOrders;
 use super::planner::ClusterPlanner;
 use super::settings::cluster_config;
+use super::windows::keep_directions;
 use crate::{RuntimeOptions, runtime_env, session_state};
 
 /// A context for one process whose queries run on a cluster. Tables are listed and queries planned
@@ -20,9 +22,13 @@ use crate::{RuntimeOptions, runtime_env, session_state};
 pub fn cluster_context(options: RuntimeOptions, cluster: Cluster) -> Result<SessionContext> {
     let state = session_state(cluster_config(cluster.tls())?, runtime_env(options)?)?;
     let rules = with_ballista_optimizer_rules(state.optimizers());
-    let state = SessionStateBuilder::new_from_existing(state)
+    let mut physical_rules = state.physical_optimizers().to_vec();
+    physical_rules.insert(0, Arc::new(ForgetOrders));
+    let mut state = SessionStateBuilder::new_from_existing(state)
         .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical_rules)
         .with_query_planner(Arc::new(ClusterPlanner::new(cluster)))
         .build();
+    keep_directions(&mut state)?;
     Ok(SessionContext::new_with_state(state).enable_url_table())
 }

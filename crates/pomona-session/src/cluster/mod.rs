@@ -27,6 +27,7 @@ mod joins;
 mod limits;
 mod local_leaves;
 mod location;
+mod orders;
 mod parallel_sink;
 mod plain_errors;
 mod planner;
@@ -40,6 +41,7 @@ mod standalone;
 mod subqueries;
 mod tls;
 mod tls_front;
+mod windows;
 
 pub use address::SchedulerAddress;
 pub use api::{

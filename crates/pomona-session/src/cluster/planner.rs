@@ -23,6 +23,7 @@ use super::joins::in_one_task;
 use super::limits::above_memory;
 use super::local_leaves::{Leaves, read_local_leaves};
 use super::location::Cluster;
+use super::orders::sorted_after_shuffles;
 use super::parallel_sink::ParallelSinkExec;
 use super::query::ClusterQueryExec;
 use super::series::with_columns;
@@ -128,7 +129,8 @@ impl QueryPlanner for ClusterPlanner {
         let is_single = session.config().target_partitions() == 1;
         let plan = evaluate_scalar_subqueries(plan, session).await?;
         let plan = planner.create_physical_plan(&plan, session).await?;
-        let plan = in_one_task(above_memory(with_columns(plan)?)?)?;
+        let plan = sorted_after_shuffles(above_memory(with_columns(plan)?)?)?;
+        let plan = in_one_task(plan)?;
         match Leaves::of(&plan) {
             Leaves::Local => return Ok(plan),
             Leaves::OnCluster => {}
