@@ -16,14 +16,22 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts the log. `bars` steps aside while a line is written.
-pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress) {
+/// What is logged unless `RUST_LOG` says otherwise. What a person should know of a cluster, such as
+/// that it has no executor, is a warning. The hub's client logs what its errors tell.
+const FILTERS: &str = "error,pomona_session=warn,hf_hub=off";
+
+/// A cluster inside the process of a command logs what the command's errors tell.
+const FILTERS_OF_COMMANDS: &str = "ballista_scheduler=off,ballista_executor=off,ballista_core=off";
+
+/// Starts the log. `bars` steps aside while a line is written. A daemon logs what befalls its cluster.
+pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress, is_daemon: bool) {
     let mut builder = Builder::new();
-    // What a person should know of a cluster, such as that it has no executor, is a warning. The
-    // hub's client logs what its errors tell.
-    builder
-        .parse_filters("error,pomona_session=warn,hf_hub=off")
-        .parse_default_env();
+    if is_daemon {
+        builder.parse_filters(FILTERS);
+    } else {
+        builder.parse_filters(&format!("{FILTERS},{FILTERS_OF_COMMANDS}"));
+    }
+    builder.parse_default_env();
     // env_logger cannot see that what is behind the pipe is a terminal.
     builder.write_style(if in_color {
         WriteStyle::Always

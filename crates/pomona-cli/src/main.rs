@@ -73,7 +73,8 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     general.color = configuration.color(flags);
     let in_color = general.color.on(io::stderr().is_terminal());
     let bars = MultiProgress::new();
-    logging::start(general.log_format, in_color, bars.clone());
+    let is_daemon = matches!(command, Command::Scheduler(_) | Command::Executor(_));
+    logging::start(general.log_format, in_color, bars.clone(), is_daemon);
 
     let form = Form::new(general.progress, general.quiet);
     tell_fetches(form, bars.clone());

@@ -47,6 +47,9 @@ pub(crate) fn cluster_config(tls: Option<&Tls>) -> Result<SessionConfig> {
             "datafusion.optimizer.hash_join_single_partition_threshold_rows",
             0,
         )
+        // As on one machine. Ballista prefers joins by sorting, which can spill; in DataFusion 55 those
+        // with a filter give wrong rows where they are outer joins.
+        .set_bool("datafusion.optimizer.prefer_hash_join", true)
         // The client evaluates them itself; as joins they would copy a model to every row.
         .set_bool(
             "datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery",

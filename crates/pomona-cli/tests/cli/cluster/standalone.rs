@@ -53,6 +53,18 @@ fn an_interrupt_ends_the_query_and_leaves_nothing() {
 }
 
 #[test]
+fn what_fails_is_told_once() {
+    let place = Workplace::new();
+    let failing = "SELECT 1 / (value - 2) AS n FROM generate_series(1, 3)";
+    let failed = place
+        .pomona(["sql", "--standalone", "-c", failing])
+        .code(1)
+        .stderr();
+    assert!(failed.contains("Divide by zero"), "{failed}");
+    assert_eq!(failed.trim().lines().count(), 1, "{failed}");
+}
+
+#[test]
 fn a_cluster_elsewhere_and_one_here_exclude_each_other() {
     let place = Workplace::new();
     place
