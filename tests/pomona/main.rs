@@ -4,6 +4,7 @@ mod book;
 mod codec;
 mod engine;
 mod golden;
+mod random_queries;
 mod slt;
 mod sql_reference;
 mod standalone;
