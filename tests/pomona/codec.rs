@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
 
-use crate::engine::{local_session, set};
+use crate::engine::{image_table, local_session, set};
 
 /// A session with the table `images`, of two partitions.
 pub async fn session() -> Result<(SessionContext, TempDir)> {
@@ -21,11 +21,7 @@ pub async fn session() -> Result<(SessionContext, TempDir)> {
     pictures::write_folder(folder.path(), &["Apple", "Kiwi"], 4);
     let ctx = local_session("")?;
     set(&ctx, "datafusion.execution.target_partitions", "2")?;
-    let table = format!(
-        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-        folder.path().display()
-    );
-    ctx.sql(&table).await?;
+    image_table(&ctx, folder.path()).await?;
     Ok((ctx, folder))
 }
 

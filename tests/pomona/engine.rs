@@ -1,6 +1,6 @@
 //! The sessions that tests run on, and the weights that need no reference data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use anyhow::Result;
@@ -51,6 +51,15 @@ pub fn set(ctx: &SessionContext, key: &str, value: &str) -> Result<()> {
         .options_mut()
         .set(key, value)?;
     Ok(())
+}
+
+/// Defines the table `images` over a folder.
+pub async fn image_table(ctx: &SessionContext, folder: &Path) -> Result<()> {
+    let table = format!(
+        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
+        folder.display()
+    );
+    query(ctx, &table).await.map(drop)
 }
 
 /// Runs one query.

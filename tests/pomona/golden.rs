@@ -13,7 +13,7 @@ use pomona_functions::model_from_scalar;
 use pomona_tests::reference_data::reference_data;
 use serde::Deserialize;
 
-use crate::engine::{local_session, query, set};
+use crate::engine::{image_table, local_session, query, set};
 
 /// Keras against itself across versions: 6.5e-5.
 const TOLERANCE: f32 = 1e-4;
@@ -31,11 +31,7 @@ async fn features_are_those_of_keras() -> Result<()> {
         let weights = data.join(format!("models/{weights}.safetensors"));
         let ctx = local_session(weights.to_str().unwrap())?;
         let folder = data.join("fruits360");
-        ctx.sql(&format!(
-            "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-            folder.display()
-        ))
-        .await?;
+        image_table(&ctx, &folder).await?;
         let prefix = format!("file://{}/", folder.display());
         let names: Vec<String> = golden
             .keys()
@@ -122,11 +118,7 @@ async fn pca_of_2280_pictures_is_that_of_scikit_learn() -> Result<()> {
     let ctx = local_session(weights.to_str().unwrap())?;
     set(&ctx, "datafusion.execution.target_partitions", "7")?;
     let location = data.join("fruits360/Training");
-    let create = format!(
-        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-        location.display()
-    );
-    query(&ctx, &create).await?;
+    image_table(&ctx, &location).await?;
     query(
         &ctx,
         "CREATE TABLE features AS SELECT path, mobilenet_v2(content) AS features FROM images",

@@ -17,16 +17,12 @@ use pomona_tests::weights::write_random_of;
 use safetensors::tensor::{Dtype, TensorView};
 use tempfile::TempDir;
 
-use crate::engine::{local_session, query, set};
+use crate::engine::{image_table, local_session, query, set};
 
 /// A session over a folder of pictures.
 async fn session(weights: &str, pictures: &Path) -> Result<SessionContext> {
     let ctx = local_session(weights)?;
-    let create = format!(
-        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-        pictures.display()
-    );
-    query(&ctx, &create).await?;
+    image_table(&ctx, pictures).await?;
     Ok(ctx)
 }
 

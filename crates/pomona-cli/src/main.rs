@@ -29,7 +29,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use indicatif::MultiProgress;
 use pomona_driver::{INTERRUPTED, interruptible, on_large_stack};
 
-use crate::arguments::{Arguments, Command, ConfigCommand, SessionArguments};
+use crate::arguments::{Arguments, Command, ConfigCommand};
 use crate::config::Configuration;
 use crate::exit::USAGE;
 use crate::fetch_progress::tell_fetches;
@@ -84,7 +84,7 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
             on_large_stack(async move || sql::main(sql, &general).await)
         }
         Command::Sql(sql) => on_large_stack(async move || {
-            stoppable(sql.session.clone(), sql::main(sql, &general)).await
+            stoppable(sql.session.cluster.is_cluster(), sql::main(sql, &general)).await
         }),
         Command::Run(run) => {
             let teller = Teller::new(general.progress, general.quiet, in_color, bars);
@@ -95,22 +95,42 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
             on_large_stack(async move || demo::main(arguments, &general, &teller).await)
         }
         Command::Estimate(asked) => on_large_stack(async move || {
-            stoppable(asked.session.clone(), estimate::main(asked)).await
+            stoppable(asked.session.cluster.is_cluster(), estimate::main(asked)).await
         }),
         Command::Verify(asked) => on_large_stack(async move || {
-            stoppable(asked.session.clone(), verify::main(asked, &general)).await
+            stoppable(
+                asked.session.cluster.is_cluster(),
+                verify::main(asked, &general),
+            )
+            .await
         }),
         Command::Similar(asked) => on_large_stack(async move || {
-            stoppable(asked.session.clone(), lookup::similar(asked, &general)).await
+            stoppable(
+                asked.session.cluster.is_cluster(),
+                lookup::similar(asked, &general),
+            )
+            .await
         }),
         Command::Outliers(asked) => on_large_stack(async move || {
-            stoppable(asked.session.clone(), lookup::outliers(asked, &general)).await
+            stoppable(
+                asked.session.cluster.is_cluster(),
+                lookup::outliers(asked, &general),
+            )
+            .await
         }),
         Command::Suspects(asked) => on_large_stack(async move || {
-            stoppable(asked.session.clone(), lookup::suspects(asked, &general)).await
+            stoppable(
+                asked.session.cluster.is_cluster(),
+                lookup::suspects(asked, &general),
+            )
+            .await
         }),
         Command::Report(asked) => on_large_stack(async move || {
-            stoppable(asked.session.clone(), report::main(asked, general.quiet)).await
+            stoppable(
+                asked.session.cluster.is_cluster(),
+                report::main(asked, general.quiet),
+            )
+            .await
         }),
         Command::Scheduler(arguments) => {
             on_large_stack(async move || cluster::scheduler(arguments).await)
@@ -134,9 +154,9 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
 
 /// What computes, until Ctrl-C.
 async fn stoppable(
-    session: SessionArguments,
+    on_cluster: bool,
     command: impl Future<Output = anyhow::Result<ExitCode>>,
 ) -> anyhow::Result<ExitCode> {
-    let code = interruptible(session.cluster.is_cluster(), command).await?;
+    let code = interruptible(on_cluster, command).await?;
     Ok(code.unwrap_or(ExitCode::from(INTERRUPTED)))
 }

@@ -4,11 +4,10 @@ use std::env;
 use std::sync::Arc;
 
 use anyhow::Result;
-use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
-use pomona_driver::open_session;
+use pomona_driver::{configure, open_session};
 use pomona_session::{Cluster, ObjectStores, RuntimeOptions};
 
 use crate::arguments::SessionArguments;
@@ -52,12 +51,4 @@ pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
         stores,
         cluster,
     })
-}
-
-/// Changes the options of an open session.
-pub(crate) fn configure(
-    ctx: &SessionContext,
-    change: impl FnOnce(&mut ConfigOptions) -> datafusion::common::Result<()>,
-) -> datafusion::common::Result<()> {
-    change(ctx.state_ref().write().config_mut().options_mut())
 }

@@ -12,6 +12,8 @@ use pomona_session::{
 };
 use pomona_weights::NAMES;
 
+use crate::configure;
+
 /// Where queries run: in this process as they are, or as the jobs of a cluster.
 #[derive(Debug, Clone, Args)]
 pub struct ClusterArguments {
@@ -103,10 +105,7 @@ pub fn open_session(
             None => weights.to_string(),
             Some(_) => everywhere(weights),
         };
-        let state = ctx.state_ref();
-        let mut state = state.write();
-        let options = state.config_mut().options_mut();
-        options.set("pomona.weights", &weights)?;
+        configure(&ctx, |options| options.set("pomona.weights", &weights))?;
     }
     Ok(ctx)
 }

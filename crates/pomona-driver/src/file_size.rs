@@ -5,6 +5,8 @@ use datafusion::config::ConfigNonZeroUsize;
 use datafusion::prelude::SessionContext;
 use pomona_functions::FEATURE_LEN;
 
+use crate::configure;
+
 /// What a row of features takes at most, in bytes: the vector, and the text beside it.
 pub(crate) const FEATURES_ROW_BYTES: u64 = 4 * FEATURE_LEN as u64 + PLAIN_ROW_BYTES;
 
@@ -53,15 +55,15 @@ impl FileSize {
     /// most, and one at a time.
     pub(crate) fn apply(self, ctx: &SessionContext, row_bytes: u64) -> Result<()> {
         let rows = |bytes: u64| (bytes / row_bytes.max(1)).max(1);
-        let state = ctx.state_ref();
-        let mut state = state.write();
-        let options = &mut state.config_mut().options_mut().execution;
-        // The files of a statement are written side by side, so that each of several is smaller.
-        options.minimum_parallel_output_files = ConfigNonZeroUsize::try_new(1)?;
-        options.soft_max_rows_per_output_file =
-            ConfigNonZeroUsize::try_new(rows(self.largest()) as usize)?;
-        options.parquet.max_row_group_size = rows(ROW_GROUP_BYTES).min(ROW_GROUP_ROWS) as usize;
-        Ok(())
+        configure(ctx, |options| {
+            let options = &mut options.execution;
+            // The files of a statement are written side by side, so that each of several is smaller.
+            options.minimum_parallel_output_files = ConfigNonZeroUsize::try_new(1)?;
+            options.soft_max_rows_per_output_file =
+                ConfigNonZeroUsize::try_new(rows(self.largest()) as usize)?;
+            options.parquet.max_row_group_size = rows(ROW_GROUP_BYTES).min(ROW_GROUP_ROWS) as usize;
+            Ok(())
+        })
     }
 
     /// Which pieces are to be written together, a file each group, so that no file is smaller than

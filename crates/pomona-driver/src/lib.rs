@@ -11,6 +11,7 @@
 mod assembly;
 mod checkpoint;
 mod cluster_arguments;
+mod configure;
 mod demo;
 mod error;
 pub mod estimate;
@@ -38,6 +39,7 @@ mod verify;
 mod watch;
 
 pub use cluster_arguments::{ClusterArguments, TlsArguments, open_session};
+pub use configure::configure;
 pub use demo::draw_fruit;
 pub use error::DriverError;
 pub use file_size::FileSize;

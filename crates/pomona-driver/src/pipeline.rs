@@ -27,7 +27,7 @@ use crate::output::Output;
 use crate::report::{self, REPORT};
 use crate::{
     Counts, DriverError, FileSize, Formats, Location, Manifest, ModelInfo, Script, StageTiming,
-    Variables,
+    Variables, configure,
 };
 
 /// The stages that read every picture, chunk by chunk; each is the script of that name.
@@ -336,12 +336,9 @@ impl<'a> Pipeline<'a> {
         let loaded = tokio::task::spawn_blocking(load)
             .await
             .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
-        let state = self.ctx.state_ref();
-        state
-            .write()
-            .config_mut()
-            .options_mut()
-            .set("pomona.weights_sha256", &loaded.sha256)?;
+        configure(self.ctx, |options| {
+            options.set("pomona.weights_sha256", &loaded.sha256)
+        })?;
         Ok(loaded.sha256.clone())
     }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::page;
 use super::render::functions;
-use crate::engine::{local_session, query};
+use crate::engine::{image_table, local_session, query};
 
 /// Labels and how many pictures they have: more than the 50 components that examples ask for, also
 /// without the kiwis.
@@ -79,11 +79,8 @@ impl World {
     /// A session in which nothing is defined but the pictures.
     async fn session(&self) -> SessionContext {
         let ctx = local_session("fruits").unwrap();
-        let create = format!(
-            "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-            self.folder.path().join("pictures").display()
-        );
-        query(&ctx, &create).await.unwrap();
+        let pictures = self.folder.path().join("pictures");
+        image_table(&ctx, &pictures).await.unwrap();
         ctx
     }
 

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use datafusion::prelude::SessionConfig;
 use pomona_tests::pictures;
 
-use crate::engine::{cluster_session, query, shared_cluster};
+use crate::engine::{cluster_session, image_table, query, shared_cluster};
 
 const ROWS: usize = 600;
 
@@ -18,11 +18,7 @@ async fn batches_stay_small_on_the_way_through_a_cluster() -> Result<()> {
     let ctx = cluster_session(&cluster, "")?;
     let folder = tempfile::tempdir()?;
     pictures::write_folder(folder.path(), &["Kiwi"], 4);
-    let table = format!(
-        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-        folder.path().display()
-    );
-    query(&ctx, &table).await?;
+    image_table(&ctx, folder.path()).await?;
     // Through a stage that gathers and sorts them.
     let sql = format!(
         "SELECT content FROM images CROSS JOIN generate_series(1, {ROWS}) AS numbers(n)

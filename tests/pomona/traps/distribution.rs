@@ -6,7 +6,7 @@ use datafusion::prelude::SessionConfig;
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 use pomona_tests::pictures;
 
-use crate::engine::{cluster_session, query};
+use crate::engine::{cluster_session, image_table, query};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_executor_gets_tasks() -> Result<()> {
@@ -21,11 +21,7 @@ async fn every_executor_gets_tasks() -> Result<()> {
     let ctx = cluster_session(&cluster, "")?;
     let folder = tempfile::tempdir()?;
     pictures::write_folder(folder.path(), &["Kiwi"], 32);
-    let table = format!(
-        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-        folder.path().display()
-    );
-    query(&ctx, &table).await?;
+    image_table(&ctx, folder.path()).await?;
     query(&ctx, "SELECT image_info(content) FROM images").await?;
     for executor in ["executor-0", "executor-1"] {
         let log = cluster.log(executor);

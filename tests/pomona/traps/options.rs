@@ -5,7 +5,7 @@ use anyhow::Result;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 
-use crate::engine::{cluster_session, query, shared_cluster};
+use crate::engine::{cluster_session, image_table, query, shared_cluster};
 use pomona_tests::pictures;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,11 +14,7 @@ async fn what_is_set_reaches_the_tasks() -> Result<()> {
     let ctx = cluster_session(&cluster, "")?;
     let folder = tempfile::tempdir()?;
     pictures::write_folder(folder.path(), &["Kiwi"], 3);
-    let table = format!(
-        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-        folder.path().display()
-    );
-    query(&ctx, &table).await?;
+    image_table(&ctx, folder.path()).await?;
     let bad = "SELECT count(image_error(content)) AS bad FROM images";
     let count = async || -> Result<i64> {
         let batches = query(&ctx, bad).await?;

@@ -7,18 +7,14 @@ use pomona_session::{Cluster, SchedulerAddress};
 use pomona_tests::pictures;
 use tempfile::TempDir;
 
-use crate::engine::{local_session, query, remote_session, set};
+use crate::engine::{image_table, local_session, remote_session, set};
 
 async fn plan(ctx: &SessionContext) -> Result<String> {
     let folder = TempDir::new()?;
     pictures::write_folder(&folder.path().join("in"), &["Kiwi"], 8);
     set(ctx, "datafusion.execution.target_partitions", "4")?;
     let (input, output) = (folder.path().join("in"), folder.path().join("out"));
-    let table = format!(
-        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-        input.display()
-    );
-    query(ctx, &table).await?;
+    image_table(ctx, &input).await?;
     let copy = format!(
         "COPY (SELECT path, image_info(content) FROM images) TO '{}/' STORED AS PARQUET",
         output.display()

@@ -8,7 +8,7 @@ use anyhow::Result;
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 use pomona_tests::pictures;
 
-use crate::engine::{cluster_session, query, random_weights};
+use crate::engine::{cluster_session, image_table, query, random_weights};
 
 /// The processor time of a process, in ticks of 10 ms.
 fn ticks(pid: u32) -> Result<u64> {
@@ -32,11 +32,7 @@ async fn a_slot_takes_one_core() -> Result<()> {
     let ctx = cluster_session(&cluster, &random_weights().display().to_string())?;
     let folder = tempfile::tempdir()?;
     pictures::write_folder(folder.path(), &["Kiwi"], 12);
-    let table = format!(
-        "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{}'",
-        folder.path().display()
-    );
-    query(&ctx, &table).await?;
+    image_table(&ctx, folder.path()).await?;
     let sql = "SELECT count(mobilenet_v2(content)) FROM images CROSS JOIN generate_series(1, 100)";
     query(&ctx, "SELECT count(mobilenet_v2(content)) FROM images").await?;
     let (start, before) = (Instant::now(), ticks(pid)?);

@@ -7,10 +7,10 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use pomona_driver::TlsArguments;
 use pomona_session::{ExecutorOptions, run_executor};
 
 use crate::bytes::parse_bytes;
-use pomona_driver::TlsArguments;
 
 /// The options of `pomona executor`, named as those of Ballista's own.
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use arrow::array::{
 use clap::{Args, Subcommand};
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use datafusion_cli::print_format::PrintFormat;
+use pomona_driver::TlsArguments;
 use pomona_session::{
     Cluster, JobResponse, QueryStageSummary, RuntimeOptions, SchedulerAddress, SchedulerApi,
     TaskStatus, session_context,
@@ -19,7 +20,6 @@ use pomona_session::{
 use crate::arguments::GeneralArguments;
 use crate::format::FormatParser;
 use crate::lookup::Printer;
-use pomona_driver::TlsArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArguments {

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use pomona_driver::TlsArguments;
 use pomona_session::{SchedulerOptions, run_scheduler};
 
 use super::signals::terminated;
-use pomona_driver::TlsArguments;
 
 /// The options of `pomona scheduler`, named as those of Ballista's own.
 #[derive(Debug, Args)]

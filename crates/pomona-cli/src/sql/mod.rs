@@ -12,9 +12,10 @@ use anyhow::{Context, Result};
 use datafusion::prelude::SessionContext;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::PrintOptions;
+use pomona_driver::configure;
 
 use crate::arguments::{GeneralArguments, SqlArguments};
-use crate::session::{Session, configure, open};
+use crate::session::{Session, open};
 use execute::{Audience, execute};
 
 /// Runs the subcommand.
