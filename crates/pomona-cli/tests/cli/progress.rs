@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::workplace::{Ran, Workplace};
 
-fn objects(ran: &Ran) -> Vec<Value> {
+pub fn objects(ran: &Ran) -> Vec<Value> {
     let stderr = ran.stderr();
     let lines = stderr.lines().filter(|line| line.starts_with('{'));
     lines

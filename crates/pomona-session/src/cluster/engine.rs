@@ -17,10 +17,12 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionConfig;
 use pomona_functions::take_network_loads;
 
+use super::measured_source::measured;
 use super::plain_errors::marked;
 
-/// An engine of Ballista's, with three differences: its tasks fail with their errors' own words, they
-/// report the networks that they loaded, and tasks that differ in shape report no metrics.
+/// An engine of Ballista's, with four differences: its tasks fail with their errors' own words, they
+/// report the networks that they loaded and the rows that they read from memory, and tasks that
+/// differ in shape report no metrics.
 ///
 /// A task of a stage with a union has the branches of other tasks cut to nothing, and an operator
 /// that is cut away reports no metrics. The scheduler drops the report of a task whose metrics are
@@ -44,7 +46,7 @@ impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
             stage_id,
             task_id,
             global_output_partition_ids,
-            plan,
+            measured(plan)?,
             work_dir,
             config,
         )?;

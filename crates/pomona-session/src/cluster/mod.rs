@@ -27,6 +27,7 @@ mod joins;
 mod limits;
 mod local_leaves;
 mod location;
+mod measured_source;
 mod orders;
 mod parallel_sink;
 mod plain_errors;

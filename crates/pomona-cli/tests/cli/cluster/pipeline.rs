@@ -5,6 +5,7 @@ use pomona_tests::s3_server::S3Server;
 
 use super::{assert_same_results, options, start};
 use crate::formats::{SIZED, assert_sizes};
+use crate::progress::objects;
 use crate::resume::{assert_consistent, files};
 use crate::workplace::Workplace;
 
@@ -22,6 +23,30 @@ fn a_run_on_a_cluster_gives_the_local_results() {
     // Nothing is left of the way there, and a second run has nothing to do.
     assert!(!place.path("distributed/_temporary").exists());
     place.run(&run).code(0).says("nothing has changed");
+}
+
+#[test]
+fn the_progress_on_a_cluster_is_told_while_it_runs() {
+    let cluster = start(options());
+    let place = Workplace::new();
+    place.many_pictures(5000);
+    let url = cluster.url();
+    let folders = ["-i", "many", "-o", "out", "--no-report"];
+    let spread = ["--scheduler", &url, "--partitions", "50"];
+    let ran = place.run(&[folders.as_slice(), &spread].concat());
+    let lines = objects(&ran.code(0));
+    let features = lines.iter().filter(|line| line["phase"] == "features");
+    let done: Vec<u64> = features
+        .clone()
+        .map(|line| line["done"].as_u64().unwrap())
+        .collect();
+    assert!(done.is_sorted() && done.last() == Some(&5000), "{done:?}");
+    // Of tasks that are complete, before the last one is.
+    let between = features
+        .filter(|line| (1..5000).contains(&line["done"].as_u64().unwrap()))
+        .find(|line| line["eta_seconds"].as_f64().is_some());
+    let between = between.unwrap_or_else(|| panic!("{lines:?}"));
+    assert!(between["images_per_second"].as_f64().unwrap() > 0.0);
 }
 
 #[test]
