@@ -200,6 +200,11 @@ impl Cluster {
         self.scheduler.wait().map(drop)
     }
 
+    /// The scheduler's process.
+    pub fn scheduler_pid(&self) -> u32 {
+        self.scheduler.id()
+    }
+
     /// Starts a killed scheduler again on the same port.
     ///
     /// # Errors

@@ -85,6 +85,24 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether its queries run on a cluster.
+    pub(crate) fn is_on_cluster(&self) -> bool {
+        let session = match self {
+            Self::Sql(asked) => &asked.session,
+            Self::Run(asked) => &asked.session,
+            Self::Estimate(asked) => &asked.session,
+            Self::Verify(asked) => &asked.session,
+            Self::Similar(asked) => &asked.session,
+            Self::Outliers(asked) => &asked.session,
+            Self::Suspects(asked) => &asked.session,
+            Self::Report(asked) => &asked.session,
+            _ => return false,
+        };
+        session.cluster.is_cluster()
+    }
+}
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct GeneralArguments {

@@ -79,13 +79,14 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     let form = Form::new(general.progress, general.quiet);
     tell_fetches(form, bars.clone());
 
+    let on_cluster = command.is_on_cluster();
     let outcome = match command {
         Command::Sql(sql) if sql.is_interactive() => {
             on_large_stack(async move || sql::main(sql, &general).await)
         }
-        Command::Sql(sql) => on_large_stack(async move || {
-            stoppable(sql.session.cluster.is_cluster(), sql::main(sql, &general)).await
-        }),
+        Command::Sql(sql) => {
+            on_large_stack(async move || stoppable(on_cluster, sql::main(sql, &general)).await)
+        }
         Command::Run(run) => {
             let teller = Teller::new(general.progress, general.quiet, in_color, bars);
             on_large_stack(async move || run::main(run, &teller).await)
@@ -94,43 +95,23 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
             let teller = Teller::new(general.progress, general.quiet, in_color, bars);
             on_large_stack(async move || demo::main(arguments, &general, &teller).await)
         }
-        Command::Estimate(asked) => on_large_stack(async move || {
-            stoppable(asked.session.cluster.is_cluster(), estimate::main(asked)).await
-        }),
-        Command::Verify(asked) => on_large_stack(async move || {
-            stoppable(
-                asked.session.cluster.is_cluster(),
-                verify::main(asked, &general),
-            )
-            .await
-        }),
+        Command::Estimate(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, estimate::main(asked)).await)
+        }
+        Command::Verify(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, verify::main(asked, &general)).await)
+        }
         Command::Similar(asked) => on_large_stack(async move || {
-            stoppable(
-                asked.session.cluster.is_cluster(),
-                lookup::similar(asked, &general),
-            )
-            .await
+            stoppable(on_cluster, lookup::similar(asked, &general)).await
         }),
         Command::Outliers(asked) => on_large_stack(async move || {
-            stoppable(
-                asked.session.cluster.is_cluster(),
-                lookup::outliers(asked, &general),
-            )
-            .await
+            stoppable(on_cluster, lookup::outliers(asked, &general)).await
         }),
         Command::Suspects(asked) => on_large_stack(async move || {
-            stoppable(
-                asked.session.cluster.is_cluster(),
-                lookup::suspects(asked, &general),
-            )
-            .await
+            stoppable(on_cluster, lookup::suspects(asked, &general)).await
         }),
         Command::Report(asked) => on_large_stack(async move || {
-            stoppable(
-                asked.session.cluster.is_cluster(),
-                report::main(asked, general.quiet),
-            )
-            .await
+            stoppable(on_cluster, report::main(asked, general.quiet)).await
         }),
         Command::Scheduler(arguments) => {
             on_large_stack(async move || cluster::scheduler(arguments).await)

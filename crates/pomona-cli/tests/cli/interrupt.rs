@@ -10,7 +10,8 @@ use nix::unistd::Pid;
 
 use crate::workplace::Workplace;
 
-fn interrupt(child: &Child) {
+/// Does what Ctrl-C does.
+pub(crate) fn interrupt(child: &Child) {
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
 }
 

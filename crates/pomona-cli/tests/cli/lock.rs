@@ -6,9 +6,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
+use crate::interrupt::interrupt;
 use crate::resume::{assert_consistent, files};
 use crate::workplace::Workplace;
 
@@ -48,7 +46,7 @@ fn the_second_run_is_refused_until_the_first_ends() {
     place.run(&["-i", "pictures", "-o", "other"]).code(0);
 
     // Ctrl-C gives the output back.
-    kill(Pid::from_raw(holder.id() as i32), Signal::SIGINT).unwrap();
+    interrupt(&holder);
     assert_eq!(holder.wait().unwrap().code(), Some(130));
     assert!(!lock(&place).exists());
     place.run(&SHORT).code(0);

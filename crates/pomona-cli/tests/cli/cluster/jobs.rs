@@ -1,11 +1,15 @@
 //! `pomona jobs`, and Ctrl-C.
 
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use pomona_tests::cluster::Cluster;
 
 use super::{options, start};
+use crate::interrupt::interrupt;
 use crate::workplace::Workplace;
 
 /// A query that runs for minutes.
@@ -53,21 +57,44 @@ fn jobs_are_listed_shown_and_cancelled() {
         .says("knows no job 'nobody'");
 }
 
-#[test]
-fn an_interrupt_cancels_the_job_on_the_cluster() {
-    let cluster = start(options());
-    let url = cluster.url();
-    let place = Workplace::new();
-    let mut query = place
-        .command(["sql", "--scheduler", &url, "-c", LONG])
+/// A client whose query runs on the cluster.
+fn running(cluster: &Cluster, place: &Workplace) -> Child {
+    let query = place
+        .command(["sql", "--scheduler", &cluster.url(), "-c", LONG])
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     cluster.wait_for_job("Running").unwrap();
-    kill(Pid::from_raw(query.id() as i32), Signal::SIGINT).unwrap();
+    query
+}
+
+#[test]
+fn an_interrupt_cancels_the_job_on_the_cluster() {
+    let cluster = start(options());
+    let place = Workplace::new();
+    let mut query = running(&cluster, &place);
+    interrupt(&query);
     assert_eq!(query.wait().unwrap().code(), Some(130));
     cluster.wait_for_job("Failed").unwrap();
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait_for_the_cluster() {
+    let cluster = start(options());
+    let place = Workplace::new();
+    let mut query = running(&cluster, &place);
+    // A scheduler that is stopped confirms nothing, and the first Ctrl-C waits 5 s for it.
+    let scheduler = Pid::from_raw(cluster.scheduler_pid() as i32);
+    kill(scheduler, Signal::SIGSTOP).unwrap();
+    interrupt(&query);
+    let mut told = BufReader::new(query.stderr.take().unwrap()).lines();
+    assert_eq!(told.next().unwrap().unwrap(), "Interrupted");
+    assert_eq!(query.try_wait().unwrap(), None);
+    let start = Instant::now();
+    interrupt(&query);
+    assert_eq!(query.wait().unwrap().code(), Some(130));
+    assert!(start.elapsed() < Duration::from_secs(2));
 }
 
 #[test]

@@ -5,11 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
 use super::assert_same_results;
 use super::jobs::LONG;
+use crate::interrupt::interrupt;
 use crate::workplace::Workplace;
 
 #[test]
@@ -46,7 +44,7 @@ fn an_interrupt_ends_the_query_and_leaves_nothing() {
     assert_eq!(lines.next().unwrap().unwrap(), "a");
     assert_eq!(lines.next().unwrap().unwrap(), "1");
     let start = Instant::now();
-    kill(Pid::from_raw(query.id() as i32), Signal::SIGINT).unwrap();
+    interrupt(&query);
     assert_eq!(query.wait().unwrap().code(), Some(130));
     assert!(start.elapsed() < Duration::from_secs(10));
     assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0);
