@@ -13,8 +13,7 @@ use pomona_functions::{LoadedNetwork, Objects, PomonaOptions, network};
 use pomona_mobilenet::network::{SaveOptions, Weights};
 use pomona_tests::pictures;
 use pomona_tests::reference_data::reference_data;
-use pomona_tests::weights::write_random_of;
-use safetensors::tensor::{Dtype, TensorView};
+use pomona_tests::weights::{sha256, write_random_of, write_resnet18};
 use tempfile::TempDir;
 
 use crate::engine::{image_table, local_session, query, set};
@@ -199,49 +198,16 @@ async fn imagenet_classes_have_their_names() -> Result<()> {
     Ok(())
 }
 
-/// A file with the tensors of timm's ResNet-18, whose values follow a wave.
-fn resnet18(folder: &Path) -> Result<String> {
-    let reference = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../crates/pomona-backbones/tests/data/resnet18.json"
-    );
-    let reference: serde_json::Value = serde_json::from_slice(&fs::read(reference)?)?;
-    let mut tensors = vec![];
-    for (name, shape) in reference["tensors"].as_object().unwrap() {
-        let shape = shape.as_array().unwrap().iter();
-        let shape: Vec<usize> = shape.map(|side| side.as_u64().unwrap() as usize).collect();
-        // Norms are about 1, and kernels as small as there are many of them.
-        let inputs = shape[1..].iter().product::<usize>();
-        let (middle, limit) = match shape.len() {
-            1 if name.ends_with("bias") || name.ends_with("mean") => (0.0, 0.1),
-            1 => (1.0, 0.1),
-            _ => (0.0, (3.0 / inputs as f32).sqrt()),
-        };
-        let count = shape[0] * inputs;
-        let values = (0..count).flat_map(|i| {
-            let wave = (i as f32 * 0.37 + (i / 7) as f32 * 1.3).sin();
-            (middle + limit * wave).to_le_bytes()
-        });
-        tensors.push((name.clone(), shape, values.collect::<Vec<u8>>()));
-    }
-    let views = tensors.iter().map(|(name, shape, values)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), values);
-        (name.as_str(), view.unwrap())
-    });
-    let path = folder.join("resnet18.safetensors");
-    fs::write(&path, safetensors::serialize(views, None)?)?;
-    Ok(path.display().to_string())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn other_networks_give_features_in_sql() -> Result<()> {
     let (folder, pictures) = (tempfile::tempdir()?, drawn(2));
     fs::write(pictures.path().join("a/bad.png"), "no picture")?;
-    let weights = resnet18(folder.path())?;
+    let weights = folder.path().join("resnet18.safetensors");
+    write_resnet18(&weights, 0.0)?;
     let mut first = None;
     for (partitions, batch_size) in [("1", "256"), ("3", "1")] {
         let ctx = session("fruits", pictures.path()).await?;
-        set(&ctx, "pomona.backbone_weights", &weights)?;
+        set(&ctx, "pomona.backbone_weights", weights.to_str().unwrap())?;
         set(&ctx, "datafusion.execution.target_partitions", partitions)?;
         set(&ctx, "datafusion.execution.batch_size", batch_size)?;
         let sql = "SELECT array_to_string(f, ' ', 'null') AS f, array_length(f) AS n, path FROM
@@ -277,6 +243,34 @@ async fn other_networks_give_features_in_sql() -> Result<()> {
         let other = "SELECT image_features(content, 'dinov2_small') FROM images";
         let error = query(&ctx, other).await.unwrap_err().to_string();
         assert!(error.contains("no weights of dinov2_small"), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weights_of_other_networks_can_be_pinned() -> Result<()> {
+    let (folder, pictures) = (tempfile::tempdir()?, drawn(1));
+    let weights = folder.path().join("resnet18.safetensors");
+    write_resnet18(&weights, 0.0)?;
+    let ctx = session("fruits", pictures.path()).await?;
+    set(&ctx, "pomona.backbone_weights", weights.to_str().unwrap())?;
+    let sql = "SELECT count(image_features(content, 'resnet18')) FROM images";
+    let (right, wrong) = (sha256(&weights)?, "0".repeat(64));
+    for pins in [
+        format!("dinov2_small={wrong}, resnet18={right}"),
+        String::new(),
+    ] {
+        set(&ctx, "pomona.backbone_weights_sha256", &pins)?;
+        query(&ctx, sql).await?;
+    }
+    for (pins, expected) in [
+        (format!("resnet18={wrong}"), [&*right, &*wrong]),
+        (right.clone(), [&*right, "NAME=SHA256"]),
+        (format!("resnet19={right}"), ["resnet19", "resnet18"]),
+    ] {
+        set(&ctx, "pomona.backbone_weights_sha256", &pins)?;
+        let error = query(&ctx, sql).await.unwrap_err().to_string();
+        assert!(expected.iter().all(|part| error.contains(part)), "{error}");
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The arguments that choose where queries run.
 
-use std::path::{self, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::Args;
@@ -10,7 +10,6 @@ use pomona_session::{
     Cluster, RuntimeOptions, SchedulerAddress, SessionError, Tls, TlsFiles, cluster_context,
     session_context,
 };
-use pomona_weights::NAMES;
 
 use crate::configure;
 
@@ -101,22 +100,7 @@ pub fn open_session(
         Some(cluster) => cluster_context(runtime, cluster.clone())?,
     };
     if let Some(weights) = weights {
-        let weights = match cluster {
-            None => weights.to_string(),
-            Some(_) => everywhere(weights),
-        };
-        configure(&ctx, |options| options.set("pomona.weights", &weights))?;
+        configure(&ctx, |options| options.set("pomona.weights", weights))?;
     }
     Ok(ctx)
-}
-
-/// The weights' location as it is understood in every folder: an executor has its own.
-fn everywhere(weights: &str) -> String {
-    if NAMES.contains(&weights) || weights.contains("://") {
-        return weights.to_string();
-    }
-    match path::absolute(weights) {
-        Ok(path) => path.to_string_lossy().into_owned(),
-        Err(_) => weights.to_string(),
-    }
 }

@@ -1,7 +1,7 @@
 //! Pictures through networks by name: what `image_features` and `try_image_features` share.
 
 use std::cell::RefCell;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -9,10 +9,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::ColumnarValue;
-use pomona_backbones::{Backbone, BackboneError, Model, Preparer};
-use pomona_weights::{HubSettings, LoadError, Source, load, on_own_thread};
+use pomona_backbones::{Backbone, BackboneError, Preparer};
 
-use crate::cache::Cache;
+use crate::backbone_weights::model;
 use crate::content::contents;
 use crate::extract::{BadImage, extract};
 use crate::{FunctionError, Objects, PomonaOptions};
@@ -20,10 +19,8 @@ use crate::{FunctionError, Objects, PomonaOptions};
 /// The name of the network that `mobilenet_v2` runs.
 const MOBILENET_V2: &str = "mobilenet_v2";
 
-/// A network and where its weights come from; nowhere is the hub.
-type Key = (Backbone, String);
-
-static MODELS: LazyLock<Cache<Key, Model>> = LazyLock::new(Cache::default);
+/// The functions that run a network by name.
+pub(crate) const BACKBONE_FUNCTIONS: [&str; 2] = ["image_features", "try_image_features"];
 
 thread_local! {
     // One a thread: its buffers are allocated once and serve every batch.
@@ -31,7 +28,7 @@ thread_local! {
 }
 
 /// What `image_features` can run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Network {
     /// The fast path, with the weights of `pomona.weights`.
     MobileNetV2,
@@ -50,16 +47,20 @@ impl Network {
         else {
             return plan_err!("{function}: the network is a constant name");
         };
+        Ok(Self::named(name)?)
+    }
+
+    /// The network of a name.
+    pub(crate) fn named(name: &str) -> Result<Self, FunctionError> {
         if name == MOBILENET_V2 {
             return Ok(Self::MobileNetV2);
         }
         let all = Backbone::ALL.map(Backbone::name).join(", ");
         Backbone::parse(name).map(Self::Other).map_err(|_unknown| {
             FunctionError::Backbone(BackboneError::Unknown {
-                name: name.clone(),
+                name: name.to_string(),
                 known: format!("{MOBILENET_V2}, {all}"),
             })
-            .into()
         })
     }
 }
@@ -89,7 +90,7 @@ pub(crate) fn extract_with(
     let mut lengths = vec![0; files.len()];
     let mut valid = vec![false; files.len()];
     if files.iter().any(Option::is_some) {
-        let model = model(backbone, options, objects)?;
+        let loaded = model(backbone, options, objects)?;
         let (preparation, limits) = (backbone.preparation(), options.decode_limits());
         PREPARER.with_borrow_mut(|slot| -> Result<(), FunctionError> {
             let preparer = match slot {
@@ -103,7 +104,7 @@ pub(crate) fn extract_with(
                     Err(_) if bad_image == BadImage::Null => continue,
                     Err(source) => return Err(FunctionError::Image { row, source }),
                 };
-                let features = model.features(&prepared)?;
+                let features = loaded.model.features(&prepared)?;
                 lengths[row] = features.len();
                 valid[row] = true;
                 values.extend(features);
@@ -117,37 +118,4 @@ pub(crate) fn extract_with(
         Arc::new(Float32Array::from(values)),
         Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0),
     )?))
-}
-
-/// A network with its weights, loaded at the first call in a process.
-fn model(
-    backbone: Backbone,
-    options: &PomonaOptions,
-    objects: &Objects,
-) -> Result<Arc<Model>, FunctionError> {
-    let location = options.backbone_weights.clone().unwrap_or_default();
-    let named = |source: BackboneError| FunctionError::BackboneWeights {
-        location: match location.as_str() {
-            "" => backbone.repository().id(),
-            location => location.to_string(),
-        },
-        source,
-    };
-    if location.is_empty() {
-        return MODELS.get((backbone, location.clone()), None, || {
-            let fetch = async move {
-                let (settings, repository) = (HubSettings::from_env(), backbone.repository());
-                Ok::<_, LoadError>(settings.fetch(&repository).await?.file)
-            };
-            let file = on_own_thread(fetch).and_then(|file| file);
-            let file = file.map_err(|error| named(error.into()))?;
-            Model::new(backbone, &file).map_err(named)
-        });
-    }
-    let source = Source::parse(&location).map_err(|error| named(error.into()))?;
-    let stamp = source.stamp();
-    MODELS.get((backbone, location.clone()), stamp, || {
-        let file = load(&source, objects.reader()).map_err(|error| named(error.into()))?;
-        Model::new(backbone, &file).map_err(named)
-    })
 }

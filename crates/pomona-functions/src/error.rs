@@ -42,12 +42,14 @@ pub enum FunctionError {
 
     /// The weights are not those that the session pins.
     #[error(
-        "weights '{location}' have sha256 {found}, but pomona.weights_sha256 pins {expected}: \
+        "weights '{location}' have sha256 {found}, but {option} pins {expected}: \
          the file differs from the one this query was planned with"
     )]
     WeightsDiffer {
-        /// What `pomona.weights` names.
+        /// What `pomona.weights` or `pomona.backbone_weights` names, or the repository.
         location: String,
+        /// The option that pins them.
+        option: &'static str,
         /// The sha256 that the session pins.
         expected: String,
         /// The sha256 of the file.
@@ -104,6 +106,16 @@ pub enum FunctionError {
         location: String,
         /// Why they cannot be loaded.
         source: BackboneError,
+    },
+
+    /// A pin of the weights of a network by name cannot be read.
+    #[error(
+        "pomona.backbone_weights_sha256 has '{pin}': write NAME=SHA256, several separated by \
+         commas, such as resnet18=…"
+    )]
+    BackbonePin {
+        /// The part that cannot be read.
+        pin: String,
     },
 
     /// A row of features is NULL inside, or rows differ in length.

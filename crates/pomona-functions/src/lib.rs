@@ -25,6 +25,7 @@
 //! what they need besides their arguments comes from the session's `pomona.*` options
 //! ([`PomonaOptions`]), which travel with the plan.
 
+mod backbone_weights;
 mod backbones;
 mod cache;
 mod classes;
@@ -53,6 +54,7 @@ mod pca_moments;
 mod pca_solve;
 mod pca_subtract;
 mod pca_transform;
+mod pins;
 mod precision;
 mod try_classify_image;
 mod try_image_features;
@@ -74,7 +76,7 @@ pub use mobilenet_v2::MobileNetV2Func;
 pub use model::{model_from_scalar, model_type};
 pub use moments::moments_type;
 pub use nearest::NearestFunc;
-pub use network::{FEATURE_LEN, LoadedNetwork, NETWORK_FUNCTIONS, network, take_network_loads};
+pub use network::{FEATURE_LEN, LoadedNetwork, network, take_network_loads};
 pub use objects::Objects;
 pub use options::{PomonaOptionValues, PomonaOptions};
 pub use pca_fit::PcaFit;
@@ -83,6 +85,7 @@ pub use pca_moments::PcaMoments;
 pub use pca_solve::PcaSolveFunc;
 pub use pca_subtract::PcaSubtractFunc;
 pub use pca_transform::PcaTransformFunc;
+pub use pins::pins;
 pub use precision::PrecisionOption;
 pub use try_classify_image::TryClassifyImageFunc;
 pub use try_image_features::TryImageFeaturesFunc;

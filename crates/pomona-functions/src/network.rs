@@ -36,7 +36,7 @@ impl LoadedNetwork {
 }
 
 /// The functions that load the network of `pomona.weights`.
-pub const NETWORK_FUNCTIONS: [&str; 5] = [
+pub(crate) const NETWORK_FUNCTIONS: [&str; 5] = [
     "classify_features",
     "classify_image",
     "mobilenet_v2",
@@ -56,6 +56,11 @@ static LOADS: AtomicU64 = AtomicU64::new(0);
 /// what many tasks are told adds up.
 pub fn take_network_loads() -> u64 {
     LOADS.swap(0, Ordering::Relaxed)
+}
+
+pub(crate) fn count_load(location: &str, sha256: &str) {
+    LOADS.fetch_add(1, Ordering::Relaxed);
+    log::info!("network loaded from {location}, sha256 {sha256}");
 }
 
 /// The network that the options name, loaded at the first call in a process, and again when its
@@ -85,6 +90,7 @@ pub fn network(
         Some(pinned) if !pinned.is_empty() && !pinned.eq_ignore_ascii_case(&loaded.sha256) => {
             Err(FunctionError::WeightsDiffer {
                 location: location.to_string(),
+                option: "pomona.weights_sha256",
                 expected: pinned.to_string(),
                 found: loaded.sha256.clone(),
             })
@@ -111,11 +117,7 @@ fn load_network(
             found: network.feature_len(),
         });
     }
-    LOADS.fetch_add(1, Ordering::Relaxed);
-    log::info!(
-        "network loaded from {location}, sha256 {}",
-        weights.sha256()
-    );
+    count_load(location, file.sha256());
     Ok(LoadedNetwork {
         network: Arc::new(network),
         sha256: file.sha256().to_string(),

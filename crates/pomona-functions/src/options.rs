@@ -18,6 +18,8 @@ extensions_options! {
         pub weights_sha256: Option<String>, default = None
         /// The weights of the network that image_features names, instead of those of the hub: the path or URL of a safetensors file with timm's names
         pub backbone_weights: Option<String>, default = None
+        /// The sha256 that the weights of networks by name must have, in hexadecimal: NAME=SHA256, several separated by commas; the query fails if they differ
+        pub backbone_weights_sha256: Option<String>, default = None
         /// What the network computes in: 'f32', or 'bf16' where the processor has AMX
         pub precision: PrecisionOption, default = PrecisionOption::default()
         /// The largest picture that is decoded, in pixels (width times height)

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Result;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::sink::DataSinkExec;
 use datafusion::execution::context::QueryPlanner;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
-use pomona_functions::{NETWORK_FUNCTIONS, PomonaOptions, network};
+use pomona_functions::{PomonaOptions, pins};
 
 use super::analyze::ClusterAnalyzeExec;
 use super::codec::PomonaCodec;
@@ -124,7 +123,9 @@ impl QueryPlanner for ClusterPlanner {
                 planner.create_physical_plan(plan, session).await?
             });
         }
-        let overrides = pinned_weights(plan, session)?;
+        // Every executor then computes with the bytes that the client has, or fails.
+        let options = PomonaOptions::of(session.config_options());
+        let overrides = pins(plan, &options, &weights_objects(session.runtime_env()))?;
         let is_ordered = writes_in_order(plan);
         let is_single = session.config().target_partitions() == 1;
         let plan = evaluate_scalar_subqueries(plan, session).await?;
@@ -182,37 +183,4 @@ fn writes_in_order(plan: &LogicalPlan) -> bool {
 /// Whether any part of a plan runs on the cluster.
 fn is_on_cluster(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<ClusterQueryExec>() || plan.children().into_iter().any(is_on_cluster)
-}
-
-/// Pins the weights of a query that uses the network: every executor then computes with the bytes
-/// that the client has, or fails.
-fn pinned_weights(plan: &LogicalPlan, session: &dyn Session) -> Result<Overrides> {
-    let options = PomonaOptions::of(session.config_options());
-    let is_pinned = options
-        .weights_sha256
-        .as_deref()
-        .is_some_and(|sha256| !sha256.is_empty());
-    if is_pinned || !uses_network(plan)? {
-        return Ok(vec![]);
-    }
-    let loaded = network(&options, &weights_objects(session.runtime_env()))?;
-    Ok(vec![("pomona.weights_sha256", loaded.sha256.clone())])
-}
-
-fn uses_network(plan: &LogicalPlan) -> Result<bool> {
-    let mut uses = false;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
-                if let Expr::ScalarFunction(call) = part
-                    && NETWORK_FUNCTIONS.contains(&call.name())
-                {
-                    uses = true;
-                    return Ok(TreeNodeRecursion::Stop);
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    })?;
-    Ok(uses)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use pomona_tests::s3_server::S3Server;
-use pomona_tests::weights::write_random_of;
+use pomona_tests::weights::{sha256, write_random_of, write_resnet18};
 
 use super::{options, start};
 use crate::workplace::Workplace;
@@ -13,42 +13,66 @@ const FEATURES: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '
 
 #[test]
 fn executors_compute_with_the_clients_bytes_or_fail() {
+    // One URL, and a bucket behind it that is another one for the client than for the executors.
+    let (ours, theirs) = (
+        S3Server::start(&["models"]).unwrap(),
+        S3Server::start(&["models"]).unwrap(),
+    );
+    for (server, seed) in [(&ours, 7), (&theirs, 8)] {
+        let models = server.bucket("models");
+        write_random_of(&models.join("mobilenet.safetensors"), seed).unwrap();
+        write_resnet18(&models.join("resnet18.safetensors"), seed as f32).unwrap();
+    }
+    let cluster = start(options().with_environment(theirs.environment()));
+    let place = Workplace::new().with_environment(ours.environment());
+    for (option, file, call) in [
+        ("weights", "mobilenet.safetensors", "mobilenet_v2(content)"),
+        (
+            "weights",
+            "mobilenet.safetensors",
+            "image_features(content, 'mobilenet_v2')",
+        ),
+        (
+            "backbone_weights",
+            "resnet18.safetensors",
+            "try_image_features(content, 'resnet18')",
+        ),
+    ] {
+        let sql = format!(
+            "SET pomona.{option} = 's3://models/{file}'; {}",
+            FEATURES.replace("mobilenet_v2(content)", call)
+        );
+        assert!(
+            place
+                .pomona(["sql", "-c", &sql])
+                .code(0)
+                .stdout()
+                .contains("15")
+        );
+        let failed = place.pomona(["sql", "--scheduler", &cluster.url(), "-c", &sql]);
+        let failed = failed.code(1).stderr();
+        for server in [&ours, &theirs] {
+            let sha256 = sha256(&server.bucket("models").join(file)).unwrap();
+            assert!(failed.contains(&sha256), "{sha256} in {failed}");
+        }
+    }
+}
+
+#[test]
+fn networks_by_name_run_on_executors() {
     let cluster = start(options());
     let place = Workplace::new();
+    write_resnet18(&place.path("resnet18.safetensors"), 0.0).unwrap();
+    // The path is one from the client's folder.
+    let sql = "SET pomona.backbone_weights = 'resnet18.safetensors';
+        CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+        SELECT path, image_features(content, 'resnet18') AS f FROM images ORDER BY path";
+    let query = ["sql", "-q", "--format", "nd-json", "-c", sql];
+    let here = place.pomona(query).code(0).stdout();
     let url = cluster.url();
-    let query = |sql: &str| {
-        place.pomona([
-            "sql",
-            "--scheduler",
-            &url,
-            "--weights",
-            place.weights(),
-            "--format",
-            "csv",
-            "-c",
-            sql,
-        ])
-    };
-    assert_eq!(query(FEATURES).code(0).stdout(), "n\n15\n");
-
-    // The client reads another file at the same path than the executors, which have theirs loaded.
-    let before = fs::read(place.weights()).unwrap();
-    write_random_of(place.weights().as_ref(), 8).unwrap();
-    let after = fs::read(place.weights()).unwrap();
-    assert_ne!(before, after);
-    let wrong = "0".repeat(64);
-    let pinned = format!("SET pomona.weights_sha256 = '{wrong}'; {FEATURES}");
-    let failed = query(&pinned).code(1);
-    assert!(failed.stderr().contains(&wrong), "{}", failed.stderr());
-    assert!(
-        failed
-            .stderr()
-            .matches(|c: char| c.is_ascii_hexdigit())
-            .count()
-            >= 128,
-        "both values are told: {}",
-        failed.stderr()
-    );
+    let there = place.pomona(query.iter().chain(&["--scheduler", &url]));
+    assert_eq!(here.lines().count(), 15);
+    assert!(here == there.code(0).stdout());
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! The process-wide cache of networks by name, and the pins of their weights.
+
+use std::sync::{Arc, LazyLock};
+
+use pomona_backbones::{Backbone, BackboneError, Model};
+use pomona_weights::{HubSettings, LoadError, Source, WeightsFile, load, on_own_thread};
+
+use crate::cache::Cache;
+use crate::network::count_load;
+use crate::{FunctionError, Objects, PomonaOptions};
+
+/// A network by name, and what it was loaded from.
+#[derive(Debug)]
+pub(crate) struct LoadedModel {
+    pub(crate) model: Model,
+    /// The sha256 of the weights' file, in hexadecimal.
+    pub(crate) sha256: String,
+}
+
+/// A network and where its weights come from; nowhere is the hub.
+type Key = (Backbone, String);
+
+static MODELS: LazyLock<Cache<Key, LoadedModel>> = LazyLock::new(Cache::default);
+
+/// A network with its weights, loaded at the first call in a process.
+///
+/// # Errors
+/// When its weights cannot be loaded, and when their sha256 is not the one that is pinned.
+pub(crate) fn model(
+    backbone: Backbone,
+    options: &PomonaOptions,
+    objects: &Objects,
+) -> Result<Arc<LoadedModel>, FunctionError> {
+    let given = options.backbone_weights.clone().unwrap_or_default();
+    let location = match given.as_str() {
+        "" => backbone.repository().id(),
+        given => given.to_string(),
+    };
+    let named = |source: BackboneError| FunctionError::BackboneWeights {
+        location: location.clone(),
+        source,
+    };
+    let source = match given.as_str() {
+        "" => None,
+        given => Some(Source::parse(given).map_err(|error| named(error.into()))?),
+    };
+    let stamp = source.as_ref().and_then(Source::stamp);
+    let loaded = MODELS.get((backbone, given), stamp, || {
+        let file = match &source {
+            None => fetch(backbone),
+            Some(source) => load(source, objects.reader()),
+        };
+        let file = file.map_err(|error| named(error.into()))?;
+        let model = Model::new(backbone, &file).map_err(named)?;
+        count_load(&location, file.sha256());
+        Ok::<_, FunctionError>(LoadedModel {
+            model,
+            sha256: file.sha256().to_string(),
+        })
+    })?;
+    match pinned(backbone, options)? {
+        Some(pinned) if !pinned.eq_ignore_ascii_case(&loaded.sha256) => {
+            Err(FunctionError::WeightsDiffer {
+                location,
+                option: "pomona.backbone_weights_sha256",
+                expected: pinned.to_string(),
+                found: loaded.sha256.clone(),
+            })
+        }
+        _ => Ok(loaded),
+    }
+}
+
+/// The file of the hub, through its cache.
+fn fetch(backbone: Backbone) -> Result<WeightsFile, LoadError> {
+    let fetched = async move {
+        let (settings, repository) = (HubSettings::from_env(), backbone.repository());
+        Ok::<_, LoadError>(settings.fetch(&repository).await?.file)
+    };
+    on_own_thread(fetched).and_then(|file| file)
+}
+
+/// The sha256 that the options pin for a network.
+///
+/// # Errors
+/// When the pins are not a list of networks with their sha256.
+pub(crate) fn pinned(
+    backbone: Backbone,
+    options: &PomonaOptions,
+) -> Result<Option<&str>, FunctionError> {
+    let pins = options
+        .backbone_weights_sha256
+        .as_deref()
+        .unwrap_or_default();
+    let mut found = None;
+    for pin in pins.split(',').map(str::trim).filter(|pin| !pin.is_empty()) {
+        let Some((name, sha256)) = pin.split_once('=') else {
+            return Err(FunctionError::BackbonePin {
+                pin: pin.to_string(),
+            });
+        };
+        if Backbone::parse(name.trim())? == backbone {
+            found = Some(sha256.trim());
+        }
+    }
+    Ok(found)
+}
