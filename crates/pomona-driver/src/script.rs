@@ -5,6 +5,7 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
+use pomona_session::name_jobs;
 
 use crate::statements::Statements;
 use crate::watch::collect_watched;
@@ -105,7 +106,7 @@ impl Script {
     }
 
     /// Runs the statements in order and returns what the last one gives. The first that fails
-    /// ends the run.
+    /// ends the run. On a cluster, their jobs have the script's name.
     ///
     /// # Errors
     /// When a variable has no value, and when a statement fails: the error tells which.
@@ -126,12 +127,23 @@ impl Script {
         handled: impl Fn(u64),
     ) -> Result<Vec<RecordBatch>, DriverError> {
         let sql = variables.substitute(&self.sql)?;
-        let mut statements = Statements::parse(ctx, &self.name, &sql)?;
-        let mut last = vec![];
-        while let Some(frame) = statements.next().await? {
-            let rows = collect_watched(frame, &handled).await;
-            last = rows.map_err(|error| statements.failed(error))?;
-        }
-        Ok(last)
+        let statements = Statements::parse(ctx, &self.name, &sql)?;
+        name_jobs(ctx, &self.name);
+        let last = run_all(statements, handled).await;
+        name_jobs(ctx, "");
+        last
     }
+}
+
+/// Runs statements in order and gives what the last one gives.
+async fn run_all(
+    mut statements: Statements<'_>,
+    handled: impl Fn(u64),
+) -> Result<Vec<RecordBatch>, DriverError> {
+    let mut last = vec![];
+    while let Some(frame) = statements.next().await? {
+        let rows = collect_watched(frame, &handled).await;
+        last = rows.map_err(|error| statements.failed(error))?;
+    }
+    Ok(last)
 }

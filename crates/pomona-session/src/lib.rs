@@ -25,7 +25,7 @@ mod weights_objects;
 pub use cluster::{
     Cluster, ExecutorInfo, ExecutorOptions, JobResponse, PomonaCodec, QueryStageSummary,
     ROWS_HANDLED, SchedulerAddress, SchedulerApi, SchedulerOptions, TaskStatus, TaskSummary, Tls,
-    TlsFiles, cancellations, cluster_context, run_executor, run_scheduler,
+    TlsFiles, cancellations, cluster_context, name_jobs, run_executor, run_scheduler,
 };
 pub use config::session_config;
 pub use error::{SessionError, plain_message};

@@ -20,7 +20,8 @@ fn jobs_are_listed_shown_and_cancelled() {
     let cluster = start(options());
     let url = cluster.url();
     let place = Workplace::new().with_environment([("POMONA_SCHEDULER", url)]);
-    place.pomona(["sql", "-c", "SELECT 1"]).code(0);
+    let named = "SET ballista.job.name = 'one'; SELECT 1";
+    place.pomona(["sql", "-c", named]).code(0);
     let mut query = place
         .command(["sql", "-c", LONG])
         .stdout(Stdio::piped())
@@ -32,7 +33,7 @@ fn jobs_are_listed_shown_and_cancelled() {
     let list = place.pomona(["jobs", "--format", "csv"]).code(0).stdout();
     assert!(list.starts_with("job,name,status,"), "{list}");
     assert!(
-        list.contains("Running") && list.contains("Completed"),
+        list.contains(",,Running,") && list.contains(",one,Completed,"),
         "{list}"
     );
     let shown = place.pomona(["jobs", "show", &job]).code(0).stdout();

@@ -19,6 +19,11 @@ fn a_run_on_a_cluster_gives_the_local_results() {
     let run = ["-i", "many", "-o", "distributed", "--scheduler", &url];
     place.run(&run).code(0);
     assert_same_results(&place, "distributed", "local");
+    let jobs = place.pomona(["jobs", "--scheduler", &url, "--format", "csv"]);
+    let jobs = jobs.code(0).stdout();
+    for script in ["features", "pca_fit", "report/totals"] {
+        assert!(jobs.contains(&format!(",{script},Completed,")), "{jobs}");
+    }
 
     // Nothing is left of the way there, and a second run has nothing to do.
     assert!(!place.path("distributed/_temporary").exists());
