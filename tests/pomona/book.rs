@@ -35,6 +35,9 @@ fn links_lead_to_files_and_headings() {
                 path => page.parent().unwrap().join(path),
             };
             assert!(target.exists(), "{}: {link}", page.display());
+            // The book holds no more than its own folder.
+            let leaves_the_book = page.starts_with(book()) && path.starts_with("..");
+            assert!(!leaves_the_book, "{}: {link}", page.display());
             if !heading.is_empty() {
                 let target = fs::read_to_string(&target).unwrap();
                 let anchors = anchors(&target);
