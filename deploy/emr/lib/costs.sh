@@ -32,8 +32,8 @@ node_hour() {
 # Nodes that are paid for: those that compute and the primary, or the primary alone.
 paid_nodes() { printf '%d\n' $((NODES > 1 ? NODES + 1 : 1)); }
 
-# Arithmetic on numbers with a point.
-reckon() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }
+# Arithmetic and comparisons of numbers with a point. Without the parentheses, awk takes `>` for a file to write to.
+reckon() { awk "BEGIN { printf \"%.${2:-2}f\", ($1) }"; }
 
 # Euros that the cluster costs at most: all nodes, on demand, until the primary powers itself off.
 most_euros() {

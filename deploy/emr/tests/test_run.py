@@ -1,6 +1,7 @@
 """`emr run`: from the first call to the job's exit status."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -94,10 +95,14 @@ def test_artefacts_are_named_by_the_digest_that_nodes_demand(emr, stack, program
     assert {"SHA256SUMS", "bootstrap.sh", "pomona", "pomona-node", "pomona-job", "pomona-executor.service"} <= names
 
 
-def test_what_could_cost_too_much_is_refused_before_anything_is_started(emr, stack, program, player):
-    done = emr(*RUN, "--max-cost", "0.5", "--binary", program, *JOB, code=1)
+def test_what_could_cost_too_much_is_refused_before_anything_is_started(emr, stack, program, player, tmp_path):
+    done = emr(*RUN, "--max-cost", "0.5", "--binary", program, *JOB, code=1, cwd=tmp_path)
     assert "above --max-cost 0.5" in done.stderr
     assert set(player.backend.clusters) == player.known
+
+    [most] = re.findall(r"at most ([0-9.]+) EUR", done.stderr)
+    emr(*RUN, "--max-cost", most, "--dry-run", "--binary", program, *JOB, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_dry_run_prints_commands_that_a_shell_takes(emr, stack, program, player):
