@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use anyhow::Result;
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
-use pomona_session::{Cluster as Remote, RuntimeOptions, cluster_context, session_context};
+use pomona_session::{
+    Cluster as Remote, RuntimeOptions, cluster_context, configure, session_context,
+};
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 use pomona_tests::weights::write_random;
 use tempfile::TempDir;
@@ -45,12 +47,7 @@ pub fn remote_session(cluster: Remote, weights: &str) -> Result<SessionContext> 
 
 /// Sets an option of a session.
 pub fn set(ctx: &SessionContext, key: &str, value: &str) -> Result<()> {
-    ctx.state_ref()
-        .write()
-        .config_mut()
-        .options_mut()
-        .set(key, value)?;
-    Ok(())
+    Ok(configure(ctx, |options| options.set(key, value))?)
 }
 
 /// Defines the table `images` over a folder.

@@ -16,8 +16,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use bytes::Bytes;
 use futures::stream;
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
+
+use crate::weights::sha256_of;
 
 /// The commit that every branch points at.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -155,10 +156,7 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response<Body>
             .insert("x-repo-commit", COMMIT.parse().expect("letters and digits"));
         return answer;
     };
-    let digest: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = sha256_of(bytes);
     Response::builder()
         .status(StatusCode::FOUND)
         .header(

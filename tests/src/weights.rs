@@ -73,6 +73,11 @@ pub fn write_resnet18(path: &Path, phase: f32) -> io::Result<()> {
 /// # Errors
 /// When the file cannot be read.
 pub fn sha256(path: &Path) -> io::Result<String> {
-    let digest = Sha256::digest(fs::read(path)?);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(sha256_of(&fs::read(path)?))
+}
+
+/// The sha256 of some bytes, in hexadecimal.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,8 +7,8 @@ use anyhow::Result;
 use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
-use pomona_driver::{configure, open_session};
-use pomona_session::{Cluster, ObjectStores, RuntimeOptions};
+use pomona_driver::open_session;
+use pomona_session::{Cluster, ObjectStores, RuntimeOptions, configure};
 
 use crate::arguments::SessionArguments;
 

@@ -8,10 +8,8 @@ use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
 use pomona_session::{
     Cluster, RuntimeOptions, SchedulerAddress, SessionError, Tls, TlsFiles, cluster_context,
-    session_context,
+    configure, session_context,
 };
-
-use crate::configure;
 
 /// Where queries run: in this process as they are, or as the jobs of a cluster.
 #[derive(Debug, Clone, Args)]

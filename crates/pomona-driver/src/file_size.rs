@@ -4,8 +4,7 @@ use datafusion::common::Result;
 use datafusion::config::ConfigNonZeroUsize;
 use datafusion::prelude::SessionContext;
 use pomona_functions::FEATURE_LEN;
-
-use crate::configure;
+use pomona_session::configure;
 
 /// What a row of features takes at most, in bytes: the vector, and the text beside it.
 pub(crate) const FEATURES_ROW_BYTES: u64 = 4 * FEATURE_LEN as u64 + PLAIN_ROW_BYTES;

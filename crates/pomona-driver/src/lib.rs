@@ -11,7 +11,6 @@
 mod assembly;
 mod checkpoint;
 mod cluster_arguments;
-mod configure;
 mod demo;
 mod error;
 pub mod estimate;
@@ -39,7 +38,6 @@ mod verify;
 mod watch;
 
 pub use cluster_arguments::{ClusterArguments, TlsArguments, open_session};
-pub use configure::configure;
 pub use demo::draw_fruit;
 pub use error::DriverError;
 pub use file_size::FileSize;

@@ -13,7 +13,7 @@ use datafusion::prelude::SessionContext;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
 use pomona_pca::{PcaError, PcaModel};
 use pomona_report::Language;
-use pomona_session::weights_objects;
+use pomona_session::{configure, weights_objects};
 
 use crate::assembly::{Assembled, Assembly};
 use crate::checkpoint::Checkpoint;
@@ -27,7 +27,7 @@ use crate::output::Output;
 use crate::report::{self, REPORT};
 use crate::{
     Counts, DriverError, FileSize, Formats, Location, Manifest, ModelInfo, Script, StageTiming,
-    Variables, configure,
+    Variables,
 };
 
 /// The stages that read every picture, chunk by chunk; each is the script of that name.

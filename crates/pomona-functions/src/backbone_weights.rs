@@ -6,7 +6,7 @@ use pomona_backbones::{Backbone, BackboneError, Model};
 use pomona_weights::{HubSettings, LoadError, Source, WeightsFile, load, on_own_thread};
 
 use crate::cache::Cache;
-use crate::network::count_load;
+use crate::network::{check_pin, count_load};
 use crate::{FunctionError, Objects, PomonaOptions};
 
 /// A network by name, and what it was loaded from.
@@ -58,17 +58,14 @@ pub(crate) fn model(
             sha256: file.sha256().to_string(),
         })
     })?;
-    match pinned(backbone, options)? {
-        Some(pinned) if !pinned.eq_ignore_ascii_case(&loaded.sha256) => {
-            Err(FunctionError::WeightsDiffer {
-                location,
-                option: "pomona.backbone_weights_sha256",
-                expected: pinned.to_string(),
-                found: loaded.sha256.clone(),
-            })
-        }
-        _ => Ok(loaded),
-    }
+    let option = "pomona.backbone_weights_sha256";
+    check_pin(
+        option,
+        pinned(backbone, options)?,
+        &location,
+        &loaded.sha256,
+    )?;
+    Ok(loaded)
 }
 
 /// The file of the hub, through its cache.

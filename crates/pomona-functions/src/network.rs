@@ -58,6 +58,7 @@ pub fn take_network_loads() -> u64 {
     LOADS.swap(0, Ordering::Relaxed)
 }
 
+/// Counts a network that was loaded, and logs it.
 pub(crate) fn count_load(location: &str, sha256: &str) {
     LOADS.fetch_add(1, Ordering::Relaxed);
     log::info!("network loaded from {location}, sha256 {sha256}");
@@ -86,16 +87,32 @@ pub fn network(
     let loaded = NETWORKS.get(key, source.stamp(), || {
         load_network(location, &source, precision, objects)
     })?;
-    match options.weights_sha256.as_deref() {
-        Some(pinned) if !pinned.is_empty() && !pinned.eq_ignore_ascii_case(&loaded.sha256) => {
-            Err(FunctionError::WeightsDiffer {
-                location: location.to_string(),
-                option: "pomona.weights_sha256",
-                expected: pinned.to_string(),
-                found: loaded.sha256.clone(),
-            })
-        }
-        _ => Ok(loaded),
+    let option = "pomona.weights_sha256";
+    check_pin(option, pinned(options), location, &loaded.sha256)?;
+    Ok(loaded)
+}
+
+/// The sha256 that the options pin for the network of `pomona.weights`.
+pub(crate) fn pinned(options: &PomonaOptions) -> Option<&str> {
+    let pinned = options.weights_sha256.as_deref();
+    pinned.filter(|pinned| !pinned.is_empty())
+}
+
+/// Refuses weights whose sha256 is not the one that `option` pins, if it pins one.
+pub(crate) fn check_pin(
+    option: &'static str,
+    pinned: Option<&str>,
+    location: &str,
+    sha256: &str,
+) -> Result<(), FunctionError> {
+    match pinned {
+        Some(pinned) if !pinned.eq_ignore_ascii_case(sha256) => Err(FunctionError::WeightsDiffer {
+            location: location.to_string(),
+            option,
+            expected: pinned.to_string(),
+            found: sha256.to_string(),
+        }),
+        _ => Ok(()),
     }
 }
 

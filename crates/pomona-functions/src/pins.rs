@@ -12,8 +12,8 @@ use pomona_weights::Source;
 
 use crate::backbone_weights::{model, pinned};
 use crate::backbones::{BACKBONE_FUNCTIONS, Network};
-use crate::network::NETWORK_FUNCTIONS;
-use crate::{FunctionError, Objects, PomonaOptions, network};
+use crate::network::{self, NETWORK_FUNCTIONS};
+use crate::{FunctionError, Objects, PomonaOptions};
 
 /// The options that pin the weights of a plan's networks: with them, a process in another folder
 /// finds the same files, and one that finds other bytes fails.
@@ -30,9 +30,8 @@ pub fn pins(
     let networks = networks(plan)?;
     let mut pins = vec![];
     if networks.contains(&Network::MobileNetV2) {
-        let is_pinned = options.weights_sha256.as_deref().unwrap_or_default() != "";
-        if !is_pinned {
-            let loaded = network(options, objects)?;
+        if network::pinned(options).is_none() {
+            let loaded = network::network(options, objects)?;
             pins.push(("pomona.weights_sha256", loaded.sha256.clone()));
         }
         if let Some(weights) = &options.weights {

@@ -14,6 +14,7 @@
 
 mod cluster;
 mod config;
+mod configure;
 mod error;
 mod limit_above_sort;
 mod object_storage;
@@ -28,6 +29,7 @@ pub use cluster::{
     TlsFiles, cancellations, cluster_context, name_jobs, run_executor, run_scheduler,
 };
 pub use config::session_config;
+pub use configure::configure;
 pub use error::{SessionError, plain_message};
 pub use object_storage::ObjectStores;
 pub use pomona_functions::PomonaOptions;

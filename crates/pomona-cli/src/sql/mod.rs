@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use datafusion::prelude::SessionContext;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::PrintOptions;
-use pomona_driver::configure;
+use pomona_session::configure;
 
 use crate::arguments::{GeneralArguments, SqlArguments};
 use crate::session::{Session, open};

@@ -22,12 +22,7 @@ fn jobs_are_listed_shown_and_cancelled() {
     let place = Workplace::new().with_environment([("POMONA_SCHEDULER", url)]);
     let named = "SET ballista.job.name = 'one'; SELECT 1";
     place.pomona(["sql", "-c", named]).code(0);
-    let mut query = place
-        .command(["sql", "-c", LONG])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut query = running(&cluster, &place);
     let job = cluster.wait_for_job("Running").unwrap();
 
     let list = place.pomona(["jobs", "--format", "csv"]).code(0).stdout();
