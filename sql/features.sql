@@ -3,7 +3,6 @@
 COPY (
     SELECT path, label, e_tag,
            try_mobilenet_v2(content) AS features,
-           CASE WHEN content IS NULL THEN 'the object vanished or may not be read'
-                ELSE image_error(content) END AS error
+           coalesce(read_error, image_error(content)) AS error
     FROM pictures
 ) TO '${output}/features/' STORED AS PARQUET;

@@ -147,8 +147,8 @@ pub(crate) enum ConfigCommand {
 /// What every command that computes takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SessionArguments {
-    /// The network's weights: fruits (part of pomona), imagenet (fetched from the Hugging Face Hub),
-    /// or the path or URL of a MobileNetV2 safetensors file
+    /// The network's weights: imagenet (fetched once from the Hugging Face Hub), fruits (inside the
+    /// program), or the path or URL of a MobileNetV2 safetensors file [default: imagenet]
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     pub(crate) weights: Option<String>,
 
@@ -159,8 +159,8 @@ pub(crate) struct SessionArguments {
     #[arg(short, long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) memory_limit: Option<usize>,
 
-    /// Partitions computed at the same time [default: the number of cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Partitions computed at the same time, up to 1024 [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) partitions: Option<u16>,
 }
 

@@ -1,6 +1,6 @@
 //! `pomona completions` and `pomona man`: what a shell and `man` want to know of the commands.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -8,12 +8,14 @@ use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 
+use crate::terminal::stdout;
+
 /// Prints the completions of a shell.
 pub(crate) fn completions(mut command: Command, shell: Shell) -> Result<ExitCode> {
     // The generator panics where it cannot write, so it writes to memory.
     let mut script = vec![];
     generate(shell, &mut command, "pomona", &mut script);
-    io::stdout().write_all(&script)?;
+    stdout().write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -37,6 +39,6 @@ pub(crate) fn man(mut command: Command, of: Option<&str>) -> Result<ExitCode> {
     Man::new(page)
         .source(concat!("pomona ", env!("CARGO_PKG_VERSION")))
         .render(&mut text)?;
-    io::stdout().write_all(&text)?;
+    stdout().write_all(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,9 +10,10 @@ use pomona_driver::draw_fruit;
 use pomona_weights::FRUITS;
 
 use crate::arguments::{Arguments, Command, GeneralArguments};
-use crate::lookup::Printer;
+use crate::lookup::print;
 use crate::progress::Teller;
 use crate::session::{Session, open};
+use crate::terminal::note;
 
 /// Pictures of each kind.
 const EACH: u32 = 6;
@@ -42,7 +43,7 @@ pub(crate) async fn main(
     let count =
         draw_fruit(pictures.as_ref(), EACH).with_context(|| format!("draw '{pictures}'"))?;
     if !general.quiet {
-        eprintln!("{count} pictures drawn in {pictures}");
+        note!("{count} pictures drawn in {pictures}");
     }
     // What a person would type, with the defaults of the options and no settings.
     let run = [
@@ -57,14 +58,13 @@ pub(crate) async fn main(
     if code != ExitCode::SUCCESS {
         return Ok(code);
     }
-    let Session { ctx, stores, .. } = open(&session).await?;
+    let Session { ctx, .. } = open(&session).await?;
     let sql = TABLE.replace("${results}", &results.replace('\'', "''"));
     let frame = ctx.sql(&sql).await?;
-    let printer = Printer::new(PrintFormat::Table, general, stores);
-    printer.print(&ctx, frame).await?;
+    print(&ctx, frame, PrintFormat::Table).await?;
     if !general.quiet {
-        eprintln!("Look at {results}/report.html. With your own pictures:");
-        eprintln!("pomona run --input PICTURES --output RESULTS --weights {FRUITS}");
+        note!("Look at {results}/report.html. With your own pictures:");
+        note!("pomona run --input PICTURES --output RESULTS --weights {FRUITS}");
     }
     Ok(ExitCode::SUCCESS)
 }

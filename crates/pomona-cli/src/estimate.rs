@@ -1,5 +1,6 @@
 //! `pomona estimate`: what a run will take and cost, before it is run.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::arguments::SessionArguments;
 use crate::session::open;
+use crate::terminal::stdout;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 
@@ -93,8 +95,8 @@ pub(crate) async fn main(mut arguments: EstimateArguments) -> Result<ExitCode> {
     };
     let estimate = Estimate::make(&ctx, &options, &prices).await?;
     match arguments.format {
-        Form::Json => println!("{}", serde_json::to_string_pretty(&estimate)?),
-        Form::Table => print!("{}", table(&estimate, random.is_some())),
+        Form::Json => writeln!(stdout(), "{}", serde_json::to_string_pretty(&estimate)?)?,
+        Form::Table => write!(stdout(), "{}", table(&estimate, random.is_some()))?,
     }
     let cost = estimate.cluster.cost.total_eur;
     if let Some(most) = arguments.max_cost

@@ -4,8 +4,11 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use pomona_session::plain_message;
+
+use crate::terminal::{ReaderLeft, is_reader_left, note};
 
 /// The arguments or the settings are wrong; clap's own code for that.
 pub(crate) const USAGE: u8 = 2;
@@ -16,10 +19,10 @@ pub(crate) const BAD_IMAGES: u8 = 3;
 /// Tells an error and gives the exit code for it: 1, or 0 where the reader of our output has
 /// simply read enough (`pomona sql … | head`).
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(is_broken_pipe) {
+    if error.chain().any(is_no_longer_read) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("Error: {}", message(error));
+    note!("Error: {}", message(error));
     ExitCode::FAILURE
 }
 
@@ -47,10 +50,17 @@ fn cause_is_told(cause: &(dyn Error + 'static), message: &str) -> bool {
     boxed.is_some_and(|engine| message.contains(&plain_message(engine)))
 }
 
-fn is_broken_pipe(cause: &(dyn Error + 'static)) -> bool {
-    let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+fn is_no_longer_read(cause: &(dyn Error + 'static)) -> bool {
     match cause.downcast_ref::<DataFusionError>() {
-        Some(DataFusionError::IoError(error)) => broken(error),
-        _ => cause.downcast_ref::<io::Error>().is_some_and(broken),
+        Some(DataFusionError::IoError(error)) => is_reader_left(error),
+        Some(DataFusionError::ArrowError(error, _)) => match error.as_ref() {
+            ArrowError::IoError(_, error) => is_reader_left(error),
+            // The CSV writer keeps the words of an error alone.
+            ArrowError::CsvError(words) => words.contains(&ReaderLeft.to_string()),
+            _ => false,
+        },
+        _ => cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(is_reader_left),
     }
 }

@@ -8,6 +8,7 @@ use pomona_weights::{Progress, listen};
 use serde_json::json;
 
 use crate::progress::{Form, INTERVAL};
+use crate::terminal::note;
 
 /// Tells every fetch of this process.
 pub(crate) fn tell_fetches(form: Form, bars: MultiProgress) {
@@ -35,6 +36,7 @@ struct Fetch {
 impl Fetch {
     fn begin(form: Form, bars: &MultiProgress, progress: &Progress) -> Self {
         let bar = (form == Form::Bar).then(|| {
+            bars.suspend(|| note!("fetching {}, once", progress.what));
             let bar = bars.add(match progress.total {
                 Some(total) => ProgressBar::new(total),
                 None => ProgressBar::no_length(),
@@ -67,7 +69,7 @@ impl Fetch {
                 "total_bytes": progress.total,
                 "elapsed_seconds": (seconds * 100.0).round() / 100.0,
             });
-            eprintln!("{object}");
+            note!("{object}");
         }
     }
 }

@@ -15,9 +15,11 @@ mod logging;
 mod lookup;
 mod progress;
 mod report;
+mod rows;
 mod run;
 mod session;
 mod sql;
+mod terminal;
 mod verify;
 mod weights;
 
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
         match Configuration::load(&command, given.map(PathBuf::as_path)) {
             Ok(configuration) => configuration,
             Err(error) => {
-                eprintln!("Error: {error}");
+                terminal::note!("Error: {error}");
                 return ExitCode::from(USAGE);
             }
         }
@@ -101,15 +103,15 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Verify(asked) => {
             on_large_stack(async move || stoppable(on_cluster, verify::main(asked, &general)).await)
         }
-        Command::Similar(asked) => on_large_stack(async move || {
-            stoppable(on_cluster, lookup::similar(asked, &general)).await
-        }),
-        Command::Outliers(asked) => on_large_stack(async move || {
-            stoppable(on_cluster, lookup::outliers(asked, &general)).await
-        }),
-        Command::Suspects(asked) => on_large_stack(async move || {
-            stoppable(on_cluster, lookup::suspects(asked, &general)).await
-        }),
+        Command::Similar(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, lookup::similar(asked)).await)
+        }
+        Command::Outliers(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, lookup::outliers(asked)).await)
+        }
+        Command::Suspects(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, lookup::suspects(asked)).await)
+        }
         Command::Report(asked) => on_large_stack(async move || {
             stoppable(on_cluster, report::main(asked, general.quiet)).await
         }),

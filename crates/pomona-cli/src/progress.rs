@@ -11,6 +11,7 @@ use pomona_driver::{Location, MANIFEST, Manifest, Progress};
 use serde_json::json;
 
 use crate::color::is_dumb;
+use crate::terminal::note;
 
 /// The time between two JSON lines of one phase.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
@@ -117,7 +118,7 @@ impl Teller {
     /// Tells that a run found nothing to do.
     pub(crate) fn unchanged(&self, output: &Location) {
         if !self.is_quiet {
-            eprintln!("nothing has changed: {output} stays as it is");
+            note!("nothing has changed: {output} stays as it is");
         }
     }
 
@@ -127,9 +128,12 @@ impl Teller {
             return;
         }
         let counts = manifest.counts;
-        eprintln!(
+        note!(
             "{} images: {} with features, {} bad; {} components. Results in {output}, see {MANIFEST}",
-            counts.images, counts.features, counts.errors, counts.components
+            counts.images,
+            counts.features,
+            counts.errors,
+            counts.components
         );
     }
 
@@ -192,7 +196,7 @@ impl Teller {
 
     /// Prints a line above the bar.
     fn print(&self, line: &str) {
-        self.bars.suspend(|| eprintln!("{line}"));
+        self.bars.suspend(|| note!("{line}"));
     }
 }
 
@@ -230,7 +234,7 @@ fn tell_line(phase: &str, done: u64, total: u64, seconds: f64) {
         "images_per_second": rate.map(rounded),
         "eta_seconds": rate.map(|rate| rounded(total.saturating_sub(done) as f64 / rate)),
     });
-    eprintln!("{object}");
+    note!("{object}");
 }
 
 /// Images a second, once there is one.

@@ -1,14 +1,15 @@
 //! `pomona report`, and what `pomona run` takes for its report.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use pomona_driver::{Language, Location, REPORT, report_html, write_report};
+use pomona_driver::{Language, Location, REPORT, replace_report, report_html, write_report};
 
 use crate::arguments::SessionArguments;
 use crate::session::open;
+use crate::terminal::{note, stdout};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
@@ -84,7 +85,7 @@ pub(crate) async fn main(arguments: ReportArguments, is_quiet: bool) -> Result<E
     let html = report_html(&ctx, &run, arguments.language.lang.into()).await?;
     let file = match arguments.file.as_deref() {
         Some("-") => {
-            io::stdout().write_all(html.as_bytes())?;
+            stdout().write_all(html.as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(file) => {
@@ -93,12 +94,12 @@ pub(crate) async fn main(arguments: ReportArguments, is_quiet: bool) -> Result<E
             file.to_string()
         }
         None => {
-            write_report(&ctx, &run, REPORT, html).await?;
+            replace_report(&ctx, &run, html).await?;
             format!("{}/{REPORT}", arguments.run.trim_end_matches('/'))
         }
     };
     if !is_quiet {
-        eprintln!("wrote {file}");
+        note!("wrote {file}");
     }
     Ok(ExitCode::SUCCESS)
 }

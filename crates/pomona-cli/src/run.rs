@@ -10,6 +10,7 @@ use crate::arguments::RunArguments;
 use crate::exit::BAD_IMAGES;
 use crate::progress::Teller;
 use crate::session::{Session, open};
+use crate::terminal::note;
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<ExitCode> {
@@ -42,7 +43,7 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
         finished = run => finished?,
         Ok(()) = interrupt => {
             teller.stop();
-            eprintln!(
+            note!(
                 "Interrupted: nothing was published in {output}; what is complete lies in {}, \
                  where readers pass over it and the next run finds it",
                 output.below("_temporary")
@@ -56,7 +57,7 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
     }
     let counts = outcome.manifest.counts;
     if counts.error_rate() > arguments.max_error_rate {
-        eprintln!(
+        note!(
             "{} of {} images ({:.2}%) have no features, more than --max-error-rate {} allows; \
              the reasons are in {}",
             counts.errors,

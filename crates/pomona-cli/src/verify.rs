@@ -12,8 +12,9 @@ use pomona_driver::{ColumnNames, Verification, VerifyOptions};
 
 use crate::arguments::{GeneralArguments, SessionArguments};
 use crate::format::FormatParser;
-use crate::lookup::{By, Printer, show_sql};
+use crate::lookup::{By, print, show_sql};
 use crate::session::{Session, open};
+use crate::terminal::note;
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
@@ -80,7 +81,7 @@ pub(crate) async fn main(
     arguments: VerifyArguments,
     general: &GeneralArguments,
 ) -> Result<ExitCode> {
-    let Session { ctx, stores, .. } = open(&arguments.session).await?;
+    let Session { ctx, .. } = open(&arguments.session).await?;
     let options = VerifyOptions {
         here: arguments.dir,
         against: arguments.against,
@@ -101,14 +102,13 @@ pub(crate) async fn main(
         return Ok(ExitCode::SUCCESS);
     }
     let frame = verification.lookup().query(&ctx).await?;
-    let printer = Printer::new(arguments.format, general, stores);
-    let rows = printer.print(&ctx, frame).await?;
+    let rows = print(&ctx, frame, arguments.format).await?;
     if !general.quiet {
         for remark in verification.remarks() {
-            eprintln!("{remark}");
+            note!("{remark}");
         }
         for line in verification.explain(&ctx).await? {
-            eprintln!("{line}");
+            note!("{line}");
         }
     }
     Ok(ExitCode::from(u8::from(!all_equal(&rows)?)))

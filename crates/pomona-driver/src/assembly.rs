@@ -33,6 +33,15 @@ pub(crate) struct Assembled {
     pub(crate) moves: Vec<(PublishedFile, String)>,
 }
 
+/// What a run has to do.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    /// The positions in the listing of the pictures that must be computed.
+    pub(crate) positions: Vec<usize>,
+    /// The rows of earlier runs whose pictures are not listed.
+    pub(crate) unlisted: u64,
+}
+
 /// A file whose rows all belong to the result, or files of which some rows do.
 struct Candidate {
     /// Their number in the ledger.
@@ -76,14 +85,25 @@ impl<'a> Assembly<'a> {
         Ok(this)
     }
 
-    /// The positions in the listing of the pictures that must be computed. With `prune`, rows of
-    /// pictures that are not listed are dropped.
-    pub(crate) fn pending(&mut self, listing: &Listing, prune: bool) -> Vec<usize> {
-        let pending = self.ledger.pending(listing.iter());
+    /// What of a listing must be computed. With `prune`, rows of pictures that are not listed are
+    /// dropped.
+    pub(crate) fn pending(&mut self, listing: &Listing, prune: bool) -> Pending {
+        let positions = self.ledger.pending(listing.iter());
+        let unlisted = self.ledger.unlisted(listing.iter().map(|(path, _)| path));
         if prune {
             self.ledger.prune(listing.iter().map(|(path, _)| path));
         }
-        pending
+        Pending {
+            positions,
+            unlisted: unlisted as u64,
+        }
+    }
+
+    /// The number of published rows, if there are some and none of them lies where a listing looks.
+    pub(crate) fn strangers(&self, listing: &Listing) -> Option<u64> {
+        let published = self.ledger.published().count() as u64;
+        let all_elsewhere = !self.ledger.published().any(|path| listing.covers(path));
+        (published > 0 && all_elsewhere).then_some(published)
     }
 
     /// The number of rows that the result will have, with a row for each pending picture.

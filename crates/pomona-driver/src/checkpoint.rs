@@ -3,11 +3,20 @@
 use serde::{Deserialize, Serialize};
 
 use crate::DriverError;
-use crate::location::StoreFolder;
 use crate::manifest::PublishedFile;
+use crate::output::is_run;
+use crate::store_folder::StoreFolder;
 
 /// Where checkpoints are recorded, below the output.
 const RECORDS: &str = "_temporary/checkpoints";
+
+/// Whether a file of that folder is a record: the run, and the number of the chunk.
+pub(crate) fn is_checkpoint(name: &str) -> bool {
+    let stem = name.strip_suffix(".json").unwrap_or_default();
+    stem.rsplit_once('-').is_some_and(|(run, number)| {
+        is_run(run) && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
 
 /// The files of a chunk. Its record is written when the files are complete, in one piece as stores
 /// write objects, so a chunk is either there or not.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
+use pomona_images::ImagesError;
 use pomona_pca::PcaError;
 use pomona_session::plain_message;
 use thiserror::Error;
@@ -58,18 +59,79 @@ pub enum DriverError {
     #[error("{}", plain_message(.0))]
     Engine(Box<DataFusionError>),
 
-    /// A location is neither a path nor a URL.
-    #[error("'{location}' is neither a path nor a URL: {reason}")]
-    Location {
+    /// A location cannot be used, or its objects cannot be listed.
+    #[error(transparent)]
+    Images(#[from] ImagesError),
+
+    /// An output holds files that no run of Pomona wrote.
+    #[error(
+        "'{output}' holds files under the names of results that no run of Pomona wrote: {}{}. \
+         Nothing was computed or changed: choose an empty folder for --output, or move them away",
+        first.join(", "), and_more(*count, first)
+    )]
+    ForeignFiles {
+        /// The output.
+        output: String,
+        /// How many there are.
+        count: usize,
+        /// The first of them, relative to the output.
+        first: Vec<String>,
+    },
+
+    /// The output holds the results of another folder of images.
+    #[error(
+        "'{output}' holds results of other images: its run read '{before}', and none of its \
+         {images} images lies below '{now}'. If the images were moved, start anew with \
+         --overwrite; else choose another --output"
+    )]
+    OtherInput {
+        /// The output.
+        output: String,
+        /// The input of the finished run.
+        before: String,
+        /// The input that was given now.
+        now: String,
+        /// The images of the finished run.
+        images: u64,
+    },
+
+    /// Results would be written among the images, or images read from among results.
+    #[error(
+        "--input '{input}' and --output '{output}' are {relation}: results among images would be \
+         taken for images, so choose an output of its own"
+    )]
+    InputIsOutput {
+        /// The input.
+        input: String,
+        /// The output.
+        output: String,
+        /// How they lie.
+        relation: &'static str,
+    },
+
+    /// A condition is not one SQL expression.
+    #[error("--filter '{filter}' is not a condition: {reason}")]
+    Filter {
         /// What was given.
-        location: String,
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The value of a variable is not what its place in a script takes.
+    #[error("the value of ${{{name}}}, '{value}', is not one SQL expression: {reason}")]
+    VariableValue {
+        /// The variable.
+        name: String,
+        /// Its value.
+        value: String,
         /// What is wrong with it.
         reason: String,
     },
 
     /// There is nothing to do.
     #[error(
-        "no image found in '{input}'{}: images are files ending in jpg, jpeg, png, webp, bmp, gif, tif or tiff",
+        "no image found in '{input}'{}: images are files ending in jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or tiff",
         filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default()
     )]
     NoImages {
@@ -118,8 +180,8 @@ pub enum DriverError {
 
     /// The manifest of a finished run cannot be read.
     #[error(
-        "'{output}' cannot be continued, because its {path} cannot be read ({reason}): \
-         choose another --output, or --overwrite it"
+        "'{output}' has a {path} that no run of Pomona wrote, or that was damaged ({reason}): \
+         choose another --output, or move the file away"
     )]
     UnreadableManifest {
         /// The output.
@@ -350,6 +412,13 @@ fn known(defined: &[String]) -> String {
     match defined {
         [] => String::new(),
         names => format!(" (defined: {})", names.join(", ")),
+    }
+}
+
+fn and_more(count: usize, listed: &[String]) -> String {
+    match count - listed.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     }
 }
 

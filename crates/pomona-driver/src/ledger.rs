@@ -106,6 +106,21 @@ impl Ledger {
         self.chosen.retain(|path, _| listed.contains(path.as_str()));
     }
 
+    /// The paths of published rows.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &str> {
+        let rows = self.sources[..self.published].iter().flatten();
+        rows.map(|row| row.path.as_str())
+    }
+
+    /// The number of rows of the result whose pictures are not listed.
+    pub(crate) fn unlisted<'a>(&self, listed: impl Iterator<Item = &'a str>) -> usize {
+        let listed: HashSet<&str> = listed.collect();
+        let chosen = self.chosen.keys();
+        chosen
+            .filter(|path| !listed.contains(path.as_str()))
+            .count()
+    }
+
     /// The number of rows of the result.
     pub(crate) fn len(&self) -> usize {
         self.chosen.len()

@@ -12,10 +12,11 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
-use pomona_images::{ImageScanConfig, ImageScanExec, ImageTable, ImageTableOptions, image_schema};
+use pomona_images::{
+    ImageLocation, ImageScanConfig, ImageScanExec, ImageTable, ImageTableOptions, Skipped,
+    all_columns, image_schema, needs_object, table_schema,
+};
 
-/// Position of `content` in [`image_schema`]; the columns before it are the listing's.
-const CONTENT: usize = 5;
 /// Position of `length`, in bytes.
 const LENGTH: usize = 2;
 
@@ -23,6 +24,9 @@ const LENGTH: usize = 2;
 pub(crate) struct Listing {
     rows: RecordBatch,
     location: String,
+    /// What the location came to mean.
+    folders: Vec<ImageLocation>,
+    skipped: Skipped,
     options: ImageTableOptions,
 }
 
@@ -39,12 +43,24 @@ impl Listing {
         let rows = concat_batches(&schema, &batches)?;
         let order = sort_to_indices(rows.column(0), None, None)?;
         let images = ctx.table_provider("images").await?;
-        let options = images.downcast_ref::<ImageTable>().map(ImageTable::options);
+        let images = images.downcast_ref::<ImageTable>();
         Ok(Self {
             rows: take_record_batch(&rows, &order)?,
             location: location.to_string(),
-            options: options.cloned().unwrap_or_default(),
+            folders: images.map_or(vec![], |images| images.locations().to_vec()),
+            skipped: images.map_or_else(Default::default, ImageTable::skipped),
+            options: images.map_or_else(Default::default, |images| images.options().clone()),
         })
+    }
+
+    /// What the listing passed over.
+    pub(crate) fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
+    /// Whether a path lies where the images are listed, listed or not.
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        self.folders.iter().any(|folder| folder.holds(path))
     }
 
     /// The number of pictures.
@@ -129,7 +145,7 @@ impl ListedImages {
 #[async_trait]
 impl TableProvider for ListedImages {
     fn schema(&self) -> SchemaRef {
-        image_schema()
+        table_schema(self.options.missing)
     }
 
     fn table_type(&self) -> TableType {
@@ -144,9 +160,9 @@ impl TableProvider for ListedImages {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let partitions = self.partitions(state.config().target_partitions())?;
-        let columns = projection.map_or_else(|| (0..=CONTENT).collect(), Clone::clone);
+        let columns = projection.map_or_else(|| all_columns(self.options.missing), Clone::clone);
         let schema = self.rows.schema();
-        if !columns.contains(&CONTENT) {
+        if !needs_object(&columns) {
             let listing = MemorySourceConfig::try_new_exec(&partitions, schema, Some(columns))?;
             return Ok(listing);
         }

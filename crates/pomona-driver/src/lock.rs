@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
-use crate::location::{Created, StoreFolder};
+use crate::output::is_run;
 use crate::process::ProcessMark;
+use crate::store_folder::{Created, StoreFolder};
 use crate::{DriverError, Location};
 
 /// The lock, below the output.
@@ -42,7 +43,9 @@ const ATTEMPTS: usize = 8;
 
 /// Whether a file of `_temporary` belongs to locks.
 pub(crate) fn is_lock(name: &str) -> bool {
-    name.starts_with("lock") && name.ends_with(".json")
+    let successor = name.strip_prefix("lock-after-");
+    let run = successor.and_then(|name| name.strip_suffix(".json"));
+    name == "lock.json" || run.is_some_and(is_run)
 }
 
 /// Who holds an output.
@@ -133,7 +136,7 @@ impl Drop for OutputLock {
         }
         // A store that does not answer is not waited for: the lock will be stale.
         let _ = self.stopped.recv_timeout(RELEASE);
-        self.place.output.remove_empty_folders("_temporary");
+        self.place.folder.remove_empty_folders("_temporary");
     }
 }
 

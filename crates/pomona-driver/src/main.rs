@@ -27,8 +27,8 @@ struct Arguments {
     #[arg(short, long, value_name = "NAME=VALUE")]
     define: Vec<String>,
 
-    /// The network's weights: fruits (part of pomona), imagenet (fetched from the Hugging Face Hub),
-    /// or the path or URL of a MobileNetV2 safetensors file
+    /// The network's weights: imagenet (fetched once from the Hugging Face Hub), fruits (inside the
+    /// program), or the path or URL of a MobileNetV2 safetensors file [default: imagenet]
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     weights: Option<String>,
 

@@ -1,5 +1,6 @@
 //! [`Manifest`]: what a finished run was given, what it made and how long it took.
 
+use pomona_images::Skipped;
 use serde::{Deserialize, Serialize};
 
 use crate::Formats;
@@ -21,6 +22,9 @@ pub struct Manifest {
     pub weights_sha256: String,
     /// How many pictures went which way.
     pub counts: Counts,
+    /// What the listing of the input passed over.
+    #[serde(default)]
+    pub skipped: Skipped,
     /// The stages in their order.
     pub stages: Vec<StageTiming>,
     /// Every file of the run.
@@ -41,6 +45,11 @@ impl Manifest {
     /// The files of the model.
     pub(crate) fn model(&self) -> impl Iterator<Item = &PublishedFile> {
         self.below("model/")
+    }
+
+    /// The paths of all files, relative to the output.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &String> {
+        self.files.iter().map(|file| &file.path)
     }
 
     fn below(&self, folder: &'static str) -> impl Iterator<Item = &PublishedFile> {
@@ -87,6 +96,10 @@ pub struct Counts {
     /// The pictures that this run went through the network with.
     #[serde(default)]
     pub computed: u64,
+    /// The pictures of earlier runs that this run's input and filter do not list, which stay in
+    /// the results.
+    #[serde(default)]
+    pub unlisted: u64,
 }
 
 impl Counts {

@@ -1,16 +1,21 @@
 //! [`Output`]: results are written to a fresh place and moved to theirs when all are complete.
+//!
+//! What a run may replace or remove is what a manifest or a publication of Pomona names. Anything
+//! else under the names of results was put there by somebody else, and refuses the output.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
+use chrono::NaiveDateTime;
 use datafusion::prelude::SessionContext;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::Checkpoint;
-use crate::location::StoreFolder;
+use crate::checkpoint::{Checkpoint, is_checkpoint};
 use crate::lock::{OutputLock, is_lock};
 use crate::manifest::PublishedFile;
 use crate::model_info::MODEL_INFO;
 use crate::report::REPORT;
+use crate::store_folder::StoreFolder;
 use crate::{DriverError, Location, Manifest};
 
 /// The file whose presence says that a run is complete.
@@ -24,7 +29,7 @@ const TEMPORARY: &str = "_temporary";
 /// an interrupted one began.
 const PUBLICATION: &str = "_temporary/publication.json";
 
-/// What runs own below the output: files here that the manifest does not name are removed.
+/// The folders below the output that results are written to.
 const FOLDERS: [&str; 8] = [
     "metadata",
     "stats",
@@ -35,6 +40,12 @@ const FOLDERS: [&str; 8] = [
     "model",
     "pca",
 ];
+
+/// The time of a run's start in UTC, which is its identifier and the name of its folder.
+pub(crate) const RUN_FORMAT: &str = "%Y%m%dT%H%M%S%.6fZ";
+
+/// How many files of others an error lists.
+const LISTED: usize = 5;
 
 /// The output of one run.
 pub(crate) struct Output {
@@ -48,6 +59,26 @@ pub(crate) struct Output {
 struct Publication {
     moves: Vec<(String, String)>,
     manifest: Manifest,
+    /// Files of earlier runs that go once the manifest is there.
+    #[serde(default)]
+    obsolete: BTreeSet<String>,
+}
+
+impl Publication {
+    /// Every path that it names below the output.
+    fn paths(&self) -> impl Iterator<Item = &String> {
+        let moved = self.moves.iter().map(|(_, to)| to);
+        moved.chain(self.manifest.paths()).chain(&self.obsolete)
+    }
+}
+
+/// What an output holds when a run begins.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The manifest of the finished run, if there is one.
+    pub(crate) finished: Option<Manifest>,
+    /// The files that runs of Pomona published, which this run may replace.
+    pub(crate) owned: BTreeSet<String>,
 }
 
 impl Output {
@@ -60,8 +91,8 @@ impl Output {
         location: Location,
         run: &str,
     ) -> Result<Self, DriverError> {
-        location.create()?;
-        let folder = location.store(ctx)?;
+        let folder = StoreFolder::open(ctx, &location)?;
+        folder.create_folder()?;
         Ok(Self {
             location,
             folder,
@@ -82,20 +113,55 @@ impl Output {
         OutputLock::acquire(&self.folder, &self.location, run, force, tell).await
     }
 
-    /// Prepares the output for a run: what an interrupted one was publishing is finished, or, if
-    /// all is to be overwritten, whatever it left is removed.
+    /// Prepares the output for a run: finishes what an interrupted run was publishing, and, if all
+    /// is to be overwritten, removes the chunks that interrupted runs left.
     ///
     /// # Errors
-    /// When it cannot be reached, and when a publication cannot be finished.
-    pub(crate) async fn prepare(&self, overwrite: bool) -> Result<(), DriverError> {
+    /// [`DriverError::ForeignFiles`] when files lie under the names of results that no run wrote,
+    /// and when the output cannot be reached or a publication cannot be finished.
+    pub(crate) async fn prepare(&self, overwrite: bool) -> Result<Prepared, DriverError> {
+        let mut finished: Option<Manifest> = self.read_json(MANIFEST).await?;
+        let publication: Option<Publication> = self.read_json(PUBLICATION).await?;
+        let mut owned: BTreeSet<String> = BTreeSet::new();
+        owned.extend(finished.iter().flat_map(Manifest::paths).cloned());
+        owned.extend(publication.iter().flat_map(Publication::paths).cloned());
+        self.refuse_foreign(&owned).await?;
+        if let Some(publication) = publication {
+            match self.finish(&publication).await {
+                Ok(()) => {
+                    owned = publication.manifest.paths().cloned().collect();
+                    finished = Some(publication.manifest);
+                }
+                // Everything that it names will be replaced.
+                Err(DriverError::FileMissing { .. }) if overwrite => {}
+                Err(error) => return Err(error),
+            }
+        }
         if overwrite {
             self.clear().await?;
-        } else if let Some(json) = self.folder.read(PUBLICATION).await? {
-            let publication: Publication = serde_json::from_slice(&json)
-                .map_err(|error| self.unreadable(PUBLICATION, &error))?;
-            self.finish(&publication).await?;
         }
-        Ok(())
+        Ok(Prepared { finished, owned })
+    }
+
+    /// Fails when files lie under the names of results that are not `owned`.
+    async fn refuse_foreign(&self, owned: &BTreeSet<String>) -> Result<(), DriverError> {
+        let there = self.published().await?;
+        let published = there.into_iter().map(|file| file.path);
+        let mut foreign: Vec<String> = published.filter(|path| !owned.contains(path)).collect();
+        for file in self.files(TEMPORARY).await? {
+            if !is_temporary(&file.path[TEMPORARY.len() + 1..]) {
+                foreign.push(file.path);
+            }
+        }
+        if foreign.is_empty() {
+            return Ok(());
+        }
+        foreign.sort();
+        Err(DriverError::ForeignFiles {
+            output: self.location.to_string(),
+            count: foreign.len(),
+            first: foreign.into_iter().take(LISTED).collect(),
+        })
     }
 
     /// The store's folder.
@@ -113,17 +179,9 @@ impl Output {
         self.location.below(path)
     }
 
-    /// The manifest of the finished run that the output holds, if any.
-    ///
-    /// # Errors
-    /// When it cannot be read, and when files of features or metadata that it names are not there
-    /// as it names them.
-    pub(crate) async fn finished(&self) -> Result<Option<Manifest>, DriverError> {
-        let Some(json) = self.folder.read(MANIFEST).await? else {
-            return Ok(None);
-        };
-        let manifest: Manifest =
-            serde_json::from_slice(&json).map_err(|error| self.unreadable(MANIFEST, &error))?;
+    /// Fails when files of features or metadata that a manifest names are not there as it names
+    /// them.
+    pub(crate) async fn check_rows(&self, manifest: &Manifest) -> Result<(), DriverError> {
         let there = self.published().await?;
         for file in manifest.features().chain(manifest.metadata()) {
             if !there.contains(file) {
@@ -133,18 +191,13 @@ impl Output {
                 });
             }
         }
-        Ok(Some(manifest))
+        Ok(())
     }
 
-    /// Whether all files that a manifest names are there as it names them. The report may have
-    /// been written again since, in another language.
+    /// Whether all files that a manifest names are there as it names them.
     pub(crate) async fn holds_all(&self, manifest: &Manifest) -> Result<bool, DriverError> {
         let there = self.published().await?;
-        let has_report = there.iter().any(|file| file.path == REPORT);
-        Ok(manifest
-            .files
-            .iter()
-            .all(|file| there.contains(file) || (file.path == REPORT && has_report)))
+        Ok(manifest.files.iter().all(|file| there.contains(file)))
     }
 
     /// The files below a folder of the output.
@@ -157,18 +210,27 @@ impl Output {
         Ok(objects.into_iter().map(file).collect())
     }
 
-    /// Moves files to their places, writes the manifest, and then removes what it does not name.
+    /// Moves files to their places, writes the manifest, and then removes those of the `owned`
+    /// files that it does not name.
     ///
     /// Until the manifest is replaced, the files that the earlier one names are there; files of
     /// rows have names of their own each, so that old and new ones can lie side by side.
+    ///
+    /// # Errors
+    /// [`DriverError::ForeignFiles`] when somebody has put files there since the run began, and
+    /// when the store fails: then the next run finishes the publication.
     pub(crate) async fn publish(
         &self,
         moves: Vec<(String, String)>,
         manifest: &Manifest,
+        owned: &BTreeSet<String>,
     ) -> Result<(), DriverError> {
+        self.refuse_foreign(owned).await?;
+        let named: BTreeSet<String> = manifest.paths().cloned().collect();
         let publication = Publication {
             moves,
             manifest: manifest.clone(),
+            obsolete: owned.difference(&named).cloned().collect(),
         };
         let json = serde_json::to_vec(&publication).expect("a publication has only JSON's types");
         self.folder.write(PUBLICATION, json).await?;
@@ -188,47 +250,58 @@ impl Output {
                 });
             }
         }
-        // A local store writes beside a file and renames; beside the manifest is no place for what
-        // a crash might leave.
-        let json = serde_json::to_vec_pretty(&publication.manifest)
-            .expect("a manifest has only JSON's types");
-        let staged = format!("{TEMPORARY}/{MANIFEST}");
-        self.folder.write(&staged, json).await?;
-        let (from, to) = (self.folder.path(&staged), self.folder.path(MANIFEST));
-        self.folder.rename(&from, &to).await?;
-
-        let named: HashSet<&str> = publication
-            .manifest
-            .files
-            .iter()
-            .map(|file| file.path.as_str())
-            .collect();
-        for file in self.published().await? {
-            // A report that is not of this run is of an earlier one.
-            let is_ours = file.path.contains('/') || file.path == REPORT;
-            if is_ours && !named.contains(file.path.as_str()) {
-                self.folder.delete(&self.folder.path(&file.path)).await?;
-            }
+        self.write_manifest(&publication.manifest).await?;
+        for path in &publication.obsolete {
+            self.folder.delete(&self.folder.path(path)).await?;
         }
         self.clear().await
     }
 
-    /// Removes everything temporary, of this run and of interrupted ones, but for the lock.
+    /// Replaces the manifest in one piece.
+    pub(crate) async fn write_manifest(&self, manifest: &Manifest) -> Result<(), DriverError> {
+        // A local store writes beside a file and renames; beside the manifest is no place for what
+        // a crash might leave.
+        let json = serde_json::to_vec_pretty(manifest).expect("a manifest has only JSON's types");
+        let staged = format!("{TEMPORARY}/{MANIFEST}");
+        self.folder.write(&staged, json).await?;
+        let (from, to) = (self.folder.path(&staged), self.folder.path(MANIFEST));
+        self.folder.rename(&from, &to).await
+    }
+
+    /// Removes what runs of Pomona wrote below `_temporary`, this one and interrupted ones, but for
+    /// the lock.
     pub(crate) async fn clear(&self) -> Result<(), DriverError> {
-        for object in self.folder.list(TEMPORARY).await? {
-            let path = self.folder.relative(&object.location);
-            if !path[TEMPORARY.len() + 1..].split('/').all(is_lock) {
-                self.folder.delete(&object.location).await?;
+        let mut runs = BTreeSet::new();
+        for file in self.files(TEMPORARY).await? {
+            let below = &file.path[TEMPORARY.len() + 1..];
+            match below.split_once('/') {
+                Some((run, _)) if is_run(run) => {
+                    runs.insert(run.to_string());
+                }
+                _ if is_temporary(below) && !is_lock(below) => {
+                    self.folder.delete(&self.folder.path(&file.path)).await?;
+                }
+                _ => {}
             }
         }
-        self.location.empty_folder(TEMPORARY, is_lock);
+        runs.insert(self.staging[TEMPORARY.len() + 1..].to_string());
+        for run in runs {
+            self.folder
+                .remove_folder(&format!("{TEMPORARY}/{run}"))
+                .await?;
+        }
+        self.folder.remove_empty_folders(TEMPORARY);
         Ok(())
     }
 
-    /// Removes what a failed run has written, except for complete chunks.
+    /// Removes what a failed run has written, except for complete chunks. What a publication names
+    /// stays: the next run finishes it.
     pub(crate) async fn discard(&self, weights_sha256: &str) -> Result<(), DriverError> {
+        if self.folder.exists(PUBLICATION).await? {
+            return Ok(());
+        }
         let left = Checkpoint::left(&self.folder, weights_sha256).await?;
-        let kept: HashSet<&str> = left
+        let kept: BTreeSet<&str> = left
             .iter()
             .flat_map(Checkpoint::files)
             .map(|file| file.path.as_str())
@@ -238,13 +311,13 @@ impl Output {
                 self.folder.delete(&self.folder.path(&file.path)).await?;
             }
         }
-        self.location.remove_empty_folders(TEMPORARY);
+        self.folder.remove_empty_folders(TEMPORARY);
         Ok(())
     }
 
-    /// The files of results that are there, named by a manifest or not.
-    async fn published(&self) -> Result<HashSet<PublishedFile>, DriverError> {
-        let mut files = HashSet::new();
+    /// The files under the names of results, whoever wrote them.
+    async fn published(&self) -> Result<BTreeSet<PublishedFile>, DriverError> {
+        let mut files = BTreeSet::new();
         for folder in FOLDERS {
             files.extend(self.files(folder).await?);
         }
@@ -259,11 +332,63 @@ impl Output {
         Ok(files)
     }
 
-    fn unreadable(&self, path: &str, error: &serde_json::Error) -> DriverError {
-        DriverError::UnreadableManifest {
-            output: self.location.to_string(),
-            path: path.to_string(),
-            reason: error.to_string(),
+    async fn read_json<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, DriverError> {
+        let Some(json) = self.folder.read(path).await? else {
+            return Ok(None);
+        };
+        let read = serde_json::from_slice(&json);
+        read.map(Some)
+            .map_err(|error| DriverError::UnreadableManifest {
+                output: self.location.to_string(),
+                path: path.to_string(),
+                reason: error.to_string(),
+            })
+    }
+}
+
+/// Whether a name directly below an output is one that runs write to.
+pub(crate) fn is_result(name: &str) -> bool {
+    FOLDERS.contains(&name) || [TEMPORARY, MANIFEST, MODEL_INFO, REPORT].contains(&name)
+}
+
+/// Whether a path below `_temporary` is one that Pomona writes.
+fn is_temporary(below: &str) -> bool {
+    match below.split_once('/') {
+        None => is_lock(below) || [MANIFEST, "publication.json"].contains(&below),
+        Some(("checkpoints", record)) => is_checkpoint(record),
+        Some((run, _)) => is_run(run),
+    }
+}
+
+/// Whether a name is the identifier of a run.
+pub(crate) fn is_run(name: &str) -> bool {
+    NaiveDateTime::parse_from_str(name, RUN_FORMAT).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_pomona_writes_is_told_from_what_others_write() {
+        for ours in [
+            "lock.json",
+            "lock-after-20261129T101310.123456Z.json",
+            "publication.json",
+            "manifest.json",
+            "checkpoints/20261129T101310.123456Z-000001.json",
+            "20261129T101310.123456Z/chunks/000000/features/a.parquet",
+        ] {
+            assert!(is_temporary(ours), "{ours}");
+        }
+        for theirs in [
+            "part-0",
+            "0/task_202611291013_0001/part-0.parquet",
+            "checkpoints/epoch-3.pt",
+            "publication.json/x",
+            "20261129/x",
+        ] {
+            assert!(!is_temporary(theirs), "{theirs}");
         }
     }
 }

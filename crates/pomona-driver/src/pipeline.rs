@@ -15,7 +15,7 @@ use pomona_pca::{PcaError, PcaModel};
 use pomona_report::Language;
 use pomona_session::{configure, weights_objects};
 
-use crate::assembly::{Assembled, Assembly};
+use crate::assembly::{Assembled, Assembly, Pending};
 use crate::checkpoint::Checkpoint;
 use crate::file_size::{FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, PLAIN_ROW_BYTES};
 use crate::listing::Listing;
@@ -23,8 +23,9 @@ use crate::lock::OutputLock;
 use crate::manifest::{Parameters, PublishedFile};
 use crate::model::read_model;
 use crate::model_info::MODEL_INFO;
-use crate::output::Output;
+use crate::output::{Output, Prepared, RUN_FORMAT, is_result};
 use crate::report::{self, REPORT};
+use crate::sql_text::condition;
 use crate::{
     Counts, DriverError, FileSize, Formats, Location, Manifest, ModelInfo, Script, StageTiming,
     Variables,
@@ -133,8 +134,12 @@ impl<'a> Pipeline<'a> {
     /// When there are no weights, no pictures or no picture that can be decoded, when the output
     /// holds a finished run of other weights or one that cannot be read, and when a stage fails.
     pub async fn run(&self, progress: impl Fn(Progress)) -> Result<Outcome, DriverError> {
+        self.check_places()?;
+        if let Some(filter) = &self.options.filter {
+            condition(filter)?;
+        }
         let weights_sha256 = self.pin_weights().await?;
-        let run = format!("{}", Utc::now().format("%Y%m%dT%H%M%S%.6fZ"));
+        let run = format!("{}", Utc::now().format(RUN_FORMAT));
         let output = Output::open(self.ctx, self.options.output.clone(), &run)?;
         let tell = |message| progress(Progress::Told { message });
         let lock = output.lock(&run, self.options.force_unlock, &tell).await?;
@@ -152,13 +157,16 @@ impl<'a> Pipeline<'a> {
         weights_sha256: &str,
         progress: impl Fn(Progress),
     ) -> Result<Outcome, DriverError> {
-        let overwrite = self.options.overwrite;
-        output.prepare(overwrite).await?;
-        let finished = match overwrite {
-            true => None,
-            false => self.finished(output, weights_sha256).await?,
-        };
-        let stages = self.run_stages(output, lock, finished, run, weights_sha256, progress);
+        let mut prepared = output.prepare(self.options.overwrite).await?;
+        match &prepared.finished {
+            _ if self.options.overwrite => prepared.finished = None,
+            Some(finished) => {
+                self.check_finished(output, finished, weights_sha256)
+                    .await?
+            }
+            None => {}
+        }
+        let stages = self.run_stages(output, lock, prepared, run, weights_sha256, progress);
         match stages.await {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
@@ -174,11 +182,12 @@ impl<'a> Pipeline<'a> {
         &self,
         output: &Output,
         lock: &OutputLock,
-        finished: Option<Manifest>,
+        prepared: Prepared,
         run: String,
         weights_sha256: &str,
         progress: impl Fn(Progress),
     ) -> Result<Outcome, DriverError> {
+        let Prepared { finished, owned } = prepared;
         let mut variables = self.variables();
         Script::find("images")?.run(self.ctx, &variables).await?;
         let listing = Listing::collect(self.ctx, &self.options.input).await?;
@@ -190,10 +199,45 @@ impl<'a> Pipeline<'a> {
             });
         }
         progress(Progress::Found { images });
+        if listing.skipped().no_image_count() > 0 {
+            progress(Progress::Told {
+                message: format!(
+                    "{} files are no images by their names and are passed over: {}",
+                    listing.skipped().no_image_count(),
+                    listing.skipped().extensions()
+                ),
+            });
+        }
 
         let mut assembly =
             Assembly::open(self.ctx, output, finished.as_ref(), weights_sha256).await?;
-        let pending = assembly.pending(&listing, self.options.prune);
+        if let Some(images) = assembly.strangers(&listing) {
+            return Err(DriverError::OtherInput {
+                output: self.options.output.to_string(),
+                before: finished.map_or_else(String::new, |run| run.parameters.input),
+                now: self.options.input.clone(),
+                images,
+            });
+        }
+        let Pending {
+            positions: pending,
+            mut unlisted,
+        } = assembly.pending(&listing, self.options.prune);
+        if unlisted > 0 {
+            let fate = match self.options.prune {
+                true => "are dropped",
+                false => "stay in the results (--prune drops them)",
+            };
+            progress(Progress::Told {
+                message: format!(
+                    "{unlisted} images of earlier runs are not among those that this run's input \
+                     and filter list: their rows {fate}"
+                ),
+            });
+        }
+        if self.options.prune {
+            unlisted = 0;
+        }
         self.check_components(assembly.expected(&listing, &pending))?;
         let mut stages = Stages::new(progress);
         for (number, positions) in pending.chunks(self.options.checkpoint.max(1)).enumerate() {
@@ -225,6 +269,7 @@ impl<'a> Pipeline<'a> {
         {
             output.clear().await?;
             finished.counts.computed = computed;
+            finished.counts.unlisted = unlisted;
             finished.counts.reused = finished.counts.images.saturating_sub(computed);
             return Ok(Outcome {
                 manifest: finished,
@@ -236,7 +281,7 @@ impl<'a> Pipeline<'a> {
         variables.define("output", output.url(&results));
         let size = self.options.file_size;
         let Assembled { in_place, moves } = assembly.assemble(&results, size).await?;
-        let mut counts = self.count(computed).await?;
+        let mut counts = self.count(computed, unlisted).await?;
         if counts.features == 0 {
             return Err(self.all_bad(counts.images).await?);
         }
@@ -263,6 +308,7 @@ impl<'a> Pipeline<'a> {
             parameters: self.parameters(),
             weights_sha256: weights_sha256.to_string(),
             counts,
+            skipped: listing.skipped().clone(),
             stages: stages.timings.clone(),
             files: in_place,
         };
@@ -286,30 +332,47 @@ impl<'a> Pipeline<'a> {
         }
         manifest.files.sort();
         lock.check().await?;
-        output.publish(renames, &manifest).await?;
+        output.publish(renames, &manifest, &owned).await?;
         Ok(Outcome {
             manifest,
             changed: true,
         })
     }
 
-    /// The manifest of the finished run that is to be continued.
-    async fn finished(
+    /// Refuses to write results over images, and to read images from among results.
+    fn check_places(&self) -> Result<(), DriverError> {
+        let input = Location::parse(&self.options.input)?
+            .before_glob()
+            .resolved();
+        let below = self.options.output.resolved();
+        let relation = match below.strip(&input) {
+            Some([]) => "the same folder",
+            Some([first, ..]) if is_result(first) => "in each other's way",
+            _ => return Ok(()),
+        };
+        Err(DriverError::InputIsOutput {
+            input: self.options.input.clone(),
+            output: self.options.output.to_string(),
+            relation,
+        })
+    }
+
+    /// Whether the finished run in the output can be continued: by the same weights, with its rows
+    /// as they were.
+    async fn check_finished(
         &self,
         output: &Output,
+        finished: &Manifest,
         weights_sha256: &str,
-    ) -> Result<Option<Manifest>, DriverError> {
-        let finished = output.finished().await?;
-        match finished {
-            Some(finished) if finished.weights_sha256 != weights_sha256 => {
-                Err(DriverError::WeightsDiffer {
-                    output: self.options.output.to_string(),
-                    before: finished.weights_sha256,
-                    now: weights_sha256.to_string(),
-                })
-            }
-            finished => Ok(finished),
+    ) -> Result<(), DriverError> {
+        if finished.weights_sha256 != weights_sha256 {
+            return Err(DriverError::WeightsDiffer {
+                output: self.options.output.to_string(),
+                before: finished.weights_sha256.clone(),
+                now: weights_sha256.to_string(),
+            });
         }
+        output.check_rows(finished).await
     }
 
     /// Refuses more components than there can be, before anything is computed.
@@ -357,14 +420,13 @@ impl<'a> Pipeline<'a> {
 
     fn parameters(&self) -> Parameters {
         let options = PomonaOptions::of(self.ctx.state().config_options());
-        let weights = options.weights.clone();
         Parameters {
             input: self.options.input.clone(),
             output: self.options.output.to_string(),
             components: self.options.components.clone(),
             filter: self.options.filter.clone(),
             limit: self.options.limit,
-            weights: weights.unwrap_or_default(),
+            weights: options.weights_location().to_string(),
             format: self.options.format,
         }
     }
@@ -380,7 +442,7 @@ impl<'a> Pipeline<'a> {
         Ok(self.options.file_size.apply(self.ctx, row_bytes)?)
     }
 
-    async fn count(&self, computed: u64) -> Result<Counts, DriverError> {
+    async fn count(&self, computed: u64, unlisted: u64) -> Result<Counts, DriverError> {
         let sql = "SELECT count(*), count(features), count(error) FROM features";
         let batches = self.ctx.sql(sql).await?.collect().await?;
         let count = |column: usize| {
@@ -394,6 +456,7 @@ impl<'a> Pipeline<'a> {
             components: 0,
             reused: count(0).saturating_sub(computed),
             computed,
+            unlisted,
         })
     }
 

@@ -3,15 +3,25 @@
 use std::collections::BTreeMap;
 
 use crate::DriverError;
+use crate::sql_text::expressions;
 
 /// The values of variables.
 ///
-/// Inside a quoted string a value is escaped, so that a folder named `l'été` stays one string;
-/// elsewhere it is taken as it is, so that a number or a condition can be given. Comments are
-/// left alone.
+/// Inside a quoted string a value is escaped, so that a folder named `l'été` stays one string.
+/// Elsewhere it must be an expression, or several with commas between them: it is taken apart and
+/// written anew, so that no value ends the statement that it stands in. Comments are left alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Variables {
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Value>,
+}
+
+/// A value, and whether it may be any SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    /// What somebody gave.
+    Given(String),
+    /// SQL that Pomona wrote.
+    Sql(String),
 }
 
 impl Variables {
@@ -22,7 +32,13 @@ impl Variables {
 
     /// Gives a variable its value.
     pub fn define(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
-        self.values.insert(name.into(), value.into());
+        self.values.insert(name.into(), Value::Given(value.into()));
+        self
+    }
+
+    /// Gives a variable SQL that is pasted as it is; for text that Pomona wrote itself.
+    pub(crate) fn define_sql(&mut self, name: &str, sql: String) -> &mut Self {
+        self.values.insert(name.to_string(), Value::Sql(sql));
         self
     }
 
@@ -40,7 +56,7 @@ impl Variables {
     /// Replaces every `${name}` in `sql`.
     ///
     /// # Errors
-    /// When a variable is used that has no value.
+    /// When a variable is used that has no value, or, outside quotes, one that is no expression.
     pub fn substitute(&self, sql: &str) -> Result<String, DriverError> {
         let mut result = String::with_capacity(sql.len());
         let mut place = Place::Code;
@@ -53,11 +69,12 @@ impl Variables {
                     .values
                     .get(name)
                     .ok_or_else(|| self.undefined(name, sql, rest))?;
-                match place {
-                    Place::Quoted(quote) => {
+                match (place, value) {
+                    (Place::Quoted(quote), Value::Given(value) | Value::Sql(value)) => {
                         result.push_str(&value.replace(quote, &format!("{quote}{quote}")));
                     }
-                    _ => result.push_str(value),
+                    (_, Value::Sql(sql)) => result.push_str(sql),
+                    (_, Value::Given(value)) => result.push_str(&expression(name, value)?),
                 }
                 rest = after;
                 continue;
@@ -83,6 +100,15 @@ impl Variables {
             defined: self.values.keys().cloned().collect(),
         }
     }
+}
+
+fn expression(name: &str, value: &str) -> Result<String, DriverError> {
+    let taken = expressions(value).map_err(|reason| DriverError::VariableValue {
+        name: name.to_string(),
+        value: value.to_string(),
+        reason,
+    })?;
+    Ok(taken.join(", "))
 }
 
 /// Where in the SQL text a character stands.
@@ -119,6 +145,19 @@ mod tests {
             .substitute("LOCATION '${input}/a' LIMIT ${k}")
             .unwrap();
         assert_eq!(sql, "LOCATION 'l''été/a' LIMIT 50");
+    }
+
+    #[test]
+    fn a_value_ends_no_statement() {
+        let mut variables = Variables::new();
+        variables.define("filter", "a = 1 OR b; DROP TABLE t");
+        let error = variables.substitute("WHERE ${filter}").unwrap_err();
+        assert!(error.to_string().contains("${filter}"), "{error}");
+        variables
+            .define("filter", "a = 1 OR b -- c")
+            .define("columns", "path, label");
+        let sql = variables.substitute("SELECT ${columns} WHERE ${filter} AND x");
+        assert_eq!(sql.unwrap(), "SELECT path, label WHERE (a = 1 OR b) AND x");
     }
 
     #[test]

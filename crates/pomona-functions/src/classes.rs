@@ -80,7 +80,7 @@ fn classifier<'a>(
     classifier: Option<&'a Classifier>,
     options: &PomonaOptions,
 ) -> Result<&'a Classifier, FunctionError> {
-    let location = || options.weights.clone().unwrap_or_default();
+    let location = || options.weights_location().to_string();
     match classifier {
         None => Err(FunctionError::NoClassifier {
             location: location(),

@@ -23,14 +23,6 @@ pub enum FunctionError {
         source: ImageError,
     },
 
-    /// No weights are named.
-    #[error(
-        "no weights: name them with --weights or SET pomona.weights: fruits (inside the program, \
-         trained on fruits), imagenet (fetched once from the Hugging Face Hub), or a file: \
-         --weights FILE"
-    )]
-    NoWeights,
-
     /// The weights cannot be loaded.
     #[error("weights '{location}': {source}")]
     Weights {

@@ -19,6 +19,7 @@
 //! | [`pca_transform(features, model [, center])`](PcaTransformFunc) | scalar | `List<Float32>` of k |
 //! | [`nearest(vector, among, k)`](NearestFunc) | scalar | `List<Struct(position, similarity)>` of k |
 //! | [`vector_to_array(vector)`](VectorToArrayFunc) | scalar | `List<Float64>` of a vector of Spark ML |
+//! | [`to_json(value)`](ToJsonFunc) | scalar | `Utf8`: any value as JSON |
 //! | [`url_decode(text)`](UrlDecodeFunc) | scalar | `Utf8` without `%XX` sequences |
 //!
 //! A function holds no state but its signature. Functions travel to other machines by name, so
@@ -56,6 +57,7 @@ mod pca_subtract;
 mod pca_transform;
 mod pins;
 mod precision;
+mod to_json;
 mod try_classify_image;
 mod try_image_features;
 mod try_mobilenet_v2;
@@ -78,7 +80,7 @@ pub use moments::moments_type;
 pub use nearest::NearestFunc;
 pub use network::{FEATURE_LEN, LoadedNetwork, network, take_network_loads};
 pub use objects::Objects;
-pub use options::{PomonaOptionValues, PomonaOptions};
+pub use options::{DEFAULT_WEIGHTS, PomonaOptionValues, PomonaOptions};
 pub use pca_fit::PcaFit;
 pub use pca_merge::PcaMerge;
 pub use pca_moments::PcaMoments;
@@ -87,6 +89,7 @@ pub use pca_subtract::PcaSubtractFunc;
 pub use pca_transform::PcaTransformFunc;
 pub use pins::pins;
 pub use precision::PrecisionOption;
+pub use to_json::{ToJsonFunc, json_text};
 pub use try_classify_image::TryClassifyImageFunc;
 pub use try_image_features::TryImageFeaturesFunc;
 pub use try_mobilenet_v2::TryMobileNetV2Func;
@@ -109,6 +112,7 @@ pub fn scalar_functions(objects: &Objects) -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::from(PcaSubtractFunc::new())),
         Arc::new(ScalarUDF::from(PcaTransformFunc::new())),
         Arc::new(ScalarUDF::from(NearestFunc::new())),
+        Arc::new(ScalarUDF::from(ToJsonFunc::new())),
         Arc::new(ScalarUDF::from(UrlDecodeFunc::new())),
         Arc::new(ScalarUDF::from(VectorToArrayFunc::new())),
     ]

@@ -71,16 +71,13 @@ pub(crate) fn count_load(location: &str, sha256: &str) {
 /// `pomona.weights_sha256`, which `pomona run` sets, makes that an error.
 ///
 /// # Errors
-/// When no weights are named, when they cannot be read, when their sha256 is not the one that is
+/// When the weights cannot be read, when their sha256 is not the one that is
 /// pinned, and when the network gives vectors of another length than [`FEATURE_LEN`].
 pub fn network(
     options: &PomonaOptions,
     objects: &Objects,
 ) -> Result<Arc<LoadedNetwork>, FunctionError> {
-    let location = options.weights.as_deref().unwrap_or_default();
-    if location.is_empty() {
-        return Err(FunctionError::NoWeights);
-    }
+    let location = options.weights_location();
     let precision = options.precision.0;
     let source = Source::parse(location).map_err(named(location))?;
     let key = (location.to_string(), precision);

@@ -9,10 +9,13 @@ use pomona_mobilenet::preprocess::DecodeLimits;
 
 use crate::PrecisionOption;
 
+/// The weights that are taken where none are named.
+pub const DEFAULT_WEIGHTS: &str = "imagenet";
+
 extensions_options! {
     /// The values of [`PomonaOptions`].
     pub struct PomonaOptionValues {
-        /// The network's weights: 'fruits', which are part of the program, 'imagenet', which are fetched from the Hugging Face Hub, or the path or URL (file, http, https, s3) of a MobileNetV2 safetensors file
+        /// The network's weights, 'imagenet' unless others are named: 'fruits', which are part of the program, 'imagenet', which are fetched from the Hugging Face Hub, or the path or URL (file, http, https, s3) of a MobileNetV2 safetensors file
         pub weights: Option<String>, default = None
         /// The sha256 that the weights must have, in hexadecimal; the query fails if they differ
         pub weights_sha256: Option<String>, default = None
@@ -85,6 +88,16 @@ impl PomonaOptions {
     /// The options of a session; the defaults where the session does not know them.
     pub fn of(config: &ConfigOptions) -> Self {
         config.extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// What names the weights of `mobilenet_v2`: the default is that of Keras,
+    /// `weights='imagenet'`.
+    pub fn weights_location(&self) -> &str {
+        let named = self
+            .weights
+            .as_deref()
+            .filter(|weights| !weights.is_empty());
+        named.unwrap_or(DEFAULT_WEIGHTS)
     }
 
     /// What bounds the decoding of one picture.

@@ -34,9 +34,7 @@ pub fn pins(
             let loaded = network::network(options, objects)?;
             pins.push(("pomona.weights_sha256", loaded.sha256.clone()));
         }
-        if let Some(weights) = &options.weights {
-            pins.push(("pomona.weights", everywhere(weights)));
-        }
+        pins.push(("pomona.weights", everywhere(options.weights_location())));
     }
     let backbones = backbones(&networks);
     if !backbones.is_empty() {

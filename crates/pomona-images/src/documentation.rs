@@ -15,7 +15,7 @@ pub struct OptionDocumentation {
 pub const OPTIONS: [OptionDocumentation; 5] = [
     OptionDocumentation {
         name: "glob",
-        default: "names that end in jpg, jpeg, png, webp, bmp, gif, tif or tiff, in any case",
+        default: "names that end in jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or tiff, in any case",
         meaning: "which objects are images: a pattern without `/` is matched against the file's name, one with `/` against the path below the location",
     },
     OptionDocumentation {
@@ -36,7 +36,7 @@ pub const OPTIONS: [OptionDocumentation; 5] = [
     OptionDocumentation {
         name: "missing",
         default: "`error`",
-        meaning: "an object that vanished or may not be read after it was listed: `error` fails the query and names it, `null` gives a row without content",
+        meaning: "an object that vanished or may not be read after it was listed: `error` fails the query and names it, `null` gives a row without content, and the column `read_error` with the reason",
     },
 ];
 

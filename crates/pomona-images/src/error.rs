@@ -18,8 +18,8 @@ pub enum ImagesError {
         value: String,
         expected: String,
     },
-    /// `LOCATION` cannot be understood.
-    #[error("LOCATION '{location}' cannot be used: {reason}")]
+    /// A location of images, results or weights cannot be understood.
+    #[error("location '{location}' cannot be used: {reason}")]
     InvalidLocation { location: String, reason: String },
     /// `CREATE EXTERNAL TABLE` has a clause that makes no sense for pictures.
     #[error("{clause} cannot be given for an image table: {reason}")]
@@ -63,6 +63,12 @@ pub enum ImagesError {
         path: String,
         source: object_store::Error,
     },
+    /// The store denies one object after the other, or the credentials have expired.
+    #[error(
+        "{count} objects in a row were denied, so the right to read is gone and not a fault of \
+         single objects: check the credentials, or choose other objects; the last one: {last}"
+    )]
+    Denied { count: u64, last: String },
     /// The object could not be read for a reason that another attempt may not meet.
     #[error("cannot read {path}: {source}")]
     Fetch {
@@ -97,6 +103,48 @@ impl ImagesError {
         }
     }
 
+    /// Why the object cannot be read, without its path: what the store or the system says.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Vanished { .. } => "not found: it was listed, and is gone since".to_owned(),
+            Self::Forbidden { source, .. } => format!("may not be read: {}", words(source)),
+            Self::TooLarge { length, .. } => {
+                format!("{length} bytes, and a value holds at most {}", i32::MAX)
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether a store refused to give the object to who asks. That it is archived (S3 answers 403
+    /// then too) and that a file's mode forbids to read it says nothing of the next object.
+    pub(crate) fn is_denial(&self) -> bool {
+        match self {
+            Self::Forbidden { path, source } => {
+                !path.starts_with("file:") && !source.to_string().contains("InvalidObjectState")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the answer was about the credentials and not about the object.
+    pub(crate) fn is_about_credentials(&self) -> bool {
+        const CODES: [&str; 6] = [
+            "ExpiredToken",
+            "TokenRefreshRequired",
+            "InvalidToken",
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "RequestTimeTooSkewed",
+        ];
+        match self {
+            Self::Forbidden { source, .. } => {
+                let text = source.to_string();
+                CODES.iter().any(|code| text.contains(code))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the same request may succeed when it is made again.
     pub fn is_transient(&self) -> bool {
         use object_store::Error::{Generic, JoinError};
@@ -120,6 +168,26 @@ impl From<ImagesError> for DataFusionError {
             Self::External(Box::new(error))
         }
     }
+}
+
+/// Code and message of an S3 answer, or the words of the innermost cause.
+fn words(error: &object_store::Error) -> String {
+    let text = error.to_string();
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        Some(rest.split_once(&format!("</{name}>"))?.0)
+    };
+    if let Some(code) = element("Code") {
+        return match element("Message") {
+            Some(message) if !message.is_empty() => format!("{code}: {message}"),
+            _ => code.to_owned(),
+        };
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// The local file system reports a forbidden file as a generic error whose source is the

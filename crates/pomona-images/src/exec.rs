@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::fetch::{FetchMetrics, Fetcher};
 use crate::options::{ImageTableOptions, Missing};
 use crate::prefetch::{Bounds, with_content};
-use crate::schema::{CONTENT, PATH, image_schema, projected_schema};
+use crate::schema::{CONTENT, PATH, column_count, needs_object, projected_schema};
 use crate::summary::ListingSummary;
 
 /// The most rows of a batch with content. A batch is the unit of progress, of memory and of
@@ -37,7 +37,8 @@ const MAX_BATCH_ROWS: usize = 256;
 /// Everything an [`ImageScanExec`] needs beside its input; plain values that serialise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageScanConfig {
-    /// The output's columns, as positions in [`image_schema`], `content` among them.
+    /// The output's columns, as positions in [`crate::table_schema`]; `content` or `read_error` is
+    /// among them.
     pub columns: Vec<usize>,
     /// The table's locations, for people who read plans.
     pub locations: Vec<String>,
@@ -85,19 +86,17 @@ impl ImageScanExec {
     /// If `columns` of the configuration is not a list of columns with `content` in it, or the
     /// input lacks a column that is needed.
     pub fn try_new(input: Arc<dyn ExecutionPlan>, config: ImageScanConfig) -> Result<Self> {
-        let table = image_schema();
         if config
             .columns
             .iter()
-            .any(|&column| column >= table.fields().len())
+            .any(|&column| column >= column_count())
         {
             return plan_err!("an image table has no column {:?}", config.columns);
         }
-        if !config.columns.contains(&CONTENT) {
+        if !needs_object(&config.columns) {
             return plan_err!("an image scan without content is the listing alone");
         }
-        for column in listed_columns(&config.columns) {
-            let field = table.field(column);
+        for field in projected_schema(&listed_columns(&config.columns)).fields() {
             let input = input.schema();
             if input.field_with_name(field.name())?.data_type() != field.data_type() {
                 return plan_err!(

@@ -1,6 +1,7 @@
 //! Reads one object of a listing.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -51,7 +52,16 @@ pub(crate) struct Fetcher {
     stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
     missing: Missing,
     metrics: FetchMetrics,
+    /// Objects denied since the last one that could be read.
+    denied: AtomicU64,
 }
+
+/// An object's bytes, or why it has none.
+pub(crate) type Content = std::result::Result<Bytes, String>;
+
+/// So many objects in a row that a store denies are no faults of single objects: the right to read
+/// is gone, and a run that went on would publish a part of its images as if it were all.
+const MOST_DENIED: u64 = 10;
 
 impl Fetcher {
     pub fn new(runtime: Arc<RuntimeEnv>, missing: Missing, metrics: FetchMetrics) -> Self {
@@ -60,11 +70,16 @@ impl Fetcher {
             stores: Mutex::default(),
             missing,
             metrics,
+            denied: AtomicU64::new(0),
         }
     }
 
-    /// The object's bytes, or `None` where it is missing and the options make that NULL.
-    pub async fn fetch(&self, url: String, length: u64) -> Result<Option<Bytes>> {
+    /// The object's bytes, or why there are none where the options make that NULL.
+    ///
+    /// # Errors
+    /// When the object cannot be read and the options make that an error, and when the store denies
+    /// one object after the other.
+    pub async fn fetch(&self, url: String, length: u64) -> Result<Content> {
         let timer = self.metrics.fetch_time.timer();
         let result = self.get(&url, length).await;
         drop(timer);
@@ -72,9 +87,10 @@ impl Fetcher {
             Ok(bytes) => {
                 self.metrics.objects_fetched.add(1);
                 self.metrics.bytes_scanned.add(bytes.len());
-                Ok(Some(bytes))
+                self.denied.store(0, Ordering::Relaxed);
+                Ok(Ok(bytes))
             }
-            Err(error) => self.missing(error).map(|()| None),
+            Err(error) => self.missing(error).map(Err),
         }
     }
 
@@ -95,7 +111,8 @@ impl Fetcher {
         Ok(object.bytes().await.map_err(failed)?)
     }
 
-    fn missing(&self, error: FetchError) -> Result<()> {
+    /// Why an object is NULL.
+    fn missing(&self, error: FetchError) -> Result<String> {
         let error = match error {
             FetchError::Object(error) => error,
             FetchError::Store(error) => return Err(error),
@@ -109,9 +126,19 @@ impl Fetcher {
         if readable || self.missing == Missing::Error {
             return Err(error.into());
         }
-        log::warn!("{error}");
+        if error.is_denial() {
+            let denied = self.denied.fetch_add(1, Ordering::Relaxed) + 1;
+            if denied >= MOST_DENIED || error.is_about_credentials() {
+                return Err(ImagesError::Denied {
+                    count: denied,
+                    last: error.to_string(),
+                }
+                .into());
+            }
+        }
+        log::info!("{error}");
         self.metrics.objects_missing.add(1);
-        Ok(())
+        Ok(error.reason())
     }
 
     /// Asks the registry once a store: some registries build a client a call.

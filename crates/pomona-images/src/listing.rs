@@ -12,9 +12,11 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::error::ImagesError;
 use crate::io_runtime::on_io_runtime;
+use crate::local_walk::walk;
 use crate::location::ImageLocation;
 use crate::matching::ObjectMatcher;
 use crate::options::ImageTableOptions;
+use crate::skipped::Skipped;
 
 /// How many folders are listed at once. A listing is sequential by nature, a thousand keys a
 /// request, and folders are what makes it parallel.
@@ -66,29 +68,39 @@ impl ListedObject {
     }
 }
 
-/// All pictures of the given locations, each once, sorted by path.
+/// The images of some locations, and what was passed over on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// Each image once, sorted by path.
+    pub objects: Vec<ListedObject>,
+    pub skipped: Skipped,
+}
+
+/// All images of the given locations.
 pub(crate) async fn list_images(
     runtime: &Arc<RuntimeEnv>,
     locations: &[ImageLocation],
     options: &ImageTableOptions,
-) -> Result<Vec<ListedObject>> {
-    let mut objects = Vec::new();
+) -> Result<Listed> {
+    let mut all = Listed::default();
     for location in locations {
         let store = runtime.object_store(location.object_store_url()?)?;
         let (location, options) = (location.clone(), options.clone());
         let listed = on_io_runtime(async move { list_location(store, &location, &options).await });
-        objects.extend(listed.await??);
+        let listed = listed.await??;
+        all.objects.extend(listed.objects);
+        all.skipped.add(listed.skipped);
     }
-    objects.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    objects.dedup_by(|a, b| a.path == b.path);
-    Ok(objects)
+    all.objects.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    all.objects.dedup_by(|a, b| a.path == b.path);
+    Ok(all)
 }
 
 async fn list_location(
     store: Arc<dyn ObjectStore>,
     location: &ImageLocation,
     options: &ImageTableOptions,
-) -> Result<Vec<ListedObject>, ImagesError> {
+) -> Result<Listed, ImagesError> {
     let root = location.object_path()?;
     let failed = |source| ImagesError::List {
         location: location.to_string(),
@@ -96,25 +108,49 @@ async fn list_location(
     };
     if location.is_object {
         let meta = store.head(&root).await.map_err(failed)?;
-        return Ok(vec![ListedObject::new(&location.store, meta)]);
+        return Ok(Listed {
+            objects: vec![ListedObject::new(&location.store, meta)],
+            skipped: Skipped::default(),
+        });
     }
     let matcher = ObjectMatcher::new(location, options)?;
-    let metas = if options.recursive || location.pattern.is_some() {
-        list_tree(store, root.clone()).await
-    } else {
-        store
-            .list_with_delimiter(Some(&root))
-            .await
-            .map(|listed| listed.objects)
+    let recursive = options.recursive || location.pattern.is_some();
+    let mut skipped = Skipped::default();
+    let metas = match location.local_path() {
+        Some(folder) => {
+            let root = root.clone();
+            let walk = tokio::task::spawn_blocking(move || {
+                let files = walk(&folder, &root, recursive, &mut skipped);
+                files.map(|files| (files, skipped))
+            });
+            let walked = walk.await.unwrap_or_else(|stopped| Err(stopped.into()));
+            let (files, passed) = walked.map_err(|source| {
+                failed(object_store::Error::Generic {
+                    store: "LocalFileSystem",
+                    source: source.into(),
+                })
+            })?;
+            skipped = passed;
+            files
+        }
+        None if recursive => list_tree(store, root.clone()).await.map_err(failed)?,
+        None => {
+            let listed = store.list_with_delimiter(Some(&root)).await;
+            listed.map_err(failed)?.objects
+        }
     };
-    let metas = metas.map_err(failed)?;
     let markers = folder_markers(&metas);
-    Ok(metas
-        .iter()
-        .filter(|meta| matcher.accepts(below(&root, &meta.location)))
-        .filter(|meta| !markers.contains(&meta.location))
-        .map(|meta| ListedObject::new(&location.store, meta.clone()))
-        .collect())
+    let mut objects = Vec::with_capacity(metas.len());
+    for meta in metas {
+        let relative = below(&root, &meta.location);
+        if markers.contains(&meta.location) {
+        } else if matcher.accepts(relative) {
+            objects.push(ListedObject::new(&location.store, meta));
+        } else if matcher.is_stranger(relative) {
+            skipped.no_image(relative);
+        }
+    }
+    Ok(Listed { objects, skipped })
 }
 
 /// Everything below `root`, its folders side by side.

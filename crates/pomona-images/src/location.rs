@@ -1,11 +1,12 @@
-//! Where pictures are: the text of LOCATION and what it came to mean.
+//! Where images and results are: what a person wrote, and what it came to mean.
 
 use std::fmt;
-use std::path::Path as FilePath;
+use std::path::{Component, Path as FilePath, PathBuf};
 
 use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::error::ImagesError;
 
@@ -44,6 +45,17 @@ impl ImageLocation {
         Path::parse(&self.path).map_err(|e| self.invalid(e.to_string()))
     }
 
+    /// The path on the local file system, for a location that is there.
+    pub(crate) fn local_path(&self) -> Option<PathBuf> {
+        (self.store == "file:///").then(|| PathBuf::from(format!("/{}", self.path)))
+    }
+
+    /// Whether a path of the column `path` is this object or below this folder.
+    pub fn holds(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(&self.url());
+        rest.is_some_and(|rest| self.path.is_empty() || rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// The folder, or the object, without any glob, as a person writes it.
     pub fn url(&self) -> String {
         format!("{}{}", self.store, self.path)
@@ -68,20 +80,28 @@ impl fmt::Display for ImageLocation {
     }
 }
 
-/// The text of LOCATION taken apart, before a store has been asked what it names.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct WrittenLocation {
-    pub text: String,
-    pub store: String,
+/// A folder or an object as a person names it: a path, relative or absolute, or a URL.
+///
+/// The one type for inputs, outputs, weights and look-ups. It is literal, as the AWS command line
+/// takes locations and as the column `path` writes them: `%20` is three characters, and neither
+/// `#` nor `?` begins anything. No store has been asked what it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    text: String,
+    /// Scheme and authority with a slash at the end: `s3://bucket/`, `file:///`.
+    store: String,
     /// Segments that are neither empty nor `.`.
-    pub segments: Vec<String>,
+    segments: Vec<String>,
     /// Whether it ends in a slash and so cannot be one object.
-    pub is_folder: bool,
+    pub(crate) is_folder: bool,
 }
 
-impl WrittenLocation {
-    /// Takes a URL or a path of the local file system apart. URLs are literal, as the AWS command
-    /// line takes them and as the column `path` writes them: `%20` is three characters.
+impl Location {
+    /// Takes a URL or a path of the local file system apart.
+    ///
+    /// # Errors
+    /// [`ImagesError::InvalidLocation`] if it is empty, has no bucket, holds credentials, climbs
+    /// with `..` in a URL, or has a name that no object can have.
     pub fn parse(text: &str) -> Result<Self, ImagesError> {
         let invalid = |reason: &str| ImagesError::InvalidLocation {
             location: text.to_owned(),
@@ -93,6 +113,16 @@ impl WrittenLocation {
         let (store, path) = match text.split_once("://") {
             Some((scheme, rest)) if is_scheme(scheme) => {
                 let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+                if let Some((_, host)) = authority.rsplit_once('@') {
+                    // The text itself may be a secret, so the error does not repeat it.
+                    return Err(ImagesError::InvalidLocation {
+                        location: format!("{scheme}://…@{host}/{path}"),
+                        reason: "credentials in a URL end up in results and logs; set \
+                                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, \
+                                 instead"
+                            .to_owned(),
+                    });
+                }
                 match (scheme.to_lowercase().as_str(), authority) {
                     ("file", "" | "localhost") => ("file:///".to_owned(), path.to_owned()),
                     ("file", _) => {
@@ -108,15 +138,7 @@ impl WrittenLocation {
                     (scheme, authority) => (format!("{scheme}://{authority}/"), path.to_owned()),
                 }
             }
-            _ => {
-                let path = text
-                    .strip_prefix("file:")
-                    .filter(|path| path.starts_with('/'));
-                (
-                    "file:///".to_owned(),
-                    local_path(path.unwrap_or(text), text)?,
-                )
-            }
+            _ => ("file:///".to_owned(), local_path(text)?),
         };
         let segments: Vec<_> = path
             .split('/')
@@ -128,22 +150,119 @@ impl WrittenLocation {
                 "'..' is not resolved in URLs; write the folder itself",
             ));
         }
-        Ok(Self {
+        let this = Self {
             text: text.to_owned(),
             store,
             is_folder: segments.is_empty() || path.ends_with('/'),
             segments,
-        })
+        };
+        Url::parse(&this.store).map_err(|error| invalid(&error.to_string()))?;
+        Path::parse(this.key()).map_err(|error| invalid(&error.to_string()))?;
+        Ok(this)
+    }
+
+    /// The path in the store, literal, without slashes at its ends.
+    fn key(&self) -> String {
+        self.segments.join("/")
+    }
+
+    /// The location as a folder's URL, percent-encoded and with a slash at its end: what
+    /// DataFusion takes for `LOCATION` and `COPY TO`.
+    pub fn url(&self) -> Url {
+        let mut url = Url::parse(&self.store).expect("parse has tried it");
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(&self.segments).push("");
+        }
+        url
+    }
+
+    /// The percent-encoded URL of something below the folder, given with slashes.
+    pub fn below(&self, path: &str) -> String {
+        let mut url = self.url();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/'));
+        }
+        url.into()
+    }
+
+    /// The folder as the column `path` begins: nothing escaped, and a slash at its end.
+    pub fn written(&self) -> String {
+        match self.segments.as_slice() {
+            [] => self.store.clone(),
+            segments => format!("{}{}/", self.store, segments.join("/")),
+        }
+    }
+
+    /// The path on the local file system, for a location that is there.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        (self.store == "file:///").then(|| PathBuf::from(format!("/{}", self.key())))
+    }
+
+    /// The path in its store.
+    pub fn object_path(&self) -> Path {
+        Path::parse(self.key()).expect("parse has tried it")
+    }
+
+    /// The location with symbolic links resolved as far as it exists, to compare two of them.
+    pub fn resolved(&self) -> Self {
+        let Some(path) = self.local_path() else {
+            return self.clone();
+        };
+        let mut missing = vec![];
+        let mut existing = path.as_path();
+        let real = loop {
+            match (existing.canonicalize(), existing.parent()) {
+                (Ok(real), _) => break real,
+                (Err(_), Some(parent)) => {
+                    missing.extend(existing.file_name());
+                    existing = parent;
+                }
+                (Err(_), None) => return self.clone(),
+            }
+        };
+        let whole = missing
+            .iter()
+            .rev()
+            .fold(real, |path, name| path.join(name));
+        match whole.to_str() {
+            Some(whole) => Self {
+                segments: whole
+                    .split('/')
+                    .filter(|segment| !segment.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+                ..self.clone()
+            },
+            None => self.clone(),
+        }
+    }
+
+    /// The folder before the first segment with a glob character; the location itself if there is
+    /// none.
+    pub fn before_glob(&self) -> Self {
+        let globs = |segment: &String| segment.contains(['*', '?', '[']);
+        let first = self.segments.iter().position(globs);
+        Self {
+            segments: self.segments[..first.unwrap_or(self.segments.len())].to_vec(),
+            ..self.clone()
+        }
+    }
+
+    /// Where `other` is below this folder, as segments; `Some([])` for the folder itself.
+    pub fn strip<'a>(&self, other: &'a Self) -> Option<&'a [String]> {
+        (self.store == other.store)
+            .then(|| other.segments.strip_prefix(self.segments.as_slice()))
+            .flatten()
     }
 
     /// All segments as a literal folder or object.
-    pub fn literal(&self, is_object: bool) -> ImageLocation {
+    pub(crate) fn literal(&self, is_object: bool) -> ImageLocation {
         self.location(self.segments.len(), is_object)
     }
 
     /// The literal folder before the first segment with a glob character, and the glob from there
     /// on; `None` if there is no such character.
-    pub fn glob(&self) -> Option<ImageLocation> {
+    pub(crate) fn glob(&self) -> Option<ImageLocation> {
         let first = self
             .segments
             .iter()
@@ -164,26 +283,44 @@ impl WrittenLocation {
     }
 }
 
+/// As it was given.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// The absolute form of a local path. Symbolic links stay as they are written, unless the path
 /// climbs with `..`, which only the file system itself can resolve.
-fn local_path(path: &str, text: &str) -> Result<String, ImagesError> {
+fn local_path(text: &str) -> Result<String, ImagesError> {
     let invalid = |reason: String| ImagesError::InvalidLocation {
         location: text.to_owned(),
         reason,
     };
+    // The forms that RFC 8089 allows besides file:///.
+    let path = match text.strip_prefix("file:") {
+        Some(path) if path.starts_with('/') => path,
+        Some(_) => {
+            return Err(invalid(
+                "a file URL has an absolute path, as in file:///data/".to_owned(),
+            ));
+        }
+        None => text,
+    };
+    if path.starts_with('~') {
+        return Err(invalid(
+            "only a shell expands ~, and only where it is not quoted: write the folder's whole \
+             path, or ./~ for a folder of that name"
+                .to_owned(),
+        ));
+    }
     let absolute = std::path::absolute(path).map_err(|e| invalid(e.to_string()))?;
-    let mut resolved = absolute
+    let mut resolved = without_parents(&absolute)
         .to_str()
         .ok_or_else(|| invalid("the current folder's name is not Unicode".to_owned()))?
         .to_owned();
-    if let Some((climbing, below)) = split_after_last_parent(&resolved) {
-        let climbed = FilePath::new(climbing)
-            .canonicalize()
-            .map_err(|e| invalid(format!("{climbing}: {e}")))?;
-        let climbed = climbed
-            .to_str()
-            .ok_or_else(|| invalid(format!("{} is not Unicode", climbed.display())))?;
-        resolved = format!("{climbed}{below}");
+    if path.ends_with('/') && !resolved.ends_with('/') {
+        resolved.push('/');
     }
     if cfg!(windows) {
         resolved = resolved.replace('\\', "/");
@@ -191,14 +328,20 @@ fn local_path(path: &str, text: &str) -> Result<String, ImagesError> {
     Ok(resolved)
 }
 
-/// Splits `/a/../b/c` into `/a/..` and `/b/c`.
-fn split_after_last_parent(path: &str) -> Option<(&str, &str)> {
-    let end = match path.rfind("/../") {
-        Some(start) => start + 3,
-        None if path.ends_with("/..") => path.len(),
-        None => return None,
-    };
-    Some(path.split_at(end))
+/// The path without `..`. What it leads up from is resolved first, because the folder above a
+/// link is not the one above what the link names.
+fn without_parents(path: &FilePath) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                resolved = resolved.canonicalize().unwrap_or(resolved);
+                resolved.pop();
+            }
+            other => resolved.push(other),
+        }
+    }
+    resolved
 }
 
 /// RFC 3986, section 3.1.
@@ -214,10 +357,7 @@ mod tests {
     use super::*;
 
     fn folder(text: &str) -> String {
-        WrittenLocation::parse(text)
-            .unwrap()
-            .literal(false)
-            .to_string()
+        Location::parse(text).unwrap().literal(false).to_string()
     }
 
     #[test]
@@ -256,22 +396,74 @@ mod tests {
             "file://data/x",
             "s3:///x",
             "s3://bucket/../x",
-            "no/such/../x",
+            "s3://bucket/a\tb",
+            "s3://KEY:SECRET@bucket/x",
+            "file:data",
+            "~",
+            "~/data",
         ] {
-            assert!(WrittenLocation::parse(text).is_err(), "{text}");
+            assert!(Location::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
+    fn a_url_with_credentials_is_not_repeated() {
+        let error = Location::parse("s3://KEY:SECRET@bucket/x").unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(
+            !text.contains("SECRET") && text.contains("AWS_PROFILE"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_url_for_the_engine_is_escaped() {
+        let location = Location::parse("s3://out/exp#2?/a%20b c").unwrap();
+        assert_eq!(location.written(), "s3://out/exp#2?/a%20b c/");
+        assert_eq!(location.url().as_str(), "s3://out/exp%232%3F/a%2520b%20c/");
+        assert_eq!(
+            location.below("features/x.parquet"),
+            "s3://out/exp%232%3F/a%2520b%20c/features/x.parquet"
+        );
+        assert_eq!(
+            Path::from_url_path(location.url().path()).unwrap(),
+            location.object_path()
+        );
+    }
+
+    #[test]
+    fn folders_above_are_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        let parse = |path: &str| Location::parse(root.join(path).to_str().unwrap()).unwrap();
+        assert_eq!(
+            parse("a/b/../../out/./deep"),
+            Location {
+                text: root
+                    .join("a/b/../../out/./deep")
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
+                ..parse("out/deep")
+            }
+        );
+        // Above a link is above what it names.
+        std::os::unix::fs::symlink(root.join("a/b"), root.join("link")).unwrap();
+        assert_eq!(parse("link/../out").written(), parse("a/out").written());
+        // And two ways to one folder are one place.
+        let (link, real) = (parse("link/new/x").resolved(), parse("a/b/new").resolved());
+        assert_eq!(real.strip(&link), Some(["x".to_owned()].as_slice()));
+        assert_eq!(link.strip(&real), None);
+    }
+
+    #[test]
     fn a_glob_starts_at_its_first_segment() {
-        let written = WrittenLocation::parse("s3://bucket/data/*/x/*.jpg").unwrap();
+        let written = Location::parse("s3://bucket/data/*/x/*.jpg").unwrap();
         let glob = written.glob().unwrap();
         assert_eq!(glob.url(), "s3://bucket/data");
         assert_eq!(glob.pattern.as_deref(), Some("*/x/*.jpg"));
         assert_eq!(glob.to_string(), "s3://bucket/data/*/x/*.jpg");
-        assert_eq!(
-            WrittenLocation::parse("s3://bucket/data/").unwrap().glob(),
-            None
-        );
+        assert_eq!(Location::parse("s3://bucket/data/").unwrap().glob(), None);
     }
 }

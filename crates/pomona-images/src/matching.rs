@@ -7,7 +7,11 @@ use crate::location::ImageLocation;
 use crate::options::ImageTableOptions;
 
 /// The extensions that are taken when no glob says otherwise.
-const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+///
+/// `jfif` and `jpe` are names of JPEG files, which Pillow's `Image.registered_extensions` has too.
+const EXTENSIONS: [&str; 10] = [
+    "jpg", "jpeg", "jfif", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff",
+];
 
 /// `*` stays within a folder, as in a shell; `**` crosses folders.
 const SHELL: MatchOptions = MatchOptions {
@@ -81,6 +85,14 @@ impl ObjectMatcher {
                 && self.accepts_below(file_name(relative), self.names_extension)
     }
 
+    /// Whether an object that was not accepted is worth a word: it is not hidden, and its extension
+    /// decided.
+    pub fn is_stranger(&self, relative: &str) -> bool {
+        let is_hidden = relative.split('/').any(|name| name.starts_with('.'));
+        let by_extension = self.location.is_none() && self.glob.is_none();
+        !relative.is_empty() && !is_hidden && by_extension
+    }
+
     fn accepts_below(&self, relative: &str, is_named: bool) -> bool {
         if !self.recursive && relative.contains('/') {
             return false;
@@ -114,6 +126,7 @@ fn ends_in_extension(pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::location::Location;
 
     fn accepted(pattern: Option<&str>, options: &ImageTableOptions) -> Vec<&'static str> {
         let location = ImageLocation {
@@ -130,7 +143,7 @@ mod tests {
             "A/2.png",
             "A/deep/3.jpg",
             "B/4.tiff",
-            "B/5.jfif",
+            "B/5.heif",
             "B/notes.txt",
             "B/.6.jpg",
             ".cache/7.jpg",
@@ -177,14 +190,19 @@ mod tests {
         assert_eq!(accepted(None, &options(Some("*.jpg"), true)), jpg);
         assert_eq!(accepted(None, &options(Some("**/*.jpg"), true)), jpg);
         assert_eq!(accepted(None, &options(Some("*/*.png"), true)), ["A/2.png"]);
-        assert_eq!(accepted(None, &options(Some("*.jfif"), true)), ["B/5.jfif"]);
+        assert_eq!(accepted(None, &options(Some("*.heif"), true)), ["B/5.heif"]);
+        for name in ["a.JFIF", "b.jpe"] {
+            let location = Location::parse("/data/").unwrap().literal(false);
+            let matcher = ObjectMatcher::new(&location, &options(None, true)).unwrap();
+            assert!(matcher.accepts(name), "{name}");
+        }
     }
 
     #[test]
     fn a_location_glob_is_expanded_as_in_a_shell() {
         let all = options(None, true);
         assert_eq!(accepted(Some("*.jpg"), &all), ["0.jpg", "_DSC8.jpg"]);
-        assert_eq!(accepted(Some("*/*.jfif"), &all), ["B/5.jfif"]);
+        assert_eq!(accepted(Some("*/*.heif"), &all), ["B/5.heif"]);
         assert_eq!(
             accepted(Some("[A]"), &all),
             ["A/1.JPEG", "A/2.png", "A/deep/3.jpg"]

@@ -32,7 +32,7 @@ pub enum Missing {
 pub struct ImageTableOptions {
     /// Which objects are pictures. A pattern without `/` is matched against the file name at any
     /// depth (`*.jpg`), one with `/` against the path below the location (`*/*_100.jpg`,
-    /// `**/*.png`). `None` stands for the extensions jpg, jpeg, png, webp, bmp, gif, tif and tiff
+    /// `**/*.png`). `None` stands for the extensions jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif and tiff
     /// in any case.
     pub glob: Option<String>,
     /// Whether folders below the location are searched too. Default true.

@@ -12,7 +12,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BinaryBuilder, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::runtime::{JoinSet, SpawnedTask};
@@ -25,7 +25,7 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::error::ImagesError;
-use crate::fetch::Fetcher;
+use crate::fetch::{Content, Fetcher};
 use crate::io_runtime::io_runtime;
 
 /// The bounds of one partition.
@@ -145,7 +145,7 @@ impl Producer {
         let mut contents = pin!(contents);
 
         for cut in cuts {
-            let mut content: Vec<Option<Bytes>> = Vec::with_capacity(cut.num_rows());
+            let mut content: Vec<Content> = Vec::with_capacity(cut.num_rows());
             let mut permits: Option<OwnedSemaphorePermit> = None;
             while content.len() < cut.num_rows() {
                 let row = contents.next().await;
@@ -180,7 +180,7 @@ async fn fetch_row(
     fetcher: Arc<Fetcher>,
     row: ListedRow,
     permit: Result<OwnedSemaphorePermit, AcquireError>,
-) -> Result<(Option<Bytes>, OwnedSemaphorePermit)> {
+) -> Result<(Content, OwnedSemaphorePermit)> {
     let permit = permit.map_err(|_| internal_datafusion_err!("the budget is closed"))?;
     Ok((fetcher.fetch(row.path, row.length).await?, permit))
 }
@@ -236,10 +236,12 @@ fn cut(rows: &[ListedRow], bounds: Bounds) -> Vec<(usize, usize)> {
 /// Lays the objects' bytes end to end, their only copy, beside the listed columns of `schema`.
 fn append_content(
     listing: &RecordBatch,
-    content: Vec<Option<Bytes>>,
+    content: Vec<Content>,
     schema: &SchemaRef,
 ) -> Result<RecordBatch> {
     let total: usize = content.iter().flatten().map(Bytes::len).sum();
+    let reasons = content.iter().map(|content| content.as_ref().err());
+    let reasons: ArrayRef = Arc::new(reasons.collect::<StringArray>());
     if i32::try_from(total).is_err() {
         let rows = listed_rows(&listing.slice(0, 1))?;
         let path = rows
@@ -255,12 +257,14 @@ fn append_content(
     }
     let mut builder = BinaryBuilder::with_capacity(content.len(), total);
     for bytes in content {
-        builder.append_option(bytes);
+        builder.append_option(bytes.ok());
     }
     let built: ArrayRef = Arc::new(builder.finish());
     let columns = schema.fields().iter().map(|field| {
-        if field.name() == "content" {
-            return Ok(Arc::clone(&built));
+        match field.name().as_str() {
+            "content" => return Ok(Arc::clone(&built)),
+            "read_error" => return Ok(Arc::clone(&reasons)),
+            _ => {}
         }
         let listed = listing.column_by_name(field.name());
         listed

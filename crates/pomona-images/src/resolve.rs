@@ -1,6 +1,5 @@
 //! Asks the stores what the locations of a new table are, so that a wrong one fails at CREATE.
 
-use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use datafusion::error::Result;
@@ -10,14 +9,14 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::error::ImagesError;
 use crate::io_runtime::on_io_runtime;
-use crate::location::{ImageLocation, WrittenLocation};
+use crate::location::{ImageLocation, Location};
 
 /// Finds out whether `text` names an object, a folder, or a glob below a folder.
 ///
 /// What exists under the literal name wins over reading it as a glob, so a folder named
 /// `photos [2019]` needs no escaping.
 pub(crate) async fn resolve(runtime: &Arc<RuntimeEnv>, text: &str) -> Result<ImageLocation> {
-    let written = WrittenLocation::parse(text)?;
+    let written = Location::parse(text)?;
     let literal = written.literal(false);
     let store = runtime.object_store(literal.object_store_url()?)?;
     on_io_runtime(async move {
@@ -44,19 +43,17 @@ pub(crate) async fn resolve(runtime: &Arc<RuntimeEnv>, text: &str) -> Result<Ima
 
 /// A folder exists if an object is below it; on the local file system it may also be empty.
 async fn is_folder(store: &dyn ObjectStore, location: &ImageLocation) -> Result<bool, ImagesError> {
+    if let Some(folder) = location.local_path() {
+        return Ok(folder.is_dir());
+    }
     match store.list(Some(&location.object_path()?)).next().await {
         Some(Ok(_)) => Ok(true),
         Some(Err(source)) => Err(ImagesError::List {
             location: location.to_string(),
             source,
         }),
-        None => Ok(local(location).is_some_and(|folder| FilePath::new(&folder).is_dir())),
+        None => Ok(false),
     }
-}
-
-/// The path of the local file system, where the location is there.
-fn local(location: &ImageLocation) -> Option<String> {
-    (location.store == "file:///").then(|| format!("/{}", location.path))
 }
 
 fn absent(location: &ImageLocation) -> ImagesError {
@@ -65,7 +62,7 @@ fn absent(location: &ImageLocation) -> ImagesError {
         advice.push_str("LOCATION is literal, write a space as a space and not as %20; ");
     }
     let text = location.text.clone();
-    let Some(folder) = local(location) else {
+    let Some(folder) = location.local_path() else {
         advice.push_str("check the bucket and the prefix, which are case-sensitive");
         return ImagesError::NoObjects {
             prefix: location.to_string(),
@@ -73,10 +70,7 @@ fn absent(location: &ImageLocation) -> ImagesError {
             advice,
         };
     };
-    let nearest = FilePath::new(&folder)
-        .ancestors()
-        .skip(1)
-        .find(|parent| parent.is_dir());
+    let nearest = folder.ancestors().skip(1).find(|parent| parent.is_dir());
     if let Some(nearest) = nearest {
         advice.push_str(&format!(
             "the nearest folder that exists is {}; ",
@@ -85,7 +79,7 @@ fn absent(location: &ImageLocation) -> ImagesError {
     }
     advice.push_str("give an existing folder, a file, or a glob below a folder");
     ImagesError::NoSuchFolder {
-        folder,
+        folder: folder.display().to_string(),
         location: text,
         advice,
     }

@@ -1,6 +1,6 @@
 //! The table provider.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -22,15 +22,40 @@ use crate::location::ImageLocation;
 use crate::options::ImageTableOptions;
 use crate::resolve::resolve;
 use crate::rows::listing_batches;
-use crate::schema::{CONTENT, image_schema, projected_schema};
+use crate::schema::{all_columns, needs_object, projected_schema, table_schema};
 use crate::selection::{is_about_listing, select};
+use crate::skipped::Skipped;
 
 /// Pictures below one or more locations, one row an object. Each scan lists anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageTable {
     locations: Vec<ImageLocation>,
     options: ImageTableOptions,
+    skipped: LastSkipped,
 }
+
+/// What the last scan of a table passed over. It says nothing of which table it is.
+#[derive(Debug, Clone, Default)]
+struct LastSkipped(Arc<Mutex<Skipped>>);
+
+impl LastSkipped {
+    fn set(&self, skipped: Skipped) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = skipped;
+    }
+
+    fn get(&self) -> Skipped {
+        let skipped = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        skipped.clone()
+    }
+}
+
+impl PartialEq for LastSkipped {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for LastSkipped {}
 
 impl ImageTable {
     /// Resolves `locations` with the stores that `state` has: URLs or local paths of folders,
@@ -62,7 +87,16 @@ impl ImageTable {
     /// A table of locations that another table resolved, without asking any store: this is how a
     /// table comes out of a plan that was sent.
     pub fn from_resolved(locations: Vec<ImageLocation>, options: ImageTableOptions) -> Self {
-        Self { locations, options }
+        Self {
+            locations,
+            options,
+            skipped: LastSkipped::default(),
+        }
+    }
+
+    /// What the last scan in this process passed over.
+    pub fn skipped(&self) -> Skipped {
+        self.skipped.get()
     }
 
     /// Where the pictures are.
@@ -112,7 +146,7 @@ impl ImageTable {
 #[async_trait]
 impl TableProvider for ImageTable {
     fn schema(&self) -> SchemaRef {
-        image_schema()
+        table_schema(self.options.missing)
     }
 
     fn table_type(&self) -> TableType {
@@ -137,19 +171,27 @@ impl TableProvider for ImageTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let objects = list_images(state.runtime_env(), &self.locations, &self.options).await?;
-        let listed = objects.len();
-        let mut objects = select(state, filters, objects)?;
+        let listed = list_images(state.runtime_env(), &self.locations, &self.options).await?;
+        if listed.skipped.unreadable_count() > 0 {
+            log::warn!("{}", listed.skipped);
+        }
+        if listed.skipped.no_image_count() > 0 {
+            let extensions = listed.skipped.extensions();
+            log::info!("passed over by their names: {extensions}");
+        }
+        self.skipped.set(listed.skipped);
+        let count = listed.objects.len();
+        let mut objects = select(state, filters, listed.objects)?;
         objects.truncate(limit.unwrap_or(usize::MAX));
-        log::debug!("{} of {listed} objects are scanned", objects.len());
+        log::debug!("{} of {count} objects are scanned", objects.len());
 
         let columns = match projection {
             Some(columns) => columns.clone(),
-            None => (0..=CONTENT).collect(),
+            None => all_columns(self.options.missing),
         };
         let partitions = assign(objects, state.config().target_partitions());
         let batch_size = state.config().batch_size();
-        if !columns.contains(&CONTENT) {
+        if !needs_object(&columns) {
             return Self::listing_plan(&partitions, &columns, batch_size);
         }
         let listing = Self::listing_plan(&partitions, &listed_columns(&columns), batch_size)?;

@@ -37,6 +37,17 @@ pub enum SessionError {
         reason: String,
     },
 
+    /// A variable of the environment has a value that it cannot have.
+    #[error("{name} is '{value}', but must be {expected}")]
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+
     /// What was given for a scheduler is no address.
     #[error("'{text}' is no scheduler: write df://HOST:PORT ({reason})")]
     InvalidScheduler {
@@ -149,6 +160,15 @@ pub enum SessionError {
         address: String,
         /// What the operating system says.
         reason: String,
+    },
+
+    /// Nothing can be written to the folder for results between stages.
+    #[error("nothing can be written to --work-dir '{}': {source}", folder.display())]
+    WorkDir {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
     },
 
     /// A role's service failed.

@@ -90,7 +90,10 @@ pub enum LoadError {
     },
 
     /// The weights named `imagenet` cannot be had.
-    #[error("{0}: use --weights fruits, which are part of pomona, or --weights FILE")]
+    #[error(
+        "{0}: --weights fruits are inside the program, and --weights FILE names a file; in SQL, \
+         SET pomona.weights = 'fruits'"
+    )]
     Imagenet(#[source] Box<Self>),
 
     /// The bytes are not those that the hub states.

@@ -1,6 +1,5 @@
 //! `pomona executor`.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -88,11 +87,7 @@ pub(crate) struct ExecutorArguments {
 pub(crate) async fn main(arguments: ExecutorArguments) -> Result<ExitCode> {
     let temporary;
     let work_dir = match arguments.work_dir {
-        Some(folder) => {
-            fs::create_dir_all(&folder)
-                .with_context(|| format!("make the folder '{}'", folder.display()))?;
-            folder
-        }
+        Some(folder) => folder,
         None => {
             temporary = tempfile::tempdir().context("make a temporary folder")?;
             temporary.path().to_path_buf()

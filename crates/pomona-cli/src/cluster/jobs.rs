@@ -1,6 +1,6 @@
 //! `pomona jobs`: lists, shows and cancels the jobs of a cluster.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use arrow::array::{
     ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array,
 };
 use clap::{Args, Subcommand};
-use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use datafusion_cli::print_format::PrintFormat;
 use pomona_driver::TlsArguments;
 use pomona_session::{
@@ -19,7 +18,8 @@ use pomona_session::{
 
 use crate::arguments::GeneralArguments;
 use crate::format::FormatParser;
-use crate::lookup::Printer;
+use crate::lookup::print;
+use crate::terminal::{note, stdout};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArguments {
@@ -63,24 +63,24 @@ pub(crate) async fn main(arguments: JobsArguments, general: &GeneralArguments) -
     };
     let api = SchedulerApi::new(Cluster::new(scheduler, arguments.tls.read()?));
     match arguments.command.unwrap_or(JobsCommand::List) {
-        JobsCommand::List => list(&api, arguments.format, general).await?,
+        JobsCommand::List => list(&api, arguments.format).await?,
         JobsCommand::Show { job } => {
             let (shown, stages) = (api.job(&job).await?, api.stages(&job).await?);
-            io::stdout().write_all(describe(&shown, &stages).as_bytes())?;
+            stdout().write_all(describe(&shown, &stages).as_bytes())?;
         }
         JobsCommand::Cancel { job } => {
             if !api.cancel(&job).await? {
                 bail!("job {job} has ended already");
             }
             if !general.quiet {
-                eprintln!("job {job} is cancelled");
+                note!("job {job} is cancelled");
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(api: &SchedulerApi, format: PrintFormat, general: &GeneralArguments) -> Result<()> {
+async fn list(api: &SchedulerApi, format: PrintFormat) -> Result<()> {
     let mut jobs = api.jobs().await?;
     jobs.sort_by_key(|job| std::cmp::Reverse(job.start_time));
     let text = |of: fn(&JobResponse) -> &str| -> ArrayRef {
@@ -107,11 +107,8 @@ async fn list(api: &SchedulerApi, format: PrintFormat, general: &GeneralArgument
         ),
     ])?;
     let ctx = session_context(RuntimeOptions::default())?;
-    let stores = Arc::new(InstrumentedObjectStoreRegistry::new());
     let frame = ctx.read_batch(rows)?;
-    Printer::new(format, general, stores)
-        .print(&ctx, frame)
-        .await?;
+    print(&ctx, frame, format).await?;
     Ok(())
 }
 

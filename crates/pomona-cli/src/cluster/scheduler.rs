@@ -8,6 +8,7 @@ use pomona_driver::TlsArguments;
 use pomona_session::{SchedulerOptions, run_scheduler};
 
 use super::signals::terminated;
+use crate::terminal::note;
 
 /// The options of `pomona scheduler`, named as those of Ballista's own.
 #[derive(Debug, Args)]
@@ -63,7 +64,7 @@ pub(crate) async fn main(arguments: SchedulerArguments) -> Result<ExitCode> {
         expire_dead_executor_interval_seconds: arguments.expire_dead_executor_interval_seconds,
         tls: arguments.tls.read()?,
     };
-    let ready = |address| eprintln!("pomona scheduler listens on df://{address}");
+    let ready = |address| note!("pomona scheduler listens on df://{address}");
     tokio::select! {
         ended = run_scheduler(options, ready) => ended?,
         signal = terminated() => signal?,

@@ -1,6 +1,6 @@
 //! `pomona config show`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::error::ConfigError;
 use super::keys::Kind;
 use super::{Configuration, Origin};
+use crate::terminal::stdout;
 
 /// Prints every setting that has a value, a line each, as TOML; with its origin before it, as
 /// `git config --show-origin` does, when that is asked for.
@@ -37,7 +38,7 @@ pub(crate) fn show(
         }
         lines += &format!("{} = {}\n", key.path(), toml(key.kind, &value));
     }
-    io::stdout().write_all(lines.as_bytes())?;
+    stdout().write_all(lines.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

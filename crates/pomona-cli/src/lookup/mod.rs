@@ -10,30 +10,21 @@ use datafusion::prelude::SessionContext;
 use datafusion_cli::print_format::PrintFormat;
 use pomona_driver::{Location, Lookup, Results, Similar, Suspects};
 
-use crate::arguments::{GeneralArguments, SessionArguments};
+use crate::arguments::SessionArguments;
 use crate::session::{Session, open};
 pub(crate) use arguments::{
     By, OutliersArguments, ResultsArguments, SimilarArguments, SuspectsArguments,
 };
-pub(crate) use print::{Printer, show_sql};
+pub(crate) use print::{print, show_sql};
 
 /// Runs `pomona similar`.
-pub(crate) async fn similar(
-    arguments: SimilarArguments,
-    general: &GeneralArguments,
-) -> Result<ExitCode> {
+pub(crate) async fn similar(arguments: SimilarArguments) -> Result<ExitCode> {
     let asked = Similar {
         image: arguments.image.clone(),
         by: arguments.by.into(),
         count: arguments.count,
     };
-    let asking = Asking::open(
-        &arguments.session,
-        &arguments.results,
-        arguments.format,
-        general,
-    )
-    .await?;
+    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
     let lookup = pomona_driver::similar(&asking.ctx, &asking.results, &asked).await?;
     // What the network says of a file does not name it.
     let answer = asking.answer(&lookup, arguments.show_sql).await;
@@ -41,38 +32,20 @@ pub(crate) async fn similar(
 }
 
 /// Runs `pomona outliers`.
-pub(crate) async fn outliers(
-    arguments: OutliersArguments,
-    general: &GeneralArguments,
-) -> Result<ExitCode> {
-    let asking = Asking::open(
-        &arguments.session,
-        &arguments.results,
-        arguments.format,
-        general,
-    )
-    .await?;
+pub(crate) async fn outliers(arguments: OutliersArguments) -> Result<ExitCode> {
+    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
     let lookup = pomona_driver::outliers(&asking.results, arguments.count)?;
     asking.answer(&lookup, arguments.show_sql).await
 }
 
 /// Runs `pomona suspects`.
-pub(crate) async fn suspects(
-    arguments: SuspectsArguments,
-    general: &GeneralArguments,
-) -> Result<ExitCode> {
+pub(crate) async fn suspects(arguments: SuspectsArguments) -> Result<ExitCode> {
     let asked = Suspects {
         by: arguments.by.into(),
         neighbours: arguments.neighbours,
         count: arguments.count,
     };
-    let asking = Asking::open(
-        &arguments.session,
-        &arguments.results,
-        arguments.format,
-        general,
-    )
-    .await?;
+    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
     let lookup = pomona_driver::suspects(&asking.results, &asked)?;
     asking.answer(&lookup, arguments.show_sql).await
 }
@@ -81,7 +54,7 @@ pub(crate) async fn suspects(
 struct Asking {
     ctx: SessionContext,
     results: Results,
-    printer: Printer,
+    format: PrintFormat,
 }
 
 impl Asking {
@@ -89,15 +62,14 @@ impl Asking {
         session: &SessionArguments,
         results: &ResultsArguments,
         format: PrintFormat,
-        general: &GeneralArguments,
     ) -> Result<Self> {
-        let Session { ctx, stores, .. } = open(session).await?;
+        let Session { ctx, .. } = open(session).await?;
         let location = Location::parse(&results.results)?;
         let results = Results::open(&ctx, location).await?;
         Ok(Self {
             ctx,
             results,
-            printer: Printer::new(format, general, stores),
+            format,
         })
     }
 
@@ -106,7 +78,7 @@ impl Asking {
             show_sql(lookup)?;
         } else {
             let frame = lookup.query(&self.ctx).await?;
-            self.printer.print(&self.ctx, frame).await?;
+            print(&self.ctx, frame, self.format).await?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,17 +1,18 @@
 //! Executes SQL text and prints the results.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use arrow::array::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::instant::Instant;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{DataFrame, SessionContext};
-use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::{MaxRows, PrintOptions};
 use futures::StreamExt;
 use pomona_session::{parse_statements, plan_statement};
+
+use crate::rows::RowWriter;
+use crate::terminal::{note, stdout};
 
 /// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,50 +55,30 @@ async fn print(
     }
     let format_options = ctx.state().config_options().format.clone();
     let plan = frame.create_physical_plan().await?;
-    let schema = plan.schema();
+    let mut writer = RowWriter::new(
+        stdout(),
+        plan.schema(),
+        print_options.format,
+        print_options.maxrows,
+        &format_options,
+    )?;
     let mut stream = execute_stream(plan, ctx.task_ctx())?;
-
-    // A table needs all its rows for the widths of its columns, and JSON is one array: they are
-    // collected. The other formats are written as the rows come.
-    let collects = matches!(print_options.format, PrintFormat::Table | PrintFormat::Json);
-    let keep = match (print_options.format, print_options.maxrows) {
-        (PrintFormat::Table, MaxRows::Limited(rows)) => rows,
-        _ => usize::MAX,
-    };
-    let mut kept: Vec<RecordBatch> = vec![];
     let mut rows = 0_usize;
-    let mut header = true;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        if collects {
-            // One row more than is shown tells that there are more.
-            if rows <= keep {
-                kept.push(batch.slice(0, batch.num_rows().min((keep - rows).saturating_add(1))));
-            }
-        } else if batch.num_rows() > 0 {
-            let mut stdout = io::stdout().lock();
-            print_options.format.print_batches(
-                &mut stdout,
-                batch.schema(),
-                std::slice::from_ref(&batch),
-                MaxRows::Unlimited,
-                header,
-                &format_options,
-            )?;
-            header = false;
-        }
         rows += batch.num_rows();
+        writer.write(&batch)?;
     }
-
-    let quiet = print_options.quiet;
-    print_options.quiet = quiet || audience == Audience::Program;
-    if collects {
-        print_options.print_batches(schema, &kept, start, rows, &format_options)?;
-    }
-    io::stdout().flush()?;
-    if !quiet && audience == Audience::Program {
-        let elapsed = start.elapsed().as_secs_f64();
-        eprintln!("{rows} row(s) fetched. Elapsed {elapsed:.3} seconds.");
+    writer.finish()?;
+    if !print_options.quiet {
+        let fetched = format!(
+            "{rows} row(s) fetched. Elapsed {:.3} seconds.",
+            start.elapsed().as_secs_f64()
+        );
+        match audience {
+            Audience::Person => writeln!(stdout(), "{fetched}\n")?,
+            Audience::Program => note!("{fetched}"),
+        }
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! `pomona sql`: commands, files, and a shell.
 
+mod commands;
 mod execute;
+mod script_text;
 mod shell;
 
 use std::fs;
@@ -10,13 +12,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use datafusion::prelude::SessionContext;
-use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::PrintOptions;
 use pomona_session::configure;
 
 use crate::arguments::{GeneralArguments, SqlArguments};
 use crate::session::{Session, open};
+use commands::{Next, obey};
 use execute::{Audience, execute};
+use script_text::{Part, parts};
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: SqlArguments, general: &GeneralArguments) -> Result<ExitCode> {
@@ -26,13 +29,8 @@ pub(crate) async fn main(arguments: SqlArguments, general: &GeneralArguments) ->
             options.set("datafusion.execution.batch_size", &batch_size.to_string())
         })?;
     }
-    // "Automatic" is a table for people and for programs: nothing here guesses from the terminal.
-    let format = match arguments.format {
-        PrintFormat::Automatic => PrintFormat::Table,
-        format => format,
-    };
     let mut print_options = PrintOptions {
-        format,
+        format: arguments.format,
         quiet: general.quiet,
         maxrows: arguments.maxrows,
         color: general.color.on(io::stdout().is_terminal()),
@@ -51,7 +49,7 @@ async fn run(
 ) -> Result<ExitCode> {
     if arguments.command.is_empty() && arguments.file.is_empty() {
         for file in startup_files(arguments.rc) {
-            execute(ctx, &read(&file)?, print_options, Audience::Program).await?;
+            run_text(ctx, &read(&file)?, print_options).await?;
         }
         if is_interactive {
             shell::run(ctx, print_options).await?;
@@ -60,18 +58,37 @@ async fn run(
             io::stdin()
                 .read_to_string(&mut sql)
                 .context("read SQL from standard input")?;
-            execute(ctx, &sql, print_options, Audience::Program).await?;
+            run_text(ctx, &sql, print_options).await?;
         }
     }
     for file in &arguments.file {
-        execute(ctx, &read(file)?, print_options, Audience::Program)
+        run_text(ctx, &read(file)?, print_options)
             .await
             .with_context(|| file.display().to_string())?;
     }
     for command in &arguments.command {
-        execute(ctx, command, print_options, Audience::Program).await?;
+        run_text(ctx, command, print_options).await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs statements and commands in order; the first that fails ends it.
+async fn run_text(
+    ctx: &SessionContext,
+    text: &str,
+    print_options: &mut PrintOptions,
+) -> datafusion::common::Result<()> {
+    for part in parts(text) {
+        match part {
+            Part::Sql(sql) => execute(ctx, sql, print_options, Audience::Program).await?,
+            Part::Command(command) => {
+                if obey(ctx, print_options, command, Audience::Program).await? == Next::Quit {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn startup_files(given: Option<Vec<PathBuf>>) -> Vec<PathBuf> {

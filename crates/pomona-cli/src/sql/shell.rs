@@ -4,12 +4,11 @@
 //! writes its history into the folder it is started in.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use arrow::util::display::array_value_to_string;
 use datafusion::prelude::SessionContext;
-use datafusion_cli::command::{Command, OutputFormat};
 use datafusion_cli::helper::CliHelper;
 use datafusion_cli::print_options::PrintOptions;
 use pomona_session::plain_message;
@@ -17,17 +16,20 @@ use rustyline::Editor;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 
+use super::commands::{Next, obey};
 use super::execute::{Audience, execute};
+use crate::terminal::{note, stdout};
 
 type Shell = Editor<CliHelper, FileHistory>;
 
 /// Reads and runs until the end of the input or `\q`. An error is told and the shell goes on.
 pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) -> Result<()> {
     if !print_options.quiet {
-        println!(
+        writeln!(
+            stdout(),
             "Pomona {} (\\? for help, \\q to quit)",
             env!("CARGO_PKG_VERSION")
-        );
+        )?;
     }
     let mut editor: Shell = Editor::new().context("open the terminal")?;
     let dialect = ctx.state().config_options().sql_parser.dialect;
@@ -44,8 +46,10 @@ pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) 
             Ok(line) => {
                 editor.add_history_entry(line.trim_end())?;
                 if let Some(command) = line.trim().strip_prefix('\\') {
-                    if obey(ctx, print_options, command).await == Next::Quit {
-                        break;
+                    match obey(ctx, print_options, command, Audience::Person).await {
+                        Ok(Next::Quit) => break,
+                        Ok(Next::GoOn) => {}
+                        Err(error) => note!("{}", plain_message(&error)),
                     }
                 } else {
                     interruptible(execute(ctx, &line, print_options, Audience::Person)).await;
@@ -55,9 +59,9 @@ pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) 
                     helper.reset_hint();
                 }
             }
-            Err(ReadlineError::Interrupted) => println!("^C"),
+            Err(ReadlineError::Interrupted) => writeln!(stdout(), "^C")?,
             Err(ReadlineError::Eof) => {
-                println!("\\q");
+                writeln!(stdout(), "\\q")?;
                 break;
             }
             Err(error) => return Err(error).context("read from the terminal"),
@@ -66,79 +70,7 @@ pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) 
     if let Some(file) = &history
         && let Err(error) = editor.save_history(file)
     {
-        eprintln!("the history was not saved to '{}': {error}", file.display());
-    }
-    Ok(())
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    GoOn,
-    Quit,
-}
-
-/// Runs a command that begins with a backslash.
-async fn obey(ctx: &SessionContext, print_options: &mut PrintOptions, command: &str) -> Next {
-    let words = command.split_whitespace().collect::<Vec<_>>().join(" ");
-    let Ok(command) = words.parse::<Command>() else {
-        eprintln!("'\\{words}' is not a valid command, you can use '\\?' to see all commands");
-        return Next::GoOn;
-    };
-    let outcome = match command {
-        Command::Quit => return Next::Quit,
-        Command::ListTables => execute(ctx, "SHOW TABLES", print_options, Audience::Person).await,
-        Command::ListFunctions => {
-            let sql = "SELECT DISTINCT function_name, function_type, syntax_example \
-                       FROM (SHOW FUNCTIONS) ORDER BY function_name";
-            execute(ctx, sql, print_options, Audience::Person).await
-        }
-        Command::SearchFunctions(name) => describe(ctx, &name).await,
-        Command::OutputFormat(None) => {
-            println!("Output format is {:?}.", print_options.format);
-            Ok(())
-        }
-        Command::OutputFormat(Some(setting)) => match setting.parse::<OutputFormat>() {
-            Ok(setting) => setting.execute(print_options),
-            Err(()) => {
-                eprintln!(
-                    "'\\{words}' is not a valid command, you can use '\\?' to see all commands"
-                );
-                Ok(())
-            }
-        },
-        Command::Include(Some(file)) => match fs::read_to_string(&file) {
-            Ok(sql) => execute(ctx, &sql, print_options, Audience::Person).await,
-            Err(error) => {
-                eprintln!("read '{file}': {error}");
-                Ok(())
-            }
-        },
-        other => other.execute(ctx, print_options).await,
-    };
-    if let Err(error) = outcome {
-        eprintln!("{}", plain_message(&error));
-    }
-    Next::GoOn
-}
-
-/// Tells what a function does, in prose.
-async fn describe(ctx: &SessionContext, name: &str) -> datafusion::common::Result<()> {
-    let sql = format!(
-        "SELECT DISTINCT syntax_example, description FROM information_schema.routines \
-         WHERE routine_name = '{}' AND description IS NOT NULL",
-        name.to_lowercase().replace('\'', "''")
-    );
-    let found = ctx.sql(&sql).await?.collect().await?;
-    let mut described = false;
-    for batch in &found {
-        for row in 0..batch.num_rows() {
-            let text = |column| array_value_to_string(batch.column(column), row);
-            println!("{}\n\n{}\n", text(0)?, text(1)?);
-            described = true;
-        }
-    }
-    if !described {
-        eprintln!("'{name}' is not a known function, you can use '\\h' to see all functions");
+        note!("the history was not saved to '{}': {error}", file.display());
     }
     Ok(())
 }
@@ -148,10 +80,10 @@ async fn interruptible(query: impl Future<Output = datafusion::common::Result<()
     tokio::select! {
         outcome = query => {
             if let Err(error) = outcome {
-                eprintln!("{}", plain_message(&error));
+                note!("{}", plain_message(&error));
             }
         }
-        _ = tokio::signal::ctrl_c() => println!("^C"),
+        _ = tokio::signal::ctrl_c() => note!("^C"),
     }
 }
 

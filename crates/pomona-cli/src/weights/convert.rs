@@ -10,6 +10,7 @@ use pomona_mobilenet::network::{Inspection, NameScheme, SaveOptions, StoredType,
 use tempfile::NamedTempFile;
 
 use super::read;
+use crate::terminal::note;
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
@@ -74,7 +75,7 @@ pub(super) fn main(arguments: &ConvertArguments) -> Result<()> {
     // Others read the names alone, and take the padding that goes with them.
     let is_same = weights.architecture().padding == Padding::TensorFlowSame;
     if is_same != (options.names == NameScheme::HuggingFace) {
-        eprintln!(
+        note!(
             "Note: the network pads as {} does, which the file's metadata say; programs that do \
              not read them pad otherwise and compute other features.",
             if is_same { "TensorFlow" } else { "PyTorch" }

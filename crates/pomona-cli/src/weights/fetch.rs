@@ -1,9 +1,13 @@
 //! `pomona weights fetch`: weights into the cache, before they are needed.
 
+use std::io::Write;
+
 use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use pomona_weights::{FRUITS, HubSettings, NAMES, imagenet};
+
+use crate::terminal::stdout;
 
 #[derive(Debug, Args)]
 pub(crate) struct FetchArguments {
@@ -15,13 +19,18 @@ pub(crate) struct FetchArguments {
 pub(super) async fn main(arguments: &FetchArguments) -> Result<()> {
     let name = &arguments.name;
     if name == FRUITS {
-        println!("{name}: inside the program, nothing is fetched");
+        writeln!(stdout(), "{name}: inside the program, nothing is fetched")?;
         return Ok(());
     }
     let settings = HubSettings::from_env();
     let file = imagenet::fetch(&settings).await?;
     let cached = settings.cached(&imagenet::REPOSITORY).await?;
     let place = cached.unwrap_or(settings.cache);
-    println!("{name}: {} sha256 {}", place.display(), file.sha256());
+    writeln!(
+        stdout(),
+        "{name}: {} sha256 {}",
+        place.display(),
+        file.sha256()
+    )?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `pomona weights inspect`: what is in a file of weights.
 
+use std::io::Write;
+
 use anyhow::{Context, Result};
 use clap::Args;
 use pomona_mobilenet::network::architecture::Padding;
@@ -8,6 +10,7 @@ use pomona_weights::WeightsFile;
 use serde_json::json;
 
 use super::{Form, read};
+use crate::terminal::stdout;
 
 /// The longest metadata that is shown to people as it is.
 const LINE: usize = 100;
@@ -29,8 +32,12 @@ pub(super) fn main(arguments: &InspectArguments) -> Result<()> {
     let bytes = file.safetensors().with_context(named)?;
     let found = Inspection::of(&bytes).with_context(named)?;
     match arguments.format {
-        Form::Table => table(&file, &found),
-        Form::Json => println!("{}", serde_json::to_string_pretty(&object(&file, &found))?),
+        Form::Table => table(&file, &found)?,
+        Form::Json => writeln!(
+            stdout(),
+            "{}",
+            serde_json::to_string_pretty(&object(&file, &found))?
+        )?,
     }
     Ok(())
 }
@@ -77,7 +84,7 @@ fn object(file: &WeightsFile, found: &Inspection) -> serde_json::Value {
     })
 }
 
-fn table(file: &WeightsFile, found: &Inspection) {
+fn table(file: &WeightsFile, found: &Inspection) -> Result<()> {
     let architecture = found.weights.architecture();
     let size = architecture.input_size;
     let dtypes: Vec<String> = found
@@ -122,12 +129,13 @@ fn table(file: &WeightsFile, found: &Inspection) {
                 .to_string(),
         ),
     ] {
-        println!("{key:<14}{value}");
+        writeln!(stdout(), "{key:<14}{value}")?;
     }
     let others = found.metadata.iter().filter(|(key, _)| *key != "license");
     for (key, value) in others {
         let line: String = value.chars().take(LINE).collect();
         let rest = if line.len() < value.len() { " …" } else { "" };
-        println!("metadata      {key} = {line}{rest}");
+        writeln!(stdout(), "metadata      {key} = {line}{rest}")?;
     }
+    Ok(())
 }

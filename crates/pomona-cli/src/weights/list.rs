@@ -1,5 +1,6 @@
 //! `pomona weights list`: the weights that have a name.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use pomona_weights::{FRUITS, HubSettings, IMAGENET, imagenet};
 use serde_json::{Value, json};
 
 use super::Form;
+use crate::terminal::stdout;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
@@ -34,20 +36,27 @@ pub(super) async fn main(arguments: &ListArguments) -> Result<()> {
     match arguments.format {
         Form::Json => {
             let all: Vec<Value> = all.iter().map(Named::json).collect();
-            println!("{}", serde_json::to_string_pretty(&all)?);
+            writeln!(stdout(), "{}", serde_json::to_string_pretty(&all)?)?;
         }
         Form::Table => {
-            println!("{:<10}{:<8}{:>10}  WHAT AND WHERE", "NAME", "HERE", "SIZE");
+            writeln!(
+                stdout(),
+                "{:<10}{:<8}{:>10}  WHAT AND WHERE",
+                "NAME",
+                "HERE",
+                "SIZE"
+            )?;
             for named in &all {
                 let size = named.bytes.map(|bytes| DecimalBytes(bytes).to_string());
-                println!(
+                writeln!(
+                    stdout(),
                     "{:<10}{:<8}{:>10}  {}: {}",
                     named.name,
                     if named.is_here { "yes" } else { "no" },
                     size.as_deref().unwrap_or("-"),
                     named.what,
                     named.place,
-                );
+                )?;
             }
         }
     }

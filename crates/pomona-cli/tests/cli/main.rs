@@ -9,6 +9,7 @@ mod formats;
 mod interrupt;
 mod lock;
 mod outliers;
+mod ownership;
 mod progress;
 mod report;
 mod resume;

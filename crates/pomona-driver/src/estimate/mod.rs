@@ -14,6 +14,7 @@ use pomona_session::weights_objects;
 use serde::Serialize;
 
 use crate::listing::Listing;
+use crate::sql_text::condition;
 use crate::{DriverError, Script, Variables};
 use cluster::{Work, cluster};
 
@@ -170,6 +171,9 @@ impl Estimate {
 }
 
 async fn list(ctx: &SessionContext, options: &EstimateOptions) -> Result<Listing, DriverError> {
+    if let Some(filter) = &options.filter {
+        condition(filter)?;
+    }
     let mut variables = Variables::new();
     variables
         .define("input", &options.input)

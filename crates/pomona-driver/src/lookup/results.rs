@@ -5,6 +5,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::prelude::SessionContext;
 
+use crate::store_folder::StoreFolder;
 use crate::{DriverError, Location, MANIFEST, Manifest};
 
 /// A folder with the results of a finished run.
@@ -20,7 +21,7 @@ impl Results {
     /// # Errors
     /// When the folder holds no finished run, or one that cannot be read.
     pub async fn open(ctx: &SessionContext, location: Location) -> Result<Self, DriverError> {
-        let Some(json) = location.store(ctx)?.read(MANIFEST).await? else {
+        let Some(json) = StoreFolder::open(ctx, &location)?.read(MANIFEST).await? else {
             return Err(DriverError::NoRun {
                 output: location.to_string(),
             });

@@ -15,7 +15,7 @@ mod tables;
 mod thumbnails;
 mod write;
 
-pub use write::{report_html, write_report};
+pub use write::{replace_report, report_html, write_report};
 
 pub(crate) use gather::gather;
 pub(crate) use jpeg::encode as encode_jpeg;

@@ -1,12 +1,17 @@
 //! Reports of finished runs.
 
+use chrono::Utc;
 use datafusion::prelude::SessionContext;
 use pomona_report::Language;
 
+use super::REPORT;
 use super::gather::gather;
 use super::tables::open_run;
+use crate::manifest::PublishedFile;
 use crate::model::read_model;
-use crate::{DriverError, Location};
+use crate::output::{Output, RUN_FORMAT};
+use crate::store_folder::StoreFolder;
+use crate::{DriverError, Location, Results};
 
 /// The report of the finished run in a folder, as a page of HTML.
 ///
@@ -34,6 +39,40 @@ pub async fn write_report(
     name: &str,
     html: String,
 ) -> Result<(), DriverError> {
-    folder.create()?;
-    folder.store(ctx)?.write(name, html.into_bytes()).await
+    let folder = StoreFolder::open(ctx, folder)?;
+    folder.create_folder()?;
+    folder.write(name, html.into_bytes()).await
+}
+
+/// Replaces the report of a finished run, and names it in the run's manifest.
+///
+/// # Errors
+/// When there is no finished run, when another run is writing there, when there is a report that no
+/// run wrote, and when the store refuses.
+pub async fn replace_report(
+    ctx: &SessionContext,
+    run: &Location,
+    html: String,
+) -> Result<(), DriverError> {
+    let id = format!("{}", Utc::now().format(RUN_FORMAT));
+    let output = Output::open(ctx, run.clone(), &id)?;
+    let _lock = output.lock(&id, false, &|_| ()).await?;
+    let mut manifest = Results::open(ctx, run.clone()).await?.manifest().clone();
+    let is_named = manifest.paths().any(|path| path == REPORT);
+    if !is_named && output.folder().exists(REPORT).await? {
+        return Err(DriverError::ForeignFiles {
+            output: run.to_string(),
+            count: 1,
+            first: vec![REPORT.to_string()],
+        });
+    }
+    manifest.files.retain(|file| file.path != REPORT);
+    manifest.files.push(PublishedFile {
+        path: REPORT.to_string(),
+        bytes: html.len() as u64,
+    });
+    manifest.files.sort();
+    // Named before it is there: a crash between the two leaves a report that is known.
+    output.write_manifest(&manifest).await?;
+    output.folder().write(REPORT, html.into_bytes()).await
 }

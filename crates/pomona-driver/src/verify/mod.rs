@@ -86,7 +86,7 @@ impl Verification {
             .map(|column| format!("SELECT * FROM {column}_verdict"))
             .collect();
         let mut variables = Variables::new();
-        variables.define("verdicts", verdicts.join("\nUNION ALL\n"));
+        variables.define_sql("verdicts", verdicts.join("\nUNION ALL\n"));
         this.lookup = this.lookup.with("verify", &variables)?;
         Ok(this)
     }

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::columns::{ColumnNames, path, vectors};
 use crate::lookup::Vectors;
+use crate::store_folder::StoreFolder;
 use crate::{DriverError, Location};
 
 /// A table with a column of vectors, as SQL wants it.
@@ -159,14 +160,14 @@ impl Side {
 async fn tables(ctx: &SessionContext, given: &str) -> Result<Vec<Url>, DriverError> {
     let location = Location::parse(given)?;
     if is_parquet(given) {
-        let mut url = location.url().clone();
+        let mut url = location.url();
         url.set_path(url.path().trim_end_matches('/').to_string().as_str());
         let is_file = url.to_file_path().map_or(true, |path| path.is_file());
         if is_file {
             return Ok(vec![url]);
         }
     }
-    let folder = location.store(ctx)?;
+    let folder = StoreFolder::open(ctx, &location)?;
     let mut folders = BTreeSet::new();
     for object in folder.list("").await? {
         let relative = folder.relative(&object.location);
@@ -186,7 +187,7 @@ async fn tables(ctx: &SessionContext, given: &str) -> Result<Vec<Url>, DriverErr
         );
     }
     let urls = folders.into_iter().map(|parts| {
-        let mut url = location.url().clone();
+        let mut url = location.url();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(parts).push("");
         }

@@ -38,7 +38,7 @@ const NAMES: [&str; 8] = [
     "d/B/3.jpg",
     "d/B/deep/4.jpeg",
     "d/B/_SUCCESS",
-    "d/C/5.jfif",
+    "d/C/5.heif",
 ];
 
 #[tokio::test]
@@ -64,8 +64,8 @@ async fn folders_files_and_globs() {
         ["d/A/1.jpg"]
     );
     assert_eq!(
-        listed(&NAMES, "s3://bucket/d/C/5.jfif", "").await,
-        ["d/C/5.jfif"]
+        listed(&NAMES, "s3://bucket/d/C/5.heif", "").await,
+        ["d/C/5.heif"]
     );
     assert_eq!(
         listed(&NAMES, "s3://bucket/d/*/*.jpg", "").await,
@@ -93,8 +93,8 @@ async fn options_choose_pictures() {
         ["d/A/1.jpg", "d/B/3.jpg"]
     );
     assert_eq!(
-        listed(&NAMES, d, "OPTIONS (glob '*.jfif', concurrency 4)").await,
-        ["d/C/5.jfif"]
+        listed(&NAMES, d, "OPTIONS (glob '*.heif', concurrency 4)").await,
+        ["d/C/5.heif"]
     );
     assert!(listed(&NAMES, d, "OPTIONS (glob '*.gif')").await.is_empty());
     assert!(

@@ -1,8 +1,11 @@
 //! The executor's process: Ballista's, with Pomona's session.
 
+use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
@@ -13,8 +16,12 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::common::Result;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::address::SchedulerAddress;
+use super::connection::connect;
 use super::engine::Engine;
+use super::location::Cluster;
 use super::settings::{MAX_MESSAGE_BYTES, config_producer};
 use super::tls::Tls;
 use super::tls_front::serve;
@@ -70,6 +77,7 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), SessionError> 
             options.work_dir.display()
         ))
     })?;
+    check_work_dir(&options.work_dir)?;
     let parts = Parts::new(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
 
     let (bind_host, external_host) = match &options.tls {
@@ -107,9 +115,82 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), SessionError> 
         override_physical_codec: Some(parts.codec),
         ..ExecutorProcessConfig::default()
     };
-    start_executor_process(Arc::new(config))
-        .await
-        .map_err(|error| failed(error.to_string()))
+    let config = Arc::new(config);
+    let is_told_to_stop = stop_signals()?;
+    let mut short_lives = 0;
+    loop {
+        check_ports(&config).await?;
+        // Ballista waits for a scheduler on its own, without a word and longer than it was told.
+        let cluster = Cluster::new(
+            SchedulerAddress::new(config.scheduler_host.clone(), config.scheduler_port),
+            options.tls.clone(),
+        );
+        let patience = Duration::from_secs(config.scheduler_connect_timeout_seconds.into());
+        connect(&cluster, patience).await?;
+        let began = Instant::now();
+        let ended = start_executor_process(Arc::clone(&config)).await;
+        if is_told_to_stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        ended.map_err(|error| failed(error.to_string()))?;
+        // The scheduler stops executors that it took for lost, such as one that was suspended, and
+        // Ballista ends without an error where a service of it fails.
+        short_lives = match began.elapsed() < SHORT_LIFE {
+            true => short_lives + 1,
+            false => 0,
+        };
+        if short_lives >= MOST_SHORT_LIVES {
+            let reason = "its services end as soon as they have begun; the log says why";
+            return Err(failed(reason.to_string()));
+        }
+        log::warn!("the executor was stopped, not by a signal: it joins {cluster} again");
+    }
+}
+
+/// An executor that ends sooner may end again for the same reason.
+const SHORT_LIFE: Duration = Duration::from_secs(10);
+
+/// How often in a row that is tried.
+const MOST_SHORT_LIVES: u32 = 5;
+
+/// Hears of SIGTERM and SIGINT, at which Ballista's executor ends as if nothing had happened.
+fn stop_signals() -> Result<Arc<AtomicBool>, SessionError> {
+    let is_told = Arc::new(AtomicBool::new(false));
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(|error| SessionError::Role {
+            role: "executor",
+            reason: error.to_string(),
+        })?;
+        let is_told = Arc::clone(&is_told);
+        tokio::spawn(async move {
+            if signals.recv().await.is_some() {
+                is_told.store(true, Ordering::Relaxed);
+            }
+        });
+    }
+    Ok(is_told)
+}
+
+/// Fails where a port cannot be had, which Ballista's executor would log and end without an error.
+async fn check_ports(config: &ExecutorProcessConfig) -> Result<(), SessionError> {
+    for port in [config.port, config.grpc_port] {
+        let bound = TcpListener::bind((config.bind_host.as_str(), port)).await;
+        bound.map_err(|error| SessionError::Bind {
+            role: "executor",
+            address: format!("{}:{port}", config.bind_host),
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Fails where nothing can be written, before a task finds out.
+fn check_work_dir(folder: &Path) -> Result<(), SessionError> {
+    let written = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    written.map(drop).map_err(|source| SessionError::WorkDir {
+        folder: folder.to_path_buf(),
+        source,
+    })
 }
 
 /// What an executor is made of, in a process of its own or not.

@@ -3,5 +3,6 @@
 mod credentials;
 mod registry;
 mod s3;
+mod settings;
 
 pub use registry::ObjectStores;

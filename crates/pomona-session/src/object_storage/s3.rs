@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use object_store::{
 use tokio::sync::OnceCell;
 
 use super::credentials::{SdkCredentials, sdk_config};
+use super::settings::S3Settings;
 use pomona_images::io_runtime;
 
 /// A bucket whose client is made at the first request.
@@ -30,6 +32,29 @@ use pomona_images::io_runtime;
 pub(super) struct S3Store {
     bucket: Arc<str>,
     client: Arc<OnceCell<AmazonS3>>,
+    outage: Arc<Outage>,
+}
+
+/// How long a request may take before a person hears of it.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// When a person was last told that the bucket does not answer: all requests in flight find that
+/// out together.
+#[derive(Debug, Default)]
+struct Outage(Mutex<Option<Instant>>);
+
+impl Outage {
+    const INTERVAL: Duration = Duration::from_secs(30);
+
+    /// Whether nobody was told for a while; now somebody is.
+    fn begins(&self) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = told.is_none_or(|told| told.elapsed() > Self::INTERVAL);
+        if is_new {
+            *told = Some(Instant::now());
+        }
+        is_new
+    }
 }
 
 impl S3Store {
@@ -37,11 +62,30 @@ impl S3Store {
         Self {
             bucket: Arc::from(bucket),
             client: Arc::default(),
+            outage: Arc::default(),
         }
     }
 
     async fn client(&self) -> Result<&AmazonS3> {
         self.client.get_or_try_init(|| connect(&self.bucket)).await
+    }
+
+    /// Waits for the answer to a request, which object_store repeats by itself, and says so where
+    /// that takes long.
+    async fn answered<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut request = std::pin::pin!(request);
+        tokio::select! {
+            answer = &mut request => return answer,
+            () = tokio::time::sleep(SILENCE) => {}
+        }
+        if self.outage.begins() {
+            log::warn!(
+                "s3://{} has not answered for {} s: still trying (AWS_MAX_ATTEMPTS limits that)",
+                self.bucket,
+                SILENCE.as_secs()
+            );
+        }
+        request.await
     }
 }
 
@@ -59,7 +103,8 @@ impl ObjectStore for S3Store {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.client().await?.put_opts(to, payload, options).await
+        self.answered(self.client().await?.put_opts(to, payload, options))
+            .await
     }
 
     async fn put_multipart_opts(
@@ -67,15 +112,18 @@ impl ObjectStore for S3Store {
         to: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.client().await?.put_multipart_opts(to, options).await
+        self.answered(self.client().await?.put_multipart_opts(to, options))
+            .await
     }
 
     async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {
-        self.client().await?.get_opts(from, options).await
+        self.answered(self.client().await?.get_opts(from, options))
+            .await
     }
 
     async fn get_ranges(&self, from: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.client().await?.get_ranges(from, ranges).await
+        self.answered(self.client().await?.get_ranges(from, ranges))
+            .await
     }
 
     fn delete_stream(
@@ -100,15 +148,18 @@ impl ObjectStore for S3Store {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.client().await?.list_with_delimiter(prefix).await
+        self.answered(self.client().await?.list_with_delimiter(prefix))
+            .await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.client().await?.copy_opts(from, to, options).await
+        self.answered(self.client().await?.copy_opts(from, to, options))
+            .await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.client().await?.rename_opts(from, to, options).await
+        self.answered(self.client().await?.rename_opts(from, to, options))
+            .await
     }
 }
 
@@ -126,30 +177,30 @@ impl S3Store {
 }
 
 async fn connect(bucket: &str) -> Result<AmazonS3> {
+    let settings = S3Settings::from_env()?;
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
+        .with_retry(settings.retry)
         .with_http_connector(SpawnedReqwestConnector::new(io_runtime().clone()));
     let set = |builder: &AmazonS3Builder, key| builder.get_config_value(&key);
-
-    let endpoint = set(&builder, AmazonS3ConfigKey::S3Endpoint)
-        .or_else(|| set(&builder, AmazonS3ConfigKey::Endpoint));
-    if endpoint
-        .as_ref()
-        .is_some_and(|url| url.starts_with("http://"))
+    // object_store takes true and false alone for them.
+    builder = builder
+        .with_skip_signature(settings.is_unsigned)
+        .with_request_payer(settings.requester_pays);
+    let has_endpoint = settings.endpoint.is_some();
+    if settings
+        .endpoint
+        .is_some_and(|endpoint| endpoint.scheme() == "http")
     {
         builder = builder.with_allow_http(true);
     }
 
-    let unsigned = set(&builder, AmazonS3ConfigKey::SkipSignature)
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let has_keys = set(&builder, AmazonS3ConfigKey::AccessKeyId).is_some();
     let has_region = set(&builder, AmazonS3ConfigKey::Region).is_some();
-    if (!has_keys && !unsigned) || (!has_region && endpoint.is_none()) {
+    let needs_keys = !has_keys && !settings.is_unsigned;
+    if needs_keys || (!has_region && !has_endpoint) {
         let config = sdk_config().await;
-        if !has_keys
-            && !unsigned
-            && let Some(credentials) = SdkCredentials::new(bucket, &config)
-        {
+        if needs_keys && let Some(credentials) = SdkCredentials::new(bucket, &config) {
             builder = builder.with_credentials(credentials);
         }
         if !has_region && let Some(region) = config.region() {
@@ -157,7 +208,7 @@ async fn connect(bucket: &str) -> Result<AmazonS3> {
         }
     }
     // A server that is named by its endpoint takes any region; AWS takes only the bucket's own.
-    if set(&builder, AmazonS3ConfigKey::Region).is_none() && endpoint.is_none() {
+    if set(&builder, AmazonS3ConfigKey::Region).is_none() && !has_endpoint {
         builder = builder.with_region(resolve_bucket_region(bucket, &ClientOptions::new()).await?);
     }
     builder.build()
