@@ -7,7 +7,7 @@ use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::prelude::SessionContext;
 use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec};
 use datafusion_proto::protobuf::PhysicalPlanNode;
-use pomona_session::PomonaCodec;
+use pomona_cluster::PomonaCodec;
 use pomona_tests::pictures;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

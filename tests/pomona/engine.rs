@@ -6,9 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use anyhow::Result;
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
-use pomona_session::{
-    Cluster as Remote, RuntimeOptions, cluster_context, configure, session_context,
-};
+use pomona_cluster::{Cluster as Remote, cluster_context};
+use pomona_session::{RuntimeOptions, configure, session_context};
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 use pomona_tests::weights::write_random;
 use tempfile::TempDir;

@@ -8,5 +8,6 @@ mod random_queries;
 mod slt;
 mod sql_reference;
 mod standalone;
+mod tidy;
 mod traps;
 mod weights;

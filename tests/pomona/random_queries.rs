@@ -3,7 +3,7 @@
 use anyhow::Result;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
-use pomona_session::Cluster;
+use pomona_cluster::Cluster;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};

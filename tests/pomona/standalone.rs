@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arrow::util::pretty::pretty_format_batches;
 use futures::StreamExt;
-use pomona_session::Cluster;
+use pomona_cluster::Cluster;
 use tokio::time::timeout;
 
 use crate::engine::{query, remote_session};

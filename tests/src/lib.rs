@@ -8,5 +8,6 @@ pub mod hub_server;
 pub mod instance_metadata;
 pub mod pictures;
 pub mod reference_data;
+pub mod s3_faults;
 pub mod s3_server;
 pub mod weights;

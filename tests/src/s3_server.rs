@@ -5,13 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::Body;
@@ -23,42 +21,12 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::s3_faults::{Fault, FaultPlan, Faults, RequestLine, one_in};
+
 /// The key that the server knows.
 pub const ACCESS_KEY: &str = "pomona-test-key";
 /// Its secret: requests that are not signed with it are refused.
 pub const SECRET_KEY: &str = "pomona-test-secret";
-
-/// How the requests for objects fail, in turn.
-const FAULTS: [Option<StatusCode>; 3] = [
-    Some(StatusCode::INTERNAL_SERVER_ERROR),
-    Some(StatusCode::SERVICE_UNAVAILABLE),
-    // Slow, and well after all.
-    None,
-];
-
-/// How long a slow answer takes.
-const SLOW: Duration = Duration::from_millis(500);
-
-/// Which requests fail.
-#[derive(Debug, Default)]
-struct Faults {
-    /// Every so many requests for an object one fails; 0 for none.
-    every: usize,
-    requests: AtomicUsize,
-    injected: AtomicUsize,
-}
-
-impl Faults {
-    /// The fault of the next request for an object, if it is one that fails.
-    fn next(&self) -> Option<Option<StatusCode>> {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.every == 0 || !number.is_multiple_of(self.every) {
-            return None;
-        }
-        let fault = self.injected.fetch_add(1, Ordering::Relaxed);
-        Some(FAULTS[fault % FAULTS.len()])
-    }
-}
 
 /// A running server; it stops when this is dropped.
 pub struct S3Server {
@@ -75,7 +43,7 @@ impl S3Server {
     /// # Errors
     /// When no port or no temporary folder can be had.
     pub fn start(buckets: &[&str]) -> io::Result<Self> {
-        Self::start_with_faults(buckets, 0)
+        Self::start_faulty(buckets, Box::new(|_| None))
     }
 
     /// Starts a server of which one in `every` requests for an object fails or is slow.
@@ -83,10 +51,15 @@ impl S3Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_with_faults(buckets: &[&str], every: usize) -> io::Result<Self> {
-        let faults = Arc::new(Faults {
-            every,
-            ..Faults::default()
-        });
+        Self::start_faulty(buckets, one_in(every))
+    }
+
+    /// Starts a server whose requests fail as planned.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_faulty(buckets: &[&str], plan: FaultPlan) -> io::Result<Self> {
+        let faults = Arc::new(Faults::new(plan));
         let root = tempfile::tempdir()?;
         for bucket in buckets {
             fs::create_dir(root.path().join(bucket))?;
@@ -129,7 +102,12 @@ impl S3Server {
 
     /// How many requests have failed or were slow.
     pub fn faults(&self) -> usize {
-        self.faults.injected.load(Ordering::Relaxed)
+        self.faults.injected()
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<RequestLine> {
+        self.faults.seen()
     }
 
     /// The URL of the server.
@@ -179,18 +157,31 @@ async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>) {
         tokio::spawn(async move {
             let answer = service_fn(move |request: Request<Incoming>| {
                 let service = service.clone();
-                let fault = is_for_object(&request).then(|| faults.next()).flatten();
+                let uri = request.uri();
+                let query = uri.query().unwrap_or_default();
+                let fault = faults.next(request.method().as_str(), uri.path(), query);
                 async move {
+                    let served = |request| async {
+                        let served = Service::call(&service, request).await;
+                        served.map_err(|error| io::Error::other(format!("{error:?}")))
+                    };
+                    // An error of the service closes the connection.
+                    let closed = Err(io::Error::other("closed by the test"));
                     match fault {
-                        None => Service::call(&service, request).await,
-                        Some(None) => {
-                            sleep(SLOW).await;
-                            Service::call(&service, request).await
+                        None => served(request).await,
+                        Some(Fault::Slow(late)) => {
+                            sleep(late).await;
+                            served(request).await
                         }
-                        Some(Some(status)) => {
-                            let mut response = Response::new(Body::empty());
-                            *response.status_mut() = status;
-                            Ok(response)
+                        Some(Fault::Status(status)) => Ok(answer_with(status, String::new())),
+                        Some(Fault::Refusal(status, code)) => Ok(answer_with(
+                            status,
+                            format!("<Error><Code>{code}</Code><Message>by the test</Message></Error>"),
+                        )),
+                        Some(Fault::Reset) => closed,
+                        Some(Fault::LostAnswer) => {
+                            served(request).await?;
+                            closed
                         }
                     }
                 }
@@ -203,7 +194,8 @@ async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>) {
     }
 }
 
-/// Whether a request reads an object; those that list a bucket have a query.
-fn is_for_object(request: &Request<Incoming>) -> bool {
-    request.method() == Method::GET && request.uri().query().is_none()
+fn answer_with(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
 }

@@ -8,10 +8,11 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
-use pomona_driver::{ClusterArguments, Formats};
+use pomona_results::Formats;
 
 use crate::bytes::parse_bytes;
 use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments};
+use crate::cluster_arguments::ClusterArguments;
 use crate::color::When;
 use crate::demo::DemoArguments;
 use crate::estimate::EstimateArguments;

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser};
 use datafusion_cli::print_format::PrintFormat;
-use pomona_driver::draw_fruit;
 use pomona_weights::FRUITS;
 
 use crate::arguments::{Arguments, Command, GeneralArguments};
+use crate::fruit::draw_fruit;
 use crate::lookup::print;
 use crate::progress::Teller;
 use crate::session::{Session, open};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use pomona_driver::estimate::{Estimate, EstimateOptions, Memory, Prices};
 use pomona_mobilenet::network::Weights;
+use pomona_pipeline::estimate::{Estimate, EstimateOptions, Memory, Prices};
 use tempfile::TempDir;
 
 use crate::arguments::SessionArguments;

@@ -18,7 +18,7 @@ pub(crate) enum LogFormat {
 
 /// What is logged unless `RUST_LOG` says otherwise. What a person should know of a cluster, such as
 /// that it has no executor, is a warning. The hub's client logs what its errors tell.
-const FILTERS: &str = "error,pomona_session=warn,pomona_images=warn,hf_hub=off";
+const FILTERS: &str = "error,pomona_session=warn,pomona_cluster=warn,pomona_images=warn,hf_hub=off";
 
 /// A cluster inside the process of a command logs what the command's errors tell.
 const FILTERS_OF_COMMANDS: &str = "ballista_scheduler=off,ballista_executor=off,ballista_core=off";

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
-use pomona_driver::{Location, MANIFEST, Manifest, Progress};
+use pomona_images::Location;
+use pomona_pipeline::Progress;
+use pomona_results::Manifest;
+use pomona_results::layout::MANIFEST;
 use serde_json::json;
 
 use crate::color::is_dumb;

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use pomona_driver::{Language, Location, REPORT, replace_report, report_html, write_report};
+use pomona_analysis::Language;
+use pomona_analysis::report::{replace_report, report_html, write_report};
+use pomona_images::Location;
+use pomona_results::layout::REPORT;
 
 use crate::arguments::SessionArguments;
 use crate::session::open;

@@ -3,11 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pomona_driver::{FileSize, INTERRUPTED, Location, Pipeline, PipelineOptions, first_interrupt};
-use pomona_session::{Cluster, ExecutorInfo, SchedulerApi};
+use pomona_cluster::{Cluster, ExecutorInfo, SchedulerApi};
+use pomona_images::Location;
+use pomona_pipeline::{Pipeline, PipelineOptions};
+use pomona_results::FileSize;
 
 use crate::arguments::RunArguments;
 use crate::exit::BAD_IMAGES;
+use crate::interrupt::{INTERRUPTED, first_interrupt};
 use crate::progress::Teller;
 use crate::session::{Session, open};
 use crate::terminal::note;

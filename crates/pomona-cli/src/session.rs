@@ -7,10 +7,11 @@ use anyhow::Result;
 use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
-use pomona_driver::open_session;
-use pomona_session::{Cluster, ObjectStores, RuntimeOptions, configure};
+use pomona_cluster::Cluster;
+use pomona_session::{ObjectStores, RuntimeOptions, configure};
 
 use crate::arguments::SessionArguments;
+use crate::cluster_arguments::open_session;
 
 /// An open session.
 pub(crate) struct Session {

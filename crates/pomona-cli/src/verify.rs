@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use clap::Args;
 use datafusion_cli::print_format::PrintFormat;
-use pomona_driver::{ColumnNames, Verification, VerifyOptions};
+use pomona_analysis::{ColumnNames, Verification, VerifyOptions};
 
 use crate::arguments::{GeneralArguments, SessionArguments};
 use crate::format::FormatParser;

@@ -9,31 +9,30 @@
 //! - [`session_state`]: the state over both, with `STORED AS IMAGES` and every function.
 //! - [`weights_objects`]: the object stores, as functions read weights with them.
 //! - [`session_context`]: a context over the state, for one process.
-//! - [`cluster_context`]: a context whose queries run on a Ballista cluster, of which
-//!   [`run_scheduler`] and [`run_executor`] are the processes.
+//! - [`Script`]: a file of SQL statements with `${name}` [`Variables`].
 
-mod cluster;
 mod config;
 mod configure;
 mod error;
+mod job_name;
 mod limit_above_sort;
 mod object_storage;
 mod runtime;
+mod scripts;
 mod state;
 mod statements;
 mod weights_objects;
 
-pub use cluster::{
-    Cluster, ExecutorInfo, ExecutorOptions, JobResponse, PomonaCodec, QueryStageSummary,
-    ROWS_HANDLED, SchedulerAddress, SchedulerApi, SchedulerOptions, TaskStatus, TaskSummary, Tls,
-    TlsFiles, cancellations, cluster_context, name_jobs, run_executor, run_scheduler,
-};
 pub use config::session_config;
 pub use configure::configure;
 pub use error::{SessionError, plain_message};
+pub use job_name::name_jobs;
 pub use object_storage::ObjectStores;
 pub use pomona_functions::PomonaOptions;
 pub use runtime::{RuntimeOptions, runtime_env};
+pub use scripts::{
+    BuiltIn, ROWS_HANDLED, Script, ScriptError, StatementQueue, Variables, condition, find_script,
+};
 pub use state::{session_context, session_state};
 pub use statements::{parse_statements, plan_statement};
 pub use weights_objects::weights_objects;

@@ -10,7 +10,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use pomona_session::{Cluster as Remote, parse_statements, plan_statement};
+use pomona_cluster::Cluster as Remote;
+use pomona_session::{parse_statements, plan_statement};
 use pomona_tests::cluster::Cluster;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use ballista_core::extension::SessionConfigExt;
 use datafusion::prelude::SessionConfig;
-use pomona_session::{Cluster, RuntimeOptions, SchedulerAddress, cluster_context};
+use pomona_cluster::{Cluster, SchedulerAddress, cluster_context};
+use pomona_session::RuntimeOptions;
 
 const OPTION: &str = "ballista.planner.adaptive.enabled";
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use pomona_session::{Cluster as Remote, SchedulerAddress};
+use pomona_cluster::{Cluster as Remote, SchedulerAddress};
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -6,7 +6,7 @@ use anyhow::Result;
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
-use pomona_session::PomonaCodec;
+use pomona_cluster::PomonaCodec;
 
 use super::super::codec::session;
 

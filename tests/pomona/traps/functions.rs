@@ -4,7 +4,8 @@ use anyhow::Result;
 use ballista_core::extension::SessionStateExt;
 use datafusion::execution::FunctionRegistry;
 use datafusion::prelude::SessionContext;
-use pomona_session::{Cluster, RuntimeOptions, SchedulerAddress, cluster_context, session_context};
+use pomona_cluster::{Cluster, SchedulerAddress, cluster_context};
+use pomona_session::{RuntimeOptions, session_context};
 
 fn functions(ctx: &SessionContext) -> Vec<String> {
     let mut names: Vec<String> = ctx.udfs().into_iter().chain(ctx.udafs()).collect();

@@ -6,7 +6,8 @@ use ballista_core::utils::GrpcClientConfig;
 use ballista_executor::executor_process::ExecutorProcessConfig;
 use ballista_scheduler::config::SchedulerConfig;
 use datafusion::prelude::SessionConfig;
-use pomona_session::{Cluster, RuntimeOptions, SchedulerAddress, cluster_context};
+use pomona_cluster::{Cluster, SchedulerAddress, cluster_context};
+use pomona_session::RuntimeOptions;
 
 const BALLISTAS: usize = 16 << 20;
 

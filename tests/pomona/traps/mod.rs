@@ -15,6 +15,7 @@ mod distribution;
 mod functions;
 mod leaves;
 mod memory;
+mod memory_limit;
 mod messages;
 mod object_stores;
 mod options;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use datafusion::physical_plan::displayable;
 use datafusion::prelude::SessionContext;
-use pomona_session::{Cluster, SchedulerAddress};
+use pomona_cluster::{Cluster, SchedulerAddress};
 use pomona_tests::pictures;
 use tempfile::TempDir;
 

@@ -6,7 +6,7 @@ use ballista_core::serde::BallistaLogicalExtensionCodec;
 use datafusion_proto::logical_plan::AsLogicalPlan;
 use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
-use pomona_session::PomonaCodec;
+use pomona_cluster::PomonaCodec;
 
 use super::super::codec::session;
 

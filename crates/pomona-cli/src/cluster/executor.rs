@@ -6,10 +6,10 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use pomona_driver::TlsArguments;
-use pomona_session::{ExecutorOptions, run_executor};
+use pomona_cluster::{ExecutorOptions, run_executor};
 
 use crate::bytes::parse_bytes;
+use crate::cluster_arguments::TlsArguments;
 
 /// The options of `pomona executor`, named as those of Ballista's own.
 #[derive(Debug, Args)]

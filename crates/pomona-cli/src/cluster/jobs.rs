@@ -10,13 +10,13 @@ use arrow::array::{
 };
 use clap::{Args, Subcommand};
 use datafusion_cli::print_format::PrintFormat;
-use pomona_driver::TlsArguments;
-use pomona_session::{
-    Cluster, JobResponse, QueryStageSummary, RuntimeOptions, SchedulerAddress, SchedulerApi,
-    TaskStatus, session_context,
+use pomona_cluster::{
+    Cluster, JobResponse, QueryStageSummary, SchedulerAddress, SchedulerApi, TaskStatus,
 };
+use pomona_session::{RuntimeOptions, session_context};
 
 use crate::arguments::GeneralArguments;
+use crate::cluster_arguments::TlsArguments;
 use crate::format::FormatParser;
 use crate::lookup::print;
 use crate::terminal::{note, stdout};

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use pomona_driver::TlsArguments;
-use pomona_session::{SchedulerOptions, run_scheduler};
+use pomona_cluster::{SchedulerOptions, run_scheduler};
 
 use super::signals::terminated;
+use crate::cluster_arguments::TlsArguments;
 use crate::terminal::note;
 
 /// The options of `pomona scheduler`, named as those of Ballista's own.

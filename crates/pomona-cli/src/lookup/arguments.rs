@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use datafusion_cli::print_format::PrintFormat;
-use pomona_driver::Vectors;
+use pomona_analysis::Vectors;
 
 use crate::arguments::SessionArguments;
 use crate::format::FormatParser;

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use datafusion::prelude::SessionContext;
 use datafusion_cli::print_format::PrintFormat;
-use pomona_driver::{Location, Lookup, Results, Similar, Suspects};
+use pomona_analysis::{Lookup, Similar, Suspects};
+use pomona_images::Location;
+use pomona_results::FinishedRun;
 
 use crate::arguments::SessionArguments;
 use crate::session::{Session, open};
@@ -18,42 +20,63 @@ pub(crate) use arguments::{
 pub(crate) use print::{print, show_sql};
 
 /// Runs `pomona similar`.
-pub(crate) async fn similar(arguments: SimilarArguments) -> Result<ExitCode> {
+pub(crate) async fn similar(
+    arguments: SimilarArguments,
+) -> Result<ExitCode> {
     let asked = Similar {
         image: arguments.image.clone(),
         by: arguments.by.into(),
         count: arguments.count,
     };
-    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
-    let lookup = pomona_driver::similar(&asking.ctx, &asking.results, &asked).await?;
+    let asking = Asking::open(
+        &arguments.session,
+        &arguments.results,
+        arguments.format,
+    )
+    .await?;
+    let lookup = pomona_analysis::similar(&asking.ctx, &asking.results, &asked).await?;
     // What the network says of a file does not name it.
     let answer = asking.answer(&lookup, arguments.show_sql).await;
     answer.context(arguments.image)
 }
 
 /// Runs `pomona outliers`.
-pub(crate) async fn outliers(arguments: OutliersArguments) -> Result<ExitCode> {
-    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
-    let lookup = pomona_driver::outliers(&asking.results, arguments.count)?;
+pub(crate) async fn outliers(
+    arguments: OutliersArguments,
+) -> Result<ExitCode> {
+    let asking = Asking::open(
+        &arguments.session,
+        &arguments.results,
+        arguments.format,
+    )
+    .await?;
+    let lookup = pomona_analysis::outliers(&asking.results, arguments.count)?;
     asking.answer(&lookup, arguments.show_sql).await
 }
 
 /// Runs `pomona suspects`.
-pub(crate) async fn suspects(arguments: SuspectsArguments) -> Result<ExitCode> {
+pub(crate) async fn suspects(
+    arguments: SuspectsArguments,
+) -> Result<ExitCode> {
     let asked = Suspects {
         by: arguments.by.into(),
         neighbours: arguments.neighbours,
         count: arguments.count,
     };
-    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
-    let lookup = pomona_driver::suspects(&asking.results, &asked)?;
+    let asking = Asking::open(
+        &arguments.session,
+        &arguments.results,
+        arguments.format,
+    )
+    .await?;
+    let lookup = pomona_analysis::suspects(&asking.results, &asked)?;
     asking.answer(&lookup, arguments.show_sql).await
 }
 
 /// A session with the results that are asked.
 struct Asking {
     ctx: SessionContext,
-    results: Results,
+    results: FinishedRun,
     format: PrintFormat,
 }
 
@@ -62,10 +85,10 @@ impl Asking {
         session: &SessionArguments,
         results: &ResultsArguments,
         format: PrintFormat,
-    ) -> Result<Self> {
+        ) -> Result<Self> {
         let Session { ctx, .. } = open(session).await?;
         let location = Location::parse(&results.results)?;
-        let results = Results::open(&ctx, location).await?;
+        let results = FinishedRun::open(&ctx, location).await?;
         Ok(Self {
             ctx,
             results,

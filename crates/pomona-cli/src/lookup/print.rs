@@ -8,7 +8,7 @@ use datafusion::common::Result;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
-use pomona_driver::Lookup;
+use pomona_analysis::Lookup;
 
 use crate::rows::RowWriter;
 use crate::terminal::stdout;

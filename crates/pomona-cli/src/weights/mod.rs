@@ -9,9 +9,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
-use pomona_driver::exit_on_interrupt;
 use pomona_session::{RuntimeOptions, runtime_env, weights_objects};
 use pomona_weights::{Source, WeightsFile, load};
+
+use crate::interrupt::exit_on_interrupt;
 
 pub(crate) use convert::ConvertArguments;
 pub(crate) use fetch::FetchArguments;

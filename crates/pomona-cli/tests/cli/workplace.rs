@@ -172,6 +172,10 @@ impl Ran {
         self
     }
 
+    pub fn is_failure(&self) -> bool {
+        !self.0.status.success()
+    }
+
     pub fn stdout(&self) -> String {
         String::from_utf8(self.0.stdout.clone()).unwrap()
     }

@@ -1,0 +1,118 @@
+//! What can go wrong while results are asked, compared and shown.
+
+use datafusion::error::DataFusionError;
+use pomona_images::ImagesError;
+use pomona_results::ResultsError;
+use pomona_session::ScriptError;
+use thiserror::Error;
+
+/// The error of a look-up, a comparison or a report.
+#[derive(Debug, Error)]
+pub enum AnalysisError {
+    /// SQL failed.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+
+    /// The results cannot be read or written.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+
+    /// A location cannot be used, or its objects cannot be listed.
+    #[error(transparent)]
+    Images(#[from] ImagesError),
+
+    /// What a person typed is the end of several pictures' paths.
+    #[error("'{image}' may be any of {count} pictures: {}{}", candidates.join(", "), more(*count, candidates))]
+    AmbiguousPicture {
+        /// What was typed.
+        image: String,
+        /// How many pictures it may be.
+        count: usize,
+        /// The first of them.
+        candidates: Vec<String>,
+    },
+
+    /// What a person typed is no picture.
+    #[error(
+        "'{image}' is neither a file nor a picture of '{results}'; the nearest names there: {}",
+        nearest.join(", ")
+    )]
+    UnknownPicture {
+        /// What was typed.
+        image: String,
+        /// The results.
+        results: String,
+        /// The paths that look most like it.
+        nearest: Vec<String>,
+    },
+
+    /// A picture of the results could not be decoded.
+    #[error("'{path}' has no features: {reason}")]
+    PictureWithoutFeatures {
+        /// The picture.
+        path: String,
+        /// Why it has none.
+        reason: String,
+    },
+
+    /// The weights that a run was given are not where they were.
+    #[error("the weights of the run, '{weights}', are not there: name them with --weights FILE")]
+    NoSuchWeights {
+        /// What the run was given.
+        weights: String,
+    },
+
+    /// There are no Parquet files to compare.
+    #[error("no Parquet files in '{location}'")]
+    NoParquet {
+        /// The folder.
+        location: String,
+    },
+
+    /// A column that is needed is not there.
+    #[error("'{location}' has no column '{name}' {kind}: there are {}", columns.join(", "))]
+    NoColumn {
+        /// The folder.
+        location: String,
+        /// The column.
+        name: String,
+        /// What it should hold.
+        kind: &'static str,
+        /// The columns that are there, with their types.
+        columns: Vec<String>,
+    },
+
+    /// Several columns may be the one that is looked for.
+    #[error(
+        "'{location}' has several columns that may be the {column}: {}; \
+         name one with --{column}-column, or give the folder that is meant",
+        candidates.join(", ")
+    )]
+    SeveralColumns {
+        /// The folder.
+        location: String,
+        /// What is looked for.
+        column: String,
+        /// The columns and where they are.
+        candidates: Vec<String>,
+    },
+
+    /// Two results have no column in common.
+    #[error("nothing to compare: {here}; {there}")]
+    NothingToCompare {
+        /// What one has.
+        here: String,
+        /// What the other has.
+        there: String,
+    },
+}
+
+impl From<DataFusionError> for AnalysisError {
+    fn from(error: DataFusionError) -> Self {
+        Self::Script(error.into())
+    }
+}
+
+fn more(count: usize, listed: &[String]) -> &'static str {
+    if count > listed.len() { ", …" } else { "" }
+}

@@ -1,0 +1,19 @@
+//! [`outliers`]: the pictures that the principal components describe worst.
+
+use pomona_results::FinishedRun;
+use pomona_session::Variables;
+
+use super::Lookup;
+use crate::AnalysisError;
+
+/// The `count` pictures with the largest reconstruction errors.
+///
+/// # Errors
+/// None but those of the script itself.
+pub fn outliers(results: &FinishedRun, count: u64) -> Result<Lookup, AnalysisError> {
+    let mut variables = Variables::new();
+    variables
+        .define("count", count.to_string())
+        .define("output", results.url());
+    Lookup::new("outliers").with("outliers", &variables)
+}

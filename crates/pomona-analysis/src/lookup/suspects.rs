@@ -1,0 +1,32 @@
+//! [`suspects`]: the pictures whose label is not that of their neighbours.
+
+use pomona_results::FinishedRun;
+use pomona_session::Variables;
+
+use super::{Lookup, Vectors};
+use crate::AnalysisError;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suspects {
+    /// What pictures are compared by.
+    pub by: Vectors,
+    /// How many of the nearest other pictures vote.
+    pub neighbours: u64,
+    /// How many pictures are asked for.
+    pub count: u64,
+}
+
+/// The pictures whose label is not that of most of their nearest other pictures.
+///
+/// # Errors
+/// None but those of the script itself.
+pub fn suspects(results: &FinishedRun, asked: &Suspects) -> Result<Lookup, AnalysisError> {
+    let mut variables = Variables::new();
+    variables
+        .define("by", asked.by.to_string())
+        .define("count", asked.count.to_string())
+        .define("neighbours", asked.neighbours.to_string())
+        .define("vectors", results.location().below(asked.by.folder()));
+    Lookup::new("suspects").with("suspects", &variables)
+}

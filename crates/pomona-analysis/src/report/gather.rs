@@ -1,0 +1,294 @@
+//! What the parts of a report say, asked of the run's tables.
+
+use arrow::array::RecordBatch;
+use chrono::{DateTime, Utc};
+use datafusion::prelude::SessionContext;
+use pomona_images::Location;
+use pomona_pca::PcaModel;
+use pomona_report::{
+    Class, Counts, Errors, Outlier, Outliers, Parameters, Phase, Point, Reason, Report, Scatter,
+    Variance, Versions,
+};
+
+use pomona_results::Manifest;
+use pomona_session::{Script, Variables};
+
+use super::columns::Columns;
+use super::duplicates::{COMPARED, near_duplicates};
+use super::pictures::{Album, Size};
+use super::thumbnails::thumbnails;
+use crate::AnalysisError;
+
+/// The most points on the map. A mark is about 70 bytes of the page and its thumbnail about 2 KB,
+/// so these make 6 MB of it, and a browser draws them at once.
+const POINTS: usize = 3000;
+/// The pictures that the components describe worst: what fits a screen or a printed page.
+const OUTLIERS: usize = 24;
+/// The most reasons for errors, and the paths that are named for each: the whole list is in a file
+/// of its own.
+const REASONS: usize = 20;
+const PATHS: usize = 5;
+
+/// The scripts of `sql/report/`.
+const SCRIPTS: [(&str, &str); 8] = [
+    (
+        "report/rows",
+        include_str!("../../../../sql/report/rows.sql"),
+    ),
+    (
+        "report/totals",
+        include_str!("../../../../sql/report/totals.sql"),
+    ),
+    (
+        "report/classes",
+        include_str!("../../../../sql/report/classes.sql"),
+    ),
+    (
+        "report/errors",
+        include_str!("../../../../sql/report/errors.sql"),
+    ),
+    (
+        "report/scatter",
+        include_str!("../../../../sql/report/scatter.sql"),
+    ),
+    (
+        "report/outliers",
+        include_str!("../../../../sql/report/outliers.sql"),
+    ),
+    (
+        "report/compared",
+        include_str!("../../../../sql/report/compared.sql"),
+    ),
+    (
+        "report/pairs",
+        include_str!("../../../../sql/report/pairs.sql"),
+    ),
+];
+
+/// Gathers the report of the run that a manifest describes from the tables `features`, `metadata`
+/// and `pca_model` of the session, and reads the pictures that it shows.
+///
+/// # Errors
+/// When a query fails. A picture that cannot be read is shown without its thumbnail.
+pub async fn gather(
+    ctx: &SessionContext,
+    manifest: &Manifest,
+    model: &PcaModel,
+) -> Result<Report, AnalysisError> {
+    let sampled = first_not_sampled(manifest.counts.features, COMPARED);
+    let mut variables = Variables::new();
+    variables
+        .define("sampled", sampled)
+        .define("points", POINTS.to_string())
+        .define("outliers", OUTLIERS.to_string())
+        .define("reasons", REASONS.to_string())
+        .define("paths", PATHS.to_string());
+    let queries = Queries { ctx, variables };
+    queries.run("report/rows").await?;
+
+    let input = input_prefix(&manifest.parameters.input);
+    let mut album = Album::new(&input);
+    let bytes = queries.run("report/totals").await?.counts("bytes")?;
+    let classes = classes(&queries).await?;
+    let errors = errors(&queries, &album).await?;
+    // What is put into the album first is read first, while there is room.
+    let outliers = outliers(&queries, manifest.counts.features, &mut album).await?;
+    let duplicates = near_duplicates(&queries, model, manifest.counts.features, &mut album).await?;
+    let scatter = scatter(&queries, manifest.counts.features, &mut album).await?;
+    ctx.deregister_table("report_rows")?;
+    let small = thumbnails(ctx, &manifest.parameters.input, &album).await;
+    let (pictures, thumbnails) = album.filled(small);
+
+    Ok(Report {
+        run: manifest.run.clone(),
+        finished: moment(&manifest.finished),
+        parameters: parameters(manifest),
+        versions: Versions {
+            pomona: manifest.pomona.clone(),
+            datafusion: manifest.datafusion.clone(),
+            report: env!("CARGO_PKG_VERSION").to_string(),
+        },
+        counts: Counts {
+            images: manifest.counts.images,
+            features: manifest.counts.features,
+            errors: manifest.counts.errors,
+            reused: manifest.counts.reused,
+            computed: manifest.counts.computed,
+            bytes: bytes.first().copied().unwrap_or(0),
+        },
+        phases: phases(manifest),
+        variance: Variance {
+            samples: model.n_samples(),
+            kept: model.k(),
+            ratios: model.explained_variance_ratio().to_vec(),
+        },
+        scatter,
+        classes,
+        errors,
+        outliers,
+        duplicates,
+        pictures,
+        thumbnails,
+    })
+}
+
+/// The scripts of a report in a session.
+pub(super) struct Queries<'a> {
+    pub(super) ctx: &'a SessionContext,
+    variables: Variables,
+}
+
+impl Queries<'_> {
+    /// What the last statement of a script gives.
+    pub(super) async fn run(&self, name: &str) -> Result<Columns, AnalysisError> {
+        Ok(Columns::new(&self.batches(name).await?)?)
+    }
+
+    async fn batches(&self, name: &str) -> Result<Vec<RecordBatch>, AnalysisError> {
+        let script = SCRIPTS.iter().find(|(known, _)| *known == name);
+        let (name, sql) = script.expect("the scripts of reports are built in");
+        let script = Script::new(*name, *sql);
+        Ok(script.run(self.ctx, &self.variables).await?)
+    }
+}
+
+/// The least md5 that is not of the sample, where `most` of `total` are wanted: md5 spreads paths
+/// evenly over the hexadecimal numbers.
+fn first_not_sampled(total: u64, most: usize) -> String {
+    if total <= most as u64 {
+        // Behind every hexadecimal digit.
+        return "g".to_string();
+    }
+    let share = most as f64 / total as f64;
+    format!("{:08x}", (share * f64::from(u32::MAX)) as u32)
+}
+
+/// What the paths of the pictures in a folder begin with; paths are URLs as people write them.
+fn input_prefix(input: &str) -> String {
+    match Location::parse(input) {
+        Ok(location) => location.written(),
+        Err(_) => String::new(),
+    }
+}
+
+async fn classes(queries: &Queries<'_>) -> Result<Vec<Class>, AnalysisError> {
+    let rows = queries.run("report/classes").await?;
+    let (images, errors) = (rows.counts("images")?, rows.counts("errors")?);
+    let labels = rows.text("label")?.into_iter();
+    let counts = images.into_iter().zip(errors);
+    Ok(labels
+        .zip(counts)
+        .map(|(label, (images, errors))| Class {
+            label,
+            images,
+            errors,
+        })
+        .collect())
+}
+
+async fn errors(queries: &Queries<'_>, album: &Album) -> Result<Errors, AnalysisError> {
+    let rows = queries.run("report/errors").await?;
+    let (images, paths) = (rows.counts("images")?, rows.lists("paths")?);
+    let reasons = rows.text("reason")?.into_iter();
+    Ok(Errors {
+        total_reasons: rows.counts("reasons")?.first().copied().unwrap_or(0),
+        reasons: reasons
+            .zip(images.into_iter().zip(paths))
+            .map(|(reason, (images, paths))| Reason {
+                reason,
+                images,
+                paths: paths.iter().map(|path| album.relative(path)).collect(),
+            })
+            .collect(),
+    })
+}
+
+async fn outliers(
+    queries: &Queries<'_>,
+    total: u64,
+    album: &mut Album,
+) -> Result<Outliers, AnalysisError> {
+    let rows = queries.run("report/outliers").await?;
+    let (paths, labels) = (rows.text("path")?, rows.text("label")?);
+    let (errors, shares) = (rows.numbers("error")?, rows.numbers("share")?);
+    Ok(Outliers {
+        worst: (0..rows.len())
+            .map(|row| Outlier {
+                picture: album.add(&paths[row], &labels[row], Size::Large),
+                error: errors[row],
+                share: shares[row],
+            })
+            .collect(),
+        median: rows.numbers("median")?.first().copied().unwrap_or(0.0),
+        total,
+    })
+}
+
+async fn scatter(
+    queries: &Queries<'_>,
+    total: u64,
+    album: &mut Album,
+) -> Result<Scatter, AnalysisError> {
+    let rows = queries.run("report/scatter").await?;
+    let (paths, labels) = (rows.text("path")?, rows.text("label")?);
+    let (x, y) = (rows.numbers("x")?, rows.numbers("y")?);
+    Ok(Scatter {
+        points: (0..rows.len())
+            .map(|row| Point {
+                picture: album.add(&paths[row], &labels[row], Size::Small),
+                x: x[row],
+                y: y[row],
+            })
+            .collect(),
+        total,
+    })
+}
+
+fn parameters(manifest: &Manifest) -> Parameters {
+    let given = &manifest.parameters;
+    Parameters {
+        input: given.input.clone(),
+        output: given.output.clone(),
+        components: given.components.clone(),
+        filter: given.filter.clone(),
+        limit: given.limit,
+        weights: given.weights.clone(),
+        weights_sha256: manifest.weights_sha256.clone(),
+    }
+}
+
+/// The phases but the report's own, which cannot tell its time in the report.
+fn phases(manifest: &Manifest) -> Vec<Phase> {
+    let counts = &manifest.counts;
+    let stages = manifest
+        .stages
+        .iter()
+        .filter(|stage| stage.name != super::STAGE);
+    stages
+        .map(|stage| Phase {
+            name: stage.name.clone(),
+            seconds: stage.seconds,
+            images: match stage.name.as_str() {
+                "metadata" | "features" => counts.computed,
+                _ => counts.images,
+            },
+        })
+        .collect()
+}
+
+fn moment(rfc_3339: &str) -> DateTime<Utc> {
+    let parsed = DateTime::parse_from_rfc3339(rfc_3339);
+    parsed.map_or_else(|_| DateTime::default(), |moment| moment.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_has_its_share_of_the_digests() {
+        assert_eq!(first_not_sampled(100, 100), "g");
+        assert_eq!(first_not_sampled(200, 100), "7fffffff");
+        assert_eq!(first_not_sampled(1_600, 100), "0fffffff");
+    }
+}

@@ -1,0 +1,103 @@
+//! Pictures made small, as JPEG files.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mozjpeg::{ColorSpace, Compress};
+use pomona_mobilenet::preprocess::{DecodeLimits, Resizer, RgbImage, decode_rgb};
+use pomona_report::Thumbnail;
+
+use super::pictures::Size;
+
+/// What a thumbnail's source may claim to be: a larger one takes seconds to decode.
+const LIMITS: DecodeLimits = DecodeLimits {
+    max_pixels: 50_000_000,
+};
+
+/// A picture file made small, in each of some sizes; none where it cannot be decoded.
+pub(super) fn make_small(file: &[u8], sizes: &[Size]) -> Vec<Option<Thumbnail>> {
+    let mut picture = RgbImage::default();
+    if decode_rgb(file, &LIMITS, &mut picture).is_err() {
+        return vec![None; sizes.len()];
+    }
+    let small = |size: &Size| {
+        let (width, height) = fitted(picture.width, picture.height, size.side());
+        let mut pixels = vec![0; width as usize * height as usize * 3];
+        Resizer::new(width as usize, height as usize).resize(&picture, &mut pixels);
+        let jpeg = encode(&pixels, width, height, size.quality())?;
+        Some(Thumbnail {
+            jpeg,
+            width,
+            height,
+        })
+    };
+    sizes.iter().map(small).collect()
+}
+
+/// The size of a picture whose longer side is at most `side`, of at least a pixel either way.
+fn fitted(width: u32, height: u32, side: u32) -> (u32, u32) {
+    let longer = width.max(height);
+    if longer <= side {
+        return (width, height);
+    }
+    let fit = |length: u32| {
+        let length = f64::from(length) * f64::from(side) / f64::from(longer);
+        (length.round() as u32).max(1)
+    };
+    (fit(width), fit(height))
+}
+
+/// A JPEG file of 8-bit RGB, `width * height * 3` bytes.
+pub fn encode(pixels: &[u8], width: u32, height: u32, quality: f32) -> Option<Vec<u8>> {
+    let run = || -> io::Result<Vec<u8>> {
+        let mut file = Compress::new(ColorSpace::JCS_RGB);
+        file.set_size(width as usize, height as usize);
+        file.set_quality(quality);
+        // Scripts of scans are tried out for files of many pixels; here they only cost time.
+        file.set_optimize_scans(false);
+        let mut file = file.start_compress(Vec::new())?;
+        file.write_scanlines(pixels)?;
+        file.finish()
+    };
+    // The library tells errors by unwinding.
+    catch_unwind(AssertUnwindSafe(run)).ok()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_side_fits() {
+        assert_eq!(fitted(100, 100, 72), (72, 72));
+        assert_eq!(fitted(4000, 3000, 72), (72, 54));
+        assert_eq!(fitted(10, 20, 72), (10, 20));
+        assert_eq!(fitted(1, 10_000, 72), (1, 72));
+    }
+
+    #[test]
+    fn what_is_encoded_can_be_decoded() {
+        let pixels: Vec<u8> = (0..64 * 48)
+            .flat_map(|i| [(i % 64 * 4) as u8, 128, 30])
+            .collect();
+        let file = encode(&pixels, 64, 48, 90.0).unwrap();
+        let [small] = &make_small(&file, &[Size::Small])[..] else {
+            panic!("one size")
+        };
+        let small = small.as_ref().unwrap();
+        assert_eq!((small.width, small.height), (64, 48));
+        let mut back = RgbImage::default();
+        decode_rgb(&small.jpeg, &LIMITS, &mut back).unwrap();
+        let difference = back
+            .pixels
+            .iter()
+            .zip(&pixels)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
+        assert!(difference < Some(40), "{difference:?}");
+        assert_eq!(
+            make_small(b"no picture", &[Size::Small, Size::Large]),
+            [None, None]
+        );
+    }
+}

@@ -1,0 +1,24 @@
+//! A run's report: what `pomona-report` writes, gathered from the run's tables.
+//!
+//! ```text
+//! features, metadata, pca_model ── sql/report/*.sql ──> rows ──┐
+//!                  compared pictures ── bounds, then cosines ──┼──> Report ──> report.html
+//!            objects of some pictures ── decoded, made small ──┘
+//! ```
+
+mod columns;
+mod duplicates;
+mod gather;
+mod jpeg;
+mod pictures;
+mod tables;
+mod thumbnails;
+mod write;
+
+pub use write::{replace_report, report_html, write_report};
+
+pub use gather::gather;
+pub use jpeg::encode as encode_jpeg;
+
+/// The name of the phase that writes it.
+pub const STAGE: &str = "report";

@@ -1,0 +1,80 @@
+//! Reports of finished runs.
+
+use chrono::Utc;
+use datafusion::prelude::SessionContext;
+use pomona_images::Location;
+use pomona_report::Language;
+use pomona_results::layout::{REPORT, RUN_FORMAT};
+use pomona_results::{FinishedRun, Output, PublishedFile, ResultsError, StoreFolder, read_model};
+
+use super::gather::gather;
+use super::tables::open_run;
+use crate::AnalysisError;
+
+/// The report of the finished run in a folder, as a page of HTML.
+///
+/// # Errors
+/// When there is no finished run, and when its files cannot be read. Pictures that cannot be read
+/// are shown without a thumbnail.
+pub async fn report_html(
+    ctx: &SessionContext,
+    run: &Location,
+    language: Language,
+) -> Result<String, AnalysisError> {
+    let manifest = open_run(ctx, run).await?;
+    let model = read_model(ctx).await?;
+    let report = gather(ctx, &manifest, &model).await?;
+    Ok(report.to_html(language))
+}
+
+/// Writes a page to a file of a folder, in one piece: a reader sees the old one or the new one.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn write_report(
+    ctx: &SessionContext,
+    folder: &Location,
+    name: &str,
+    html: String,
+) -> Result<(), AnalysisError> {
+    let folder = StoreFolder::open(ctx, folder)?;
+    folder.create_folder()?;
+    Ok(folder.write(name, html.into_bytes()).await?)
+}
+
+/// Replaces the report of a finished run, and names it in the run's manifest.
+///
+/// # Errors
+/// When there is no finished run, when another run is writing there, when there is a report that no
+/// run wrote, and when the store refuses.
+pub async fn replace_report(
+    ctx: &SessionContext,
+    run: &Location,
+    html: String,
+) -> Result<(), AnalysisError> {
+    let id = format!("{}", Utc::now().format(RUN_FORMAT));
+    let output = Output::open(ctx, run.clone(), &id)?;
+    let _lock = output.lock(&id, false, &|_| ()).await?;
+    let mut manifest = FinishedRun::open(ctx, run.clone())
+        .await?
+        .manifest()
+        .clone();
+    let is_named = manifest.paths().any(|path| path == REPORT);
+    if !is_named && output.folder().exists(REPORT).await? {
+        return Err(ResultsError::ForeignFiles {
+            output: run.to_string(),
+            count: 1,
+            first: vec![REPORT.to_string()],
+        }
+        .into());
+    }
+    manifest.files.retain(|file| file.path != REPORT);
+    manifest.files.push(PublishedFile {
+        path: REPORT.to_string(),
+        bytes: html.len() as u64,
+    });
+    manifest.files.sort();
+    // Named before it is there: a crash between the two leaves a report that is known.
+    output.write_manifest(&manifest).await?;
+    Ok(output.folder().write(REPORT, html.into_bytes()).await?)
+}

@@ -1,0 +1,202 @@
+//! [`Side`]: what results there are in a folder of Parquet files.
+
+use std::collections::BTreeSet;
+
+use arrow::datatypes::Schema;
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use pomona_images::Location;
+use pomona_results::StoreFolder;
+use url::Url;
+
+use super::columns::{ColumnNames, path, vectors};
+use crate::AnalysisError;
+use crate::lookup::Vectors;
+
+/// A table with a column of vectors, as SQL wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    /// Where its files are.
+    pub(super) url: String,
+    /// The expression that gives a picture's path.
+    pub(super) path: String,
+    /// The expression that gives its vector, a list of numbers.
+    pub(super) vector: String,
+}
+
+/// The results on one side of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Side {
+    location: String,
+    features: Option<Table>,
+    pca: Option<Table>,
+    /// What there is, for errors.
+    columns: Vec<String>,
+}
+
+impl Side {
+    /// Looks into the Parquet files of a folder and of all folders below it, or into one file.
+    pub(super) async fn find(
+        ctx: &SessionContext,
+        given: &str,
+        names: &ColumnNames,
+    ) -> Result<Self, AnalysisError> {
+        let mut side = Self {
+            location: given.to_string(),
+            features: None,
+            pca: None,
+            columns: vec![],
+        };
+        let urls = tables(ctx, given).await?;
+        if urls.is_empty() {
+            return Err(AnalysisError::NoParquet {
+                location: given.to_string(),
+            });
+        }
+        let mut schemas = vec![];
+        for url in urls {
+            let options = ParquetReadOptions::default();
+            let frame = ctx.read_parquet(url.as_str(), options).await?;
+            let schema = frame.schema().as_arrow().clone();
+            let fields = schema.fields().iter();
+            let fields = fields.map(|field| format!("{} {}", field.name(), field.data_type()));
+            side.columns.extend(fields);
+            schemas.push((url, schema));
+        }
+        for column in [Vectors::Features, Vectors::Pca] {
+            let table = side.table_with(column, &schemas, names)?;
+            match column {
+                Vectors::Features => side.features = table,
+                Vectors::Pca => side.pca = table,
+            }
+        }
+        Ok(side)
+    }
+
+    /// Where it is, as it was named.
+    pub(super) fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The table with a column, if there is one.
+    pub(super) fn table(&self, column: Vectors) -> Option<&Table> {
+        match column {
+            Vectors::Features => self.features.as_ref(),
+            Vectors::Pca => self.pca.as_ref(),
+        }
+    }
+
+    /// What there is, for an error.
+    pub(super) fn describe(&self) -> String {
+        let found = [Vectors::Features, Vectors::Pca];
+        let found: Vec<String> = found
+            .into_iter()
+            .filter(|column| self.table(*column).is_some())
+            .map(|column| column.to_string())
+            .collect();
+        match found.as_slice() {
+            [] => format!(
+                "'{}' has the columns {}",
+                self.location,
+                self.columns.join(", ")
+            ),
+            found => format!("'{}' has {}", self.location, found.join(" and ")),
+        }
+    }
+
+    fn table_with(
+        &self,
+        column: Vectors,
+        schemas: &[(Url, Schema)],
+        names: &ColumnNames,
+    ) -> Result<Option<Table>, AnalysisError> {
+        let mut found = vec![];
+        for (url, schema) in schemas {
+            for (name, vector) in vectors(schema, column, names) {
+                found.push((url, schema, name, vector));
+            }
+        }
+        let given = match column {
+            Vectors::Features => &names.features,
+            Vectors::Pca => &names.pca,
+        };
+        match found.as_slice() {
+            [] => match given {
+                Some(name) => Err(self.no_column(name, "of vectors")),
+                None => Ok(None),
+            },
+            [(url, schema, ..)] => {
+                let (_, _, _, vector) = &found[0];
+                let path = path(schema, names).ok_or_else(|| {
+                    self.no_column(names.path.as_deref().unwrap_or("path"), "of text")
+                })?;
+                Ok(Some(Table {
+                    url: url.to_string(),
+                    path,
+                    vector: vector.clone(),
+                }))
+            }
+            several => Err(AnalysisError::SeveralColumns {
+                location: self.location.clone(),
+                column: column.to_string(),
+                candidates: several
+                    .iter()
+                    .map(|(url, _, name, _)| format!("{name} in {url}"))
+                    .collect(),
+            }),
+        }
+    }
+
+    fn no_column(&self, name: &str, kind: &'static str) -> AnalysisError {
+        AnalysisError::NoColumn {
+            location: self.location.clone(),
+            name: name.to_string(),
+            kind,
+            columns: self.columns.clone(),
+        }
+    }
+}
+
+/// The folders that hold Parquet files, or the one file that is named. Folders named
+/// `key=value` are parts of the table above them, and what begins with `_` or `.` is no result.
+async fn tables(ctx: &SessionContext, given: &str) -> Result<Vec<Url>, AnalysisError> {
+    let location = Location::parse(given)?;
+    if is_parquet(given) {
+        let mut url = location.url();
+        url.set_path(url.path().trim_end_matches('/').to_string().as_str());
+        let is_file = url.to_file_path().map_or(true, |path| path.is_file());
+        if is_file {
+            return Ok(vec![url]);
+        }
+    }
+    let folder = StoreFolder::open(ctx, &location)?;
+    let mut folders = BTreeSet::new();
+    for object in folder.list("").await? {
+        let relative = folder.relative(&object.location);
+        let mut parts: Vec<&str> = relative.split('/').collect();
+        let hidden = parts.iter().any(|part| part.starts_with(['_', '.']));
+        if hidden || !is_parquet(&relative) {
+            continue;
+        }
+        parts.pop();
+        let kept = parts.iter().position(|part| part.contains('='));
+        parts.truncate(kept.unwrap_or(parts.len()));
+        folders.insert(
+            parts
+                .iter()
+                .map(|part| part.to_string())
+                .collect::<Vec<_>>(),
+        );
+    }
+    let urls = folders.into_iter().map(|parts| {
+        let mut url = location.url();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(parts).push("");
+        }
+        url
+    });
+    Ok(urls.collect())
+}
+
+fn is_parquet(name: &str) -> bool {
+    name.ends_with(".parquet")
+}

@@ -1,0 +1,7 @@
+//! `pomona-driver`: runs scripts of SQL with parameters.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pomona_cli::pomona_driver()
+}

@@ -1,0 +1,102 @@
+//! The arguments that choose where queries run.
+
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::Args;
+use datafusion::common::Result;
+use datafusion::prelude::SessionContext;
+use pomona_cluster::{Cluster, ClusterError, SchedulerAddress, Tls, TlsFiles, cluster_context};
+use pomona_session::{RuntimeOptions, configure, session_context};
+
+/// Where queries run: in this process as they are, or as the jobs of a cluster.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClusterArguments {
+    /// Compute on the cluster of this scheduler, such as df://10.0.0.7:50050 [default: on this machine]
+    #[arg(long, value_name = "URL", env = "POMONA_SCHEDULER")]
+    pub(crate) scheduler: Option<SchedulerAddress>,
+
+    /// Compute on a cluster inside this process: a scheduler, and an executor with a task a core
+    #[arg(long, conflicts_with = "scheduler")]
+    pub(crate) standalone: bool,
+
+    /// The certificates.
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
+}
+
+impl ClusterArguments {
+    /// Whether queries are the jobs of a cluster.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.standalone || self.scheduler.is_some()
+    }
+
+    /// The cluster, if there is to be one; that of this process is started here.
+    ///
+    /// # Errors
+    /// When a certificate cannot be read, or the cluster of this process cannot start.
+    pub(crate) async fn cluster(&self) -> Result<Option<Cluster>, ClusterError> {
+        if self.standalone {
+            let slots = available_parallelism().map_or(1, usize::from);
+            return Cluster::standalone(slots).await.map(Some);
+        }
+        let tls = self.tls.read()?;
+        let scheduler = self.scheduler.clone();
+        Ok(scheduler.map(|scheduler| Cluster::new(scheduler, tls)))
+    }
+}
+
+/// The certificates of a process of a cluster, all of them or none: with them, whoever connects
+/// shows a certificate, and checks the other's.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TlsArguments {
+    /// The authority whose certificates are taken, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["tls_cert", "tls_key"])]
+    tls_ca: Option<PathBuf>,
+
+    /// This process's certificate, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["tls_ca", "tls_key"])]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["tls_ca", "tls_cert"])]
+    tls_key: Option<PathBuf>,
+}
+
+impl TlsArguments {
+    /// Reads the files, where they are given.
+    ///
+    /// # Errors
+    /// [`ClusterError::Certificate`].
+    pub(crate) fn read(&self) -> Result<Option<Tls>, ClusterError> {
+        let (Some(ca), Some(cert), Some(key)) = (&self.tls_ca, &self.tls_cert, &self.tls_key)
+        else {
+            return Ok(None);
+        };
+        let files = TlsFiles {
+            ca: ca.clone(),
+            cert: cert.clone(),
+            key: key.clone(),
+        };
+        Tls::read(&files).map(Some)
+    }
+}
+
+/// A session whose queries run on the cluster, or here where there is none, with these weights.
+///
+/// # Errors
+/// When the folder for spilled data cannot be made, or a variable of the environment is no option.
+pub(crate) fn open_session(
+    runtime: RuntimeOptions,
+    cluster: Option<&Cluster>,
+    weights: Option<&str>,
+) -> Result<SessionContext> {
+    let ctx = match cluster {
+        None => session_context(runtime)?,
+        Some(cluster) => cluster_context(runtime, cluster.clone())?,
+    };
+    if let Some(weights) = weights {
+        configure(&ctx, |options| options.set("pomona.weights", weights))?;
+    }
+    Ok(ctx)
+}

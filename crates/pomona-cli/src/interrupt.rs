@@ -1,0 +1,82 @@
+//! Ctrl-C.
+//!
+//! A thread of its own waits for the signal, because the network keeps the query's threads busy
+//! for seconds at a time and a signal is delivered to a runtime when one of its threads is free.
+
+use std::io::{Error, Result};
+use std::process;
+use std::thread;
+
+use tokio::runtime::Builder;
+use tokio::signal::ctrl_c;
+use tokio::sync::oneshot::{Receiver, channel};
+
+use crate::terminal::note;
+
+/// The exit code of a process that ended because of Ctrl-C: 128 and the number of the signal, as
+/// shells count.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Gives what resolves at the first Ctrl-C. The second ends the process at once.
+///
+/// # Errors
+/// When the system starts no thread to wait for the signal.
+pub(crate) fn first_interrupt() -> Result<Receiver<()>> {
+    let (sender, receiver) = channel();
+    let mut sender = Some(sender);
+    on_interrupt(move || {
+        let stopping = sender.take().is_some_and(|sender| sender.send(()).is_ok());
+        if !stopping {
+            process::exit(i32::from(INTERRUPTED));
+        }
+    })?;
+    Ok(receiver)
+}
+
+/// Works to the end, or to the first Ctrl-C, which gives `None`.
+///
+/// On a cluster the work is then dropped, and its jobs with it; nothing is computed here that would
+/// keep this thread from hearing of the signal. Without a cluster, the process ends.
+///
+/// # Errors
+/// Those of the work, and when the system starts no thread to wait for the signal.
+pub(crate) async fn interruptible<T, E: From<Error>>(
+    on_cluster: bool,
+    work: impl Future<Output = std::result::Result<T, E>>,
+) -> std::result::Result<Option<T>, E> {
+    if !on_cluster {
+        exit_on_interrupt()?;
+        return work.await.map(Some);
+    }
+    let interrupt = first_interrupt()?;
+    tokio::select! {
+        outcome = work => outcome.map(Some),
+        Ok(()) = interrupt => {
+            note!("Interrupted");
+            Ok(None)
+        }
+    }
+}
+
+/// Ends the process at the first Ctrl-C.
+///
+/// # Errors
+/// When the system starts no thread to wait for the signal.
+pub(crate) fn exit_on_interrupt() -> Result<()> {
+    on_interrupt(|| {
+        note!("Interrupted");
+        process::exit(i32::from(INTERRUPTED));
+    })
+}
+
+fn on_interrupt(mut act: impl FnMut() + Send + 'static) -> Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new()
+        .name("pomona-signals".to_string())
+        .spawn(move || {
+            while runtime.block_on(ctrl_c()).is_ok() {
+                act();
+            }
+        })
+        .map(drop)
+}

@@ -1,0 +1,33 @@
+//! The commands `pomona` and `pomona-driver`: arguments, printing, exit codes.
+
+mod arguments;
+mod bytes;
+mod cluster;
+mod cluster_arguments;
+mod color;
+mod completions;
+mod config;
+mod demo;
+mod driver;
+mod estimate;
+mod exit;
+mod fetch_progress;
+mod format;
+mod fruit;
+mod interrupt;
+mod logging;
+mod lookup;
+mod pomona;
+mod progress;
+mod report;
+mod rows;
+mod run;
+mod session;
+mod sql;
+mod terminal;
+mod threads;
+mod verify;
+mod weights;
+
+pub use driver::pomona_driver;
+pub use pomona::pomona;

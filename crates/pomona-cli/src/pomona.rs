@@ -1,0 +1,126 @@
+//! The command `pomona`: parses and dispatches.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use indicatif::MultiProgress;
+
+use crate::{cluster, completions, config, demo, estimate, exit, logging, lookup, report, run, sql, verify, weights};
+use crate::arguments::{Arguments, Command, ConfigCommand};
+use crate::config::Configuration;
+use crate::exit::USAGE;
+use crate::fetch_progress::tell_fetches;
+use crate::interrupt::{INTERRUPTED, interruptible};
+use crate::progress::{Form, Teller};
+use crate::terminal::note;
+use crate::threads::on_large_stack;
+
+/// The commands that say what there is to say, whatever the settings are.
+const WITHOUT_SETTINGS: [&str; 2] = ["completions", "man"];
+
+/// Runs `pomona` with the arguments of this process.
+pub fn pomona() -> ExitCode {
+    let command = Arguments::command();
+    // Where the settings are is an option too, so the arguments are read twice: first for that,
+    // whatever else is wrong with them. Help is no error, and the second reading gives it.
+    let flags = command.clone().ignore_errors(true).try_get_matches();
+    let needs_settings = flags.as_ref().is_ok_and(|flags| {
+        let command = flags.subcommand_name();
+        !command.is_some_and(|name| WITHOUT_SETTINGS.contains(&name))
+    });
+    let flags = flags.unwrap_or_default();
+    let configuration = if needs_settings {
+        let given = flags.get_one::<PathBuf>("config");
+        match Configuration::load(&command, given.map(PathBuf::as_path)) {
+            Ok(configuration) => configuration,
+            Err(error) => {
+                note!("Error: {error}");
+                return ExitCode::from(USAGE);
+            }
+        }
+    } else {
+        Configuration::without_files(&command)
+    };
+    let color = configuration.color(&flags);
+    let command = configuration.apply(command).color(color.into());
+    start(&command.get_matches(), &configuration)
+}
+
+fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
+    let Arguments {
+        mut general,
+        command,
+    } = Arguments::from_arg_matches(flags).unwrap_or_else(|error| error.exit());
+    general.color = configuration.color(flags);
+    let in_color = general.color.on(io::stderr().is_terminal());
+    let bars = MultiProgress::new();
+    let is_daemon = matches!(command, Command::Scheduler(_) | Command::Executor(_));
+    logging::start(general.log_format, in_color, bars.clone(), is_daemon);
+
+    let form = Form::new(general.progress, general.quiet);
+    tell_fetches(form, bars.clone());
+
+    let on_cluster = command.is_on_cluster();
+    let outcome = match command {
+        Command::Sql(sql) if sql.is_interactive() => {
+            on_large_stack(async move || sql::main(sql, &general).await)
+        }
+        Command::Sql(sql) => {
+            on_large_stack(async move || stoppable(on_cluster, sql::main(sql, &general)).await)
+        }
+        Command::Run(run) => {
+            let teller = Teller::new(general.progress, general.quiet, in_color, bars);
+            on_large_stack(async move || run::main(run, &teller).await)
+        }
+        Command::Demo(arguments) => {
+            let teller = Teller::new(general.progress, general.quiet, in_color, bars);
+            on_large_stack(async move || demo::main(arguments, &general, &teller).await)
+        }
+        Command::Estimate(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, estimate::main(asked)).await)
+        }
+        Command::Verify(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, verify::main(asked, &general)).await)
+        }
+        Command::Similar(asked) => on_large_stack(async move || {
+            stoppable(on_cluster, lookup::similar(asked)).await
+        }),
+        Command::Outliers(asked) => on_large_stack(async move || {
+            stoppable(on_cluster, lookup::outliers(asked)).await
+        }),
+        Command::Suspects(asked) => on_large_stack(async move || {
+            stoppable(on_cluster, lookup::suspects(asked)).await
+        }),
+        Command::Report(asked) => on_large_stack(async move || {
+            stoppable(on_cluster, report::main(asked, general.quiet)).await
+        }),
+        Command::Scheduler(arguments) => {
+            on_large_stack(async move || cluster::scheduler(arguments).await)
+        }
+        Command::Executor(arguments) => {
+            on_large_stack(async move || cluster::executor(arguments).await)
+        }
+        Command::Jobs(arguments) => {
+            on_large_stack(async move || cluster::jobs(arguments, &general).await)
+        }
+        Command::Weights(arguments) => on_large_stack(async move || weights::main(arguments).await),
+        Command::Config(config) => {
+            let ConfigCommand::Show { origin } = config.command;
+            config::show(configuration, flags, origin)
+        }
+        Command::Completions { shell } => completions::completions(Arguments::command(), shell),
+        Command::Man { command } => completions::man(Arguments::command(), command.as_deref()),
+    };
+    outcome.unwrap_or_else(|error| exit::report(&error))
+}
+
+/// What computes, until Ctrl-C.
+async fn stoppable(
+    on_cluster: bool,
+    command: impl Future<Output = anyhow::Result<ExitCode>>,
+) -> anyhow::Result<ExitCode> {
+    let code = interruptible(on_cluster, command).await?;
+    Ok(code.unwrap_or(ExitCode::from(INTERRUPTED)))
+}

@@ -1,0 +1,145 @@
+//! [`SchedulerApi`]: what a scheduler tells of its jobs and executors, over REST.
+
+use std::time::Duration;
+
+use ballista_api_types::dto::QueryStagesResponse;
+pub use ballista_api_types::dto::{JobResponse, QueryStageSummary, TaskStatus, TaskSummary};
+use reqwest::{Client, Method, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::connection::innermost;
+use super::location::Cluster;
+use crate::ClusterError;
+
+/// An answer takes milliseconds; a scheduler that takes longer does not answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An executor that the scheduler knows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ExecutorInfo {
+    /// Its name.
+    pub id: String,
+    /// The host that results are fetched from.
+    pub host: String,
+    /// The port that results are fetched from.
+    pub port: u16,
+    specification: Specification,
+}
+
+impl ExecutorInfo {
+    /// The tasks that it runs at the same time.
+    pub fn vcores(&self) -> u32 {
+        self.specification.vcores
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Specification {
+    vcores: u32,
+}
+
+/// A client of a scheduler's REST API.
+#[derive(Debug, Clone)]
+pub struct SchedulerApi {
+    cluster: Cluster,
+    client: Client,
+}
+
+impl SchedulerApi {
+    /// A client of a cluster's scheduler. Nothing is sent yet.
+    pub fn new(cluster: Cluster) -> Self {
+        let builder = Client::builder().timeout(TIMEOUT).no_proxy();
+        let client = match cluster.tls() {
+            None => builder.build(),
+            Some(tls) => tls.rest_client(builder).and_then(|builder| builder.build()),
+        };
+        Self {
+            cluster,
+            client: client.expect("certificates were read without an error before"),
+        }
+    }
+
+    /// The executors that live.
+    ///
+    /// # Errors
+    /// When the scheduler does not answer.
+    pub async fn executors(&self) -> Result<Vec<ExecutorInfo>, ClusterError> {
+        self.get("/api/executors", "executors").await
+    }
+
+    /// The jobs of the last hour, in no order.
+    ///
+    /// # Errors
+    /// When the scheduler does not answer.
+    pub async fn jobs(&self) -> Result<Vec<JobResponse>, ClusterError> {
+        self.get("/api/jobs", "jobs").await
+    }
+
+    /// One job, with its plans.
+    ///
+    /// # Errors
+    /// When the scheduler does not answer, or does not know the job.
+    pub async fn job(&self, id: &str) -> Result<JobResponse, ClusterError> {
+        self.get(&format!("/api/job/{id}"), id).await
+    }
+
+    /// The stages of a job, each with its tasks.
+    ///
+    /// # Errors
+    /// When the scheduler does not answer, or does not know the job.
+    pub async fn stages(&self, id: &str) -> Result<Vec<QueryStageSummary>, ClusterError> {
+        let stages: QueryStagesResponse = self.get(&format!("/api/job/{id}/stages"), id).await?;
+        Ok(stages.stages)
+    }
+
+    /// Cancels a job. False if it had ended before.
+    ///
+    /// # Errors
+    /// When the scheduler does not answer, or does not know the job.
+    pub async fn cancel(&self, id: &str) -> Result<bool, ClusterError> {
+        let path = format!("/api/job/{id}");
+        match self.ask(Method::PATCH, &path, id).await {
+            Ok(_) => Ok(true),
+            Err(ClusterError::JobHasEnded { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, what: &str) -> Result<T, ClusterError> {
+        let body = self.ask(Method::GET, path, what).await?;
+        serde_json::from_str(&body).map_err(|error| self.unexpected(error.to_string()))
+    }
+
+    async fn ask(&self, method: Method, path: &str, what: &str) -> Result<String, ClusterError> {
+        let url = match self.cluster.tls() {
+            None => format!("{}{path}", self.cluster.scheduler().http()),
+            Some(_) => format!("{}{path}", self.cluster.scheduler().https()),
+        };
+        let unreachable = |error: reqwest::Error| ClusterError::SchedulerUnreachable {
+            scheduler: self.cluster.to_string(),
+            seconds: 0,
+            reason: innermost(&error),
+        };
+        let request = self.client.request(method, url);
+        let response = request.send().await.map_err(unreachable)?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Err(ClusterError::UnknownJob {
+                scheduler: self.cluster.to_string(),
+                job: what.to_string(),
+            }),
+            StatusCode::CONFLICT => Err(ClusterError::JobHasEnded {
+                job: what.to_string(),
+            }),
+            status if status.is_success() => response.text().await.map_err(unreachable),
+            status => Err(self.unexpected(format!("it answers {path} with {status}"))),
+        }
+    }
+
+    fn unexpected(&self, reason: String) -> ClusterError {
+        ClusterError::UnexpectedAnswer {
+            scheduler: self.cluster.to_string(),
+            reason,
+        }
+    }
+}

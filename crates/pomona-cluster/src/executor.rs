@@ -1,0 +1,254 @@
+//! The executor's process: Ballista's, with Pomona's session.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ballista_core::config::TaskSchedulingPolicy;
+use ballista_core::extension::SessionConfigExt;
+use ballista_core::registry::BallistaFunctionRegistry;
+use ballista_core::{ConfigProducer, RuntimeProducer};
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine};
+use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use datafusion::common::Result;
+use datafusion_proto::physical_plan::PhysicalExtensionCodec;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::address::SchedulerAddress;
+use super::connection::connect;
+use super::engine::Engine;
+use super::location::Cluster;
+use super::settings::{MAX_MESSAGE_BYTES, config_producer};
+use super::tls::Tls;
+use super::tls_front::serve;
+use pomona_session::{RuntimeOptions, runtime_env, session_state};
+
+use crate::ClusterError;
+
+/// What an executor is started with.
+#[derive(Debug)]
+pub struct ExecutorOptions {
+    /// The IP address to listen on.
+    pub bind_host: String,
+    /// The name by which others reach this executor; if `None`, the address that the scheduler
+    /// sees.
+    pub external_host: Option<String>,
+    /// The port from which results are fetched (Arrow Flight).
+    pub bind_port: u16,
+    /// The port where tasks arrive (gRPC).
+    pub bind_grpc_port: u16,
+    /// The scheduler's host.
+    pub scheduler_host: String,
+    /// The scheduler's port.
+    pub scheduler_port: u16,
+    /// How long to try to reach a scheduler that is not there yet, in seconds.
+    pub scheduler_connect_timeout_seconds: u16,
+    /// How often this executor says that it lives.
+    pub executor_heartbeat_interval_seconds: u64,
+    /// Tasks that run at the same time, each on a thread of its own.
+    pub vcores: usize,
+    /// The folder for results between stages.
+    pub work_dir: PathBuf,
+    /// The memory of all tasks' operators together, in bytes; if `None`, `memory_pool_fraction` of
+    /// the machine's.
+    pub memory_pool_size: Option<u64>,
+    /// The share of the machine's memory, above 0 and up to 1. Network and pictures are beside it.
+    pub memory_pool_fraction: f64,
+    /// The certificates of a cluster whose processes prove who they are.
+    pub tls: Option<Tls>,
+}
+
+/// Runs an executor until it gets SIGTERM or SIGINT; it then takes no more tasks, and ends when
+/// those that run are complete.
+///
+/// # Errors
+/// When the scheduler cannot be reached in time, when a port cannot be had, or when a service fails.
+pub async fn run_executor(options: ExecutorOptions) -> Result<(), ClusterError> {
+    let failed = |reason: String| ClusterError::Role {
+        role: "executor",
+        reason,
+    };
+    let work_dir = options.work_dir.to_str().map(str::to_string);
+    let work_dir = work_dir.ok_or_else(|| {
+        failed(format!(
+            "the path of --work-dir, {}, is not Unicode",
+            options.work_dir.display()
+        ))
+    })?;
+    check_work_dir(&options.work_dir)?;
+    let parts = Parts::new(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
+
+    let (bind_host, external_host) = match &options.tls {
+        None => (options.bind_host, options.external_host),
+        Some(tls) => {
+            let ports = [options.bind_port, options.bind_grpc_port];
+            put_fronts(tls, &options.bind_host, ports).await?;
+            // The scheduler sees its own front, not where this executor is.
+            let external_host = options.external_host.unwrap_or(options.bind_host);
+            (INNER_HOST.to_string(), Some(external_host))
+        }
+    };
+
+    let config = ExecutorProcessConfig {
+        bind_host,
+        external_host,
+        port: options.bind_port,
+        grpc_port: options.bind_grpc_port,
+        scheduler_host: options.scheduler_host,
+        scheduler_port: options.scheduler_port,
+        scheduler_connect_timeout_seconds: options.scheduler_connect_timeout_seconds,
+        vcores: options.vcores,
+        task_scheduling_policy: TaskSchedulingPolicy::PushStaged,
+        work_dir: Some(work_dir),
+        grpc_max_decoding_message_size: MAX_MESSAGE_BYTES,
+        grpc_max_encoding_message_size: MAX_MESSAGE_BYTES,
+        executor_heartbeat_interval_seconds: options.executor_heartbeat_interval_seconds,
+        memory_pool_size: options.memory_pool_size,
+        memory_pool_fraction: options.memory_pool_fraction,
+        override_execution_engine: Some(parts.engine),
+        override_function_registry: Some(parts.functions),
+        override_runtime_producer: Some(parts.runtime_producer),
+        override_config_producer: Some(parts.config_producer),
+        override_create_grpc_client_endpoint: options.tls.as_ref().map(Tls::endpoint_override),
+        override_physical_codec: Some(parts.codec),
+        ..ExecutorProcessConfig::default()
+    };
+    let config = Arc::new(config);
+    let is_told_to_stop = stop_signals()?;
+    let mut short_lives = 0;
+    loop {
+        check_ports(&config).await?;
+        // Ballista waits for a scheduler on its own, without a word and longer than it was told.
+        let cluster = Cluster::new(
+            SchedulerAddress::new(config.scheduler_host.clone(), config.scheduler_port),
+            options.tls.clone(),
+        );
+        let patience = Duration::from_secs(config.scheduler_connect_timeout_seconds.into());
+        connect(&cluster, patience).await?;
+        let began = Instant::now();
+        let ended = start_executor_process(Arc::clone(&config)).await;
+        if is_told_to_stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        ended.map_err(|error| failed(error.to_string()))?;
+        // The scheduler stops executors that it took for lost, such as one that was suspended, and
+        // Ballista ends without an error where a service of it fails.
+        short_lives = match began.elapsed() < SHORT_LIFE {
+            true => short_lives + 1,
+            false => 0,
+        };
+        if short_lives >= MOST_SHORT_LIVES {
+            let reason = "its services end as soon as they have begun; the log says why";
+            return Err(failed(reason.to_string()));
+        }
+        log::warn!("the executor was stopped, not by a signal: it joins {cluster} again");
+    }
+}
+
+/// An executor that ends sooner may end again for the same reason.
+const SHORT_LIFE: Duration = Duration::from_secs(10);
+
+/// How often in a row that is tried.
+const MOST_SHORT_LIVES: u32 = 5;
+
+/// Hears of SIGTERM and SIGINT, at which Ballista's executor ends as if nothing had happened.
+fn stop_signals() -> Result<Arc<AtomicBool>, ClusterError> {
+    let is_told = Arc::new(AtomicBool::new(false));
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(|error| ClusterError::Role {
+            role: "executor",
+            reason: error.to_string(),
+        })?;
+        let is_told = Arc::clone(&is_told);
+        tokio::spawn(async move {
+            if signals.recv().await.is_some() {
+                is_told.store(true, Ordering::Relaxed);
+            }
+        });
+    }
+    Ok(is_told)
+}
+
+/// Fails where a port cannot be had, which Ballista's executor would log and end without an error.
+async fn check_ports(config: &ExecutorProcessConfig) -> Result<(), ClusterError> {
+    for port in [config.port, config.grpc_port] {
+        let bound = TcpListener::bind((config.bind_host.as_str(), port)).await;
+        bound.map_err(|error| ClusterError::Bind {
+            role: "executor",
+            address: format!("{}:{port}", config.bind_host),
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Fails where nothing can be written, before a task finds out.
+fn check_work_dir(folder: &Path) -> Result<(), ClusterError> {
+    let written = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    written.map(drop).map_err(|source| ClusterError::WorkDir {
+        folder: folder.to_path_buf(),
+        source,
+    })
+}
+
+/// What an executor is made of, in a process of its own or not.
+pub(super) struct Parts {
+    pub(super) config_producer: ConfigProducer,
+    pub(super) runtime_producer: RuntimeProducer,
+    pub(super) functions: Arc<BallistaFunctionRegistry>,
+    pub(super) engine: Arc<dyn ExecutionEngine>,
+    pub(super) codec: Arc<dyn PhysicalExtensionCodec>,
+}
+
+impl Parts {
+    /// Pomona's session, functions and codec.
+    pub(super) fn new(tls: Option<Tls>) -> Result<Self> {
+        let config_producer = config_producer(tls)?;
+        let config = config_producer();
+        let codec = config.ballista_physical_extension_codec();
+        let runtime = runtime_env(RuntimeOptions::default())?;
+        let state = session_state(config, Arc::clone(&runtime))?;
+        Ok(Self {
+            config_producer,
+            // One runtime for all sessions: the clients of object stores are few and long-lived.
+            runtime_producer: Arc::new(move |_| Ok(Arc::clone(&runtime))),
+            functions: Arc::new(BallistaFunctionRegistry::from(&state)),
+            // Ballista does not lend its pool of connections to engines of others, so each fetch of
+            // another executor's rows opens one: the merge of a few partial results.
+            engine: Arc::new(Engine(DefaultExecutionEngine::new())),
+            codec,
+        })
+    }
+}
+
+/// Where the services listen behind their fronts: an address of this machine alone that is not
+/// the usual one, since both have the same port.
+const INNER_HOST: &str = "127.0.0.2";
+
+/// Puts TLS in front of the services of these ports.
+async fn put_fronts(tls: &Tls, bind_host: &str, ports: [u16; 2]) -> Result<(), ClusterError> {
+    for port in ports {
+        let bind = |error: String| ClusterError::Bind {
+            role: "executor",
+            address: format!("{bind_host}:{port}"),
+            reason: error,
+        };
+        let inner = format!("{INNER_HOST}:{port}").parse();
+        let inner = inner.expect("an address and a port are a socket's address");
+        let is_any = bind_host
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_unspecified());
+        if is_any {
+            return Err(bind("with TLS, --bind-host is one address".to_string()));
+        }
+        let listener = TcpListener::bind((bind_host, port)).await;
+        let listener = listener.map_err(|error| bind(error.to_string()))?;
+        let acceptor = tls.acceptor().map_err(|error| bind(error.to_string()))?;
+        tokio::spawn(serve(listener, acceptor, inner));
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! The cluster: Ballista's scheduler and executors with Pomona's session inside, and the client.
+//!
+//! The client plans a query as it would for itself, listing included, and sends the *physical*
+//! plan. So whatever a session can read (a table in memory, a folder listed a moment ago, options
+//! of COPY) reaches the executors without a codec of its own: only Pomona's operators need one.
+//!
+//! ```text
+//! ClusterPlanner     evaluates scalar subqueries, plans, and puts the operators below on top
+//!   CommitExec         moves what was written below `_temporary/` to its folder
+//!     ClusterQueryExec   submits the plan, waits, fetches the rows; submits again what was lost
+//!       ParallelSinkExec   writes each partition from its executor, each attempt to its own folder
+//! ```
+
+mod address;
+mod analyze;
+mod api;
+mod cancellation;
+mod client;
+mod codec;
+mod commit;
+mod connection;
+mod engine;
+mod error;
+mod executor;
+mod fetch;
+mod job;
+mod local_leaves;
+mod location;
+mod measured_source;
+mod parallel_sink;
+mod plain_errors;
+mod planner;
+mod progress;
+mod query;
+mod rules;
+mod scheduler;
+mod settings;
+mod sink_folder;
+mod standalone;
+mod subqueries;
+mod tls;
+mod tls_front;
+
+pub use address::SchedulerAddress;
+pub use api::{
+    ExecutorInfo, JobResponse, QueryStageSummary, SchedulerApi, TaskStatus, TaskSummary,
+};
+pub use cancellation::cancellations;
+pub use client::cluster_context;
+pub use codec::PomonaCodec;
+pub use error::ClusterError;
+pub use executor::{ExecutorOptions, run_executor};
+pub use location::Cluster;
+pub use scheduler::{SchedulerOptions, run_scheduler};
+pub use tls::{Tls, TlsFiles};

@@ -1,0 +1,69 @@
+//! [`KeepSeriesColumns`]: a series of which only the number of rows is wanted.
+//!
+//! ```sql
+//! SELECT count(*) FROM generate_series(1, 1000)
+//! -- on an executor: "number of columns (1) must match number of fields (0) in schema"
+//! ```
+//!
+//! Upstream: the protobuf encoding of `LazyMemoryExec` has the generators and no projection.
+//! Remove when: `tests/pomona/traps/series.rs` says that an executor reads such a series.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::memory::LazyMemoryExec;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+
+/// Adds the column of a series that was projected to no columns, below a projection to none.
+#[derive(Debug)]
+pub(crate) struct KeepSeriesColumns;
+
+impl PhysicalOptimizerRule for KeepSeriesColumns {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let whole = |node: Arc<dyn ExecutionPlan>| {
+            let series = node.downcast_ref::<LazyMemoryExec>();
+            match series.filter(|series| series.schema().fields().is_empty()) {
+                Some(series) => Ok(Transformed::yes(without_projection(series)?)),
+                None => Ok(Transformed::no(node)),
+            }
+        };
+        plan.transform_up(whole).map(|plan| plan.data)
+    }
+
+    fn name(&self) -> &str {
+        "KeepSeriesColumns"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+fn without_projection(series: &LazyMemoryExec) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut schema = None;
+    let mut generators = vec![];
+    for generator in series.generators() {
+        let generator = generator.read();
+        generators.push(generator.reset_state());
+        if schema.is_none() {
+            // Only a batch tells what the columns are.
+            let batch = generator.reset_state().write().generate_next_batch()?;
+            schema = batch.map(|batch| batch.schema());
+        }
+    }
+    let Some(schema) = schema else {
+        return Ok(Arc::new(EmptyExec::new(series.schema())));
+    };
+    let whole = Arc::new(LazyMemoryExec::try_new(schema, generators)?);
+    let nothing = Vec::<ProjectionExpr>::new();
+    Ok(Arc::new(ProjectionExec::try_new(nothing, whole)?))
+}

@@ -1,0 +1,38 @@
+//! Rules that rewrite what assumes a single process, one a file.
+//!
+//! Each says what goes wrong without it, where that is known upstream, and which test tells when it
+//! can go. `EXPLAIN VERBOSE` shows them by name beside DataFusion's own.
+
+mod drop_source_order;
+mod keep_memory_limit;
+mod keep_series_columns;
+mod keep_window_direction;
+mod single_task_outer_join;
+mod sort_after_shuffle;
+
+use std::sync::Arc;
+
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+
+use drop_source_order::DropSourceOrder;
+use keep_memory_limit::KeepMemoryLimit;
+use keep_series_columns::KeepSeriesColumns;
+pub(crate) use keep_window_direction::keep_window_directions;
+use single_task_outer_join::SingleTaskOuterJoin;
+use sort_after_shuffle::SortAfterShuffle;
+
+type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
+/// The physical rules of a cluster's session: those of one process with the cluster's around them.
+///
+/// What sources promise goes first, because DataFusion places sorts by it; what the encoding of a
+/// plan loses goes last, because DataFusion's rules bring it about.
+pub(crate) fn cluster_rules(of_one_process: &[Rule]) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = vec![Arc::new(DropSourceOrder)];
+    rules.extend(of_one_process.iter().map(Arc::clone));
+    rules.push(Arc::new(KeepSeriesColumns));
+    rules.push(Arc::new(KeepMemoryLimit));
+    rules.push(Arc::new(SortAfterShuffle));
+    rules.push(Arc::new(SingleTaskOuterJoin));
+    rules
+}

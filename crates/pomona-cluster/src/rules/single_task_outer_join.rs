@@ -1,0 +1,87 @@
+//! [`SingleTaskOuterJoin`]: joins that share state between partitions.
+//!
+//! ```sql
+//! SELECT a.x, b.x FROM a LEFT JOIN b ON a.x < b.x
+//! -- on a cluster: each unmatched row of a once a task
+//! ```
+//!
+//! The partitions of one process mark matched rows of the left side together; each of several tasks
+//! returns the rows that it has not matched itself.
+//!
+//! Upstream: apache/datafusion-ballista#1055, apache/datafusion#12454.
+//! Remove when: `tests/slt/joins.slt` passes on a cluster without it.
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{JoinType, Result};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, PartitionMode};
+use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::{
+    ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary,
+};
+
+/// Merges the right side of a join into one partition where the join collects its left side and
+/// returns rows of it by whether they were matched.
+#[derive(Debug)]
+pub(crate) struct SingleTaskOuterJoin;
+
+impl PhysicalOptimizerRule for SingleTaskOuterJoin {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let in_one = |node: Arc<dyn ExecutionPlan>| {
+            if !collected(&node).is_some_and(returns_unmatched) {
+                return Ok(Transformed::no(node));
+            }
+            let mut children: Vec<_> = node.children().into_iter().map(Arc::clone).collect();
+            match children.pop() {
+                Some(right) if right.output_partitioning().partition_count() > 1 => {
+                    children.push(merged(right));
+                    replace_children_if_necessary(node, children).map(Transformed::yes)
+                }
+                _ => Ok(Transformed::no(node)),
+            }
+        };
+        plan.transform_up(in_one).map(|plan| plan.data)
+    }
+
+    fn name(&self) -> &str {
+        "SingleTaskOuterJoin"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The type of a join of which every partition reads the whole left side.
+fn collected(node: &Arc<dyn ExecutionPlan>) -> Option<JoinType> {
+    if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() {
+        return Some(*join.join_type());
+    }
+    let join = node.downcast_ref::<HashJoinExec>()?;
+    (*join.partition_mode() == PartitionMode::CollectLeft).then_some(*join.join_type())
+}
+
+/// Whether rows of the left side are returned when all of the right side is read.
+fn returns_unmatched(join: JoinType) -> bool {
+    use JoinType::{Full, Left, LeftAnti, LeftMark, LeftSemi};
+    matches!(join, Left | Full | LeftAnti | LeftMark | LeftSemi)
+}
+
+/// One partition of a plan. The scheduler removes a merge that no operator requires; a limit that keeps
+/// all rows requires it.
+fn merged(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    let merged: Arc<dyn ExecutionPlan> = match plan.output_ordering().cloned() {
+        Some(ordering) => Arc::new(SortPreservingMergeExec::new(ordering, plan)),
+        None => Arc::new(CoalescePartitionsExec::new(plan)),
+    };
+    Arc::new(GlobalLimitExec::new(merged, 0, None))
+}

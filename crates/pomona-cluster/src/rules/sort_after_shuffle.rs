@@ -1,0 +1,52 @@
+//! [`SortAfterShuffle`]: repartitioning that preserves order.
+//!
+//! ```sql
+//! SELECT sum(x) OVER (PARTITION BY y ORDER BY x) FROM (SELECT * FROM t ORDER BY x)
+//! -- on a cluster: sums over rows in the order in which tasks ended
+//! ```
+//!
+//! Upstream: a shuffle has no order (apache/datafusion-ballista#2006).
+//! Remove when: `tests/slt/queries.slt` passes on a cluster without it.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+
+/// Replaces a repartitioning that preserves order by one that does not, and a sort.
+#[derive(Debug)]
+pub(crate) struct SortAfterShuffle;
+
+impl PhysicalOptimizerRule for SortAfterShuffle {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let sorted = |node: Arc<dyn ExecutionPlan>| {
+            let divided = node.downcast_ref::<RepartitionExec>();
+            let kept = divided.filter(|divided| divided.preserve_order());
+            let Some((divided, ordering)) = kept.zip(node.output_ordering().cloned()) else {
+                return Ok(Transformed::no(node));
+            };
+            let input = Arc::clone(divided.input());
+            let plain = RepartitionExec::try_new(input, divided.partitioning().clone())?;
+            let sort = SortExec::new(ordering, Arc::new(plain)).with_preserve_partitioning(true);
+            Ok(Transformed::yes(Arc::new(sort) as Arc<dyn ExecutionPlan>))
+        };
+        plan.transform_up(sorted).map(|plan| plan.data)
+    }
+
+    fn name(&self) -> &str {
+        "SortAfterShuffle"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}

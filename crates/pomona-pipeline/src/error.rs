@@ -1,0 +1,143 @@
+//! What can go wrong during a run or its estimate.
+
+use datafusion::error::DataFusionError;
+use pomona_analysis::AnalysisError;
+use pomona_images::ImagesError;
+use pomona_pca::PcaError;
+use pomona_results::ResultsError;
+use pomona_session::ScriptError;
+use thiserror::Error;
+
+/// The error of a run or an estimate.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    /// SQL failed.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+
+    /// The results cannot be read or written.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+
+    /// The report cannot be made.
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+
+    /// A location cannot be used, or its objects cannot be listed.
+    #[error(transparent)]
+    Images(#[from] ImagesError),
+
+    /// There is nothing to do.
+    #[error(
+        "no image found in '{input}'{}: images are files ending in jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or tiff",
+        filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default()
+    )]
+    NoImages {
+        /// The folder that was searched.
+        input: String,
+        /// The filter that was applied, if any.
+        filter: Option<String>,
+    },
+
+    /// No picture could be decoded.
+    #[error("none of the {images} images in '{input}' can be decoded; the first reason: {reason}")]
+    AllImagesBad {
+        /// The folder that was read.
+        input: String,
+        /// The number of images.
+        images: u64,
+        /// The reason for the first of them.
+        reason: String,
+    },
+
+    /// No picture of a sample could be decoded.
+    #[error(
+        "none of {images} images taken from '{input}' can be decoded, so there is nothing to \
+         estimate: SELECT image_error(content) tells why"
+    )]
+    SampleBad {
+        /// The folder that was read.
+        input: String,
+        /// The number of images that were taken.
+        images: u64,
+    },
+
+    /// The output holds features of another network.
+    #[error(
+        "'{output}' holds a finished run of other weights (sha256 {before}, now {now}): \
+         choose another --output, or --overwrite it"
+    )]
+    WeightsDiffer {
+        /// The output.
+        output: String,
+        /// The sha256 of the weights of the finished run.
+        before: String,
+        /// That of the weights given now.
+        now: String,
+    },
+
+    /// The output holds the results of another folder of images.
+    #[error(
+        "'{output}' holds results of other images: its run read '{before}', and none of its \
+         {images} images lies below '{now}'. If the images were moved, start anew with \
+         --overwrite; else choose another --output"
+    )]
+    OtherInput {
+        /// The output.
+        output: String,
+        /// The input of the finished run.
+        before: String,
+        /// The input that was given now.
+        now: String,
+        /// The images of the finished run.
+        images: u64,
+    },
+
+    /// Results would be written among the images, or images read from among results.
+    #[error(
+        "--input '{input}' and --output '{output}' are {relation}: results among images would be \
+         taken for images, so choose an output of its own"
+    )]
+    InputIsOutput {
+        /// The input.
+        input: String,
+        /// The output.
+        output: String,
+        /// How they lie.
+        relation: &'static str,
+    },
+
+    /// The model cannot be fitted on so few pictures, which is known before any is read.
+    #[error(transparent)]
+    Pca(#[from] PcaError),
+
+    /// A table of prices cannot be used.
+    #[error("{file}: {reason}")]
+    Prices {
+        /// The table's file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The table of prices has no such type of node.
+    #[error(
+        "no node type '{name}' in the table of prices{}: it has {known}; \
+         others can be added to a file for --prices",
+        nearest.as_ref().map(|nearest| format!("; did you mean '{nearest}'?")).unwrap_or_default()
+    )]
+    UnknownNodeType {
+        /// What was asked for.
+        name: String,
+        /// The name that is nearest.
+        nearest: Option<String>,
+        /// All names.
+        known: String,
+    },
+}
+
+impl From<DataFusionError> for PipelineError {
+    fn from(error: DataFusionError) -> Self {
+        Self::Script(error.into())
+    }
+}

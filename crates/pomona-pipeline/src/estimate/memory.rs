@@ -1,0 +1,69 @@
+//! [`Memory`]: what a run holds at most, term by term.
+
+use pomona_functions::FEATURE_LEN;
+use pomona_results::Listing;
+use serde::Serialize;
+
+/// The content that a partition holds that is not yet computed: two batches of `batch_bytes`.
+const CONTENT_BYTES: u64 = 2 * (32 << 20);
+
+/// The pictures of two batches.
+const CONTENT_IMAGES: u64 = 2 * 256;
+
+/// The encoded rows that the writer of features holds until a row group is complete.
+const ROW_GROUP_BYTES: u64 = 64 << 20;
+
+/// The buffers of the network, a thread: measured, see docs/src/results.md.
+const SCRATCH_BYTES: u64 = 6 << 20;
+
+/// What a run knows of a picture besides its listed row: its path twice and its version, in the
+/// row_index of what is there and what must be computed.
+const LEDGER_BYTES: u64 = 3 * 96;
+
+/// The memory of a run, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// What this process has held at most so far: the program, the network, the sample.
+    pub process: u64,
+    /// Pictures read ahead, buffers of the network and moments, for all cores.
+    pub cores: u64,
+    /// The listing and what is known of each picture.
+    pub listing: u64,
+    /// The row group that is being written, and the rows that are sorted for the CSV of the
+    /// projection.
+    pub results: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+impl Memory {
+    pub(super) fn of(cores: u32, listing: &Listing, components: u64) -> Self {
+        let images = listing.len() as u64;
+        let mean = listing.bytes() / images.max(1);
+        let content = u64::min(CONTENT_BYTES, CONTENT_IMAGES * mean);
+        let d = FEATURE_LEN as u64;
+        // The upper triangle of the centred products, in f64.
+        let moments = d * (d + 1) / 2 * 8;
+        let process = peak().unwrap_or(0);
+        let cores = u64::from(cores) * (content + SCRATCH_BYTES + moments);
+        let known = listing.memory() + images * LEDGER_BYTES;
+        let results = ROW_GROUP_BYTES + images * (4 * components + 256);
+        Self {
+            process,
+            cores,
+            listing: known,
+            results,
+            total: process + cores + known + results,
+        }
+    }
+}
+
+/// The most memory that this process has held; `None` where the system does not tell.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}

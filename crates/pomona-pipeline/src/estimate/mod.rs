@@ -1,0 +1,235 @@
+//! [`Estimate`]: what a run will take here and on a cluster, from a sample of its pictures.
+
+mod cluster;
+mod memory;
+mod prices;
+mod sample;
+
+use std::time::Instant;
+
+use datafusion::prelude::SessionContext;
+use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
+use pomona_images::list_requests;
+use pomona_results::Listing;
+use pomona_session::{Variables, condition, weights_objects};
+use serde::Serialize;
+
+use crate::PipelineError;
+use crate::scripts::script;
+use cluster::{Work, cluster};
+
+pub use cluster::{ClusterEstimate, Cost, Requests};
+pub use memory::Memory;
+pub use prices::{ClusterPrices, Exchange, NodeType, Prices, S3Prices};
+pub use sample::Sample;
+
+/// The bytes of a part in which a writer sends a file to S3: DataFusion's default.
+const PART_BYTES: u64 = 10 << 20;
+
+/// Files that a run writes besides features, metadata and checkpoints, whatever its size: stats and
+/// errors in two formats, moments, model, its description, projection in two, metadata as text.
+const RESULT_FILES: u64 = 10;
+
+/// What an estimate is of.
+#[derive(Debug, Clone)]
+pub struct EstimateOptions {
+    /// The folder of pictures: a path or a URL.
+    pub input: String,
+    /// A condition on the pictures, in SQL.
+    pub filter: Option<String>,
+    /// The largest number of pictures.
+    pub limit: Option<u64>,
+    /// Pictures between checkpoints.
+    pub checkpoint: u64,
+    /// The components that are kept, which is what a row of the projection has.
+    pub components: u64,
+    /// Nodes of the cluster.
+    pub nodes: u32,
+    /// Their type; the table's default if `None`.
+    pub node_type: Option<String>,
+}
+
+/// What a run will take.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Pictures that were listed.
+    pub images: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Seconds that the listing took.
+    pub list_seconds: f64,
+    /// What was measured.
+    pub sample: Sample,
+    /// This machine.
+    pub here: Here,
+    /// The most that the results take, in bytes.
+    pub output_bytes: u64,
+    /// What a run with input and output in S3 asks of it.
+    pub requests: Requests,
+    /// The nodes that were asked for.
+    pub cluster: ClusterEstimate,
+    /// The memory of a process with the cores of such a node.
+    pub node_memory: Memory,
+    /// The date of the prices of the nodes.
+    pub prices_date: String,
+    /// Their region.
+    pub prices_region: String,
+    /// Their source.
+    pub prices_source: String,
+    /// The rate of exchange.
+    pub exchange: Exchange,
+}
+
+/// What the run takes on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Here {
+    /// Partitions that are computed at the same time.
+    pub cores: u32,
+    /// Pictures a second on one of them.
+    pub images_per_second_core: f64,
+    /// Pictures a second on all.
+    pub images_per_second: f64,
+    /// For the whole run.
+    pub minutes: f64,
+    /// The memory of the process.
+    pub memory: Memory,
+}
+
+impl Estimate {
+    /// Lists the pictures, takes some of them through the network, and reckons with the prices.
+    ///
+    /// # Errors
+    /// When there are no weights, no pictures or no such type of node, and when all pictures of the
+    /// sample are bad.
+    pub async fn make(
+        ctx: &SessionContext,
+        options: &EstimateOptions,
+        prices: &Prices,
+    ) -> Result<Self, PipelineError> {
+        let node = prices.node(options.node_type.as_deref())?;
+        let pomona = PomonaOptions::of(ctx.state().config_options());
+        let objects = weights_objects(&ctx.runtime_env());
+        network(&pomona, &objects).map_err(datafusion::error::DataFusionError::from)?;
+        let start = Instant::now();
+        let listing = list(ctx, options).await?;
+        let list_seconds = start.elapsed().as_secs_f64();
+        let images = listing.len() as u64;
+        if images == 0 {
+            return Err(PipelineError::NoImages {
+                input: options.input.clone(),
+                filter: options.filter.clone(),
+            });
+        }
+        let sample = Sample::take(ctx, &listing).await?;
+        if sample.bad == sample.images {
+            return Err(PipelineError::SampleBad {
+                input: options.input.clone(),
+                images: sample.images,
+            });
+        }
+
+        let cores = ctx.state().config().target_partitions() as u32;
+        let output_bytes = images * row_bytes(options.components);
+        let requests = Requests {
+            get: images,
+            list: list_requests(below(&listing).iter().map(String::as_str)),
+            put: put_requests(images, options.checkpoint),
+        };
+        let work = Work {
+            images,
+            images_per_second_core: 1.0 / sample.core_seconds_image,
+            serial_seconds: list_seconds + sample.solve_seconds,
+            pca_seconds_image: sample.moments_seconds_image,
+            output_bytes,
+            requests,
+        };
+        let parallel = images as f64
+            * (1.0 / sample.images_per_second + sample.moments_seconds_image / f64::from(cores));
+        let memory = |cores| Memory::of(cores, &listing, options.components);
+        Ok(Self {
+            images,
+            bytes: listing.bytes(),
+            list_seconds,
+            sample,
+            here: Here {
+                cores,
+                images_per_second_core: work.images_per_second_core,
+                images_per_second: sample.images_per_second,
+                minutes: (work.serial_seconds + parallel) / 60.0,
+                memory: memory(cores),
+            },
+            output_bytes,
+            requests,
+            cluster: cluster(&work, prices, node, options.nodes),
+            node_memory: memory(node.1.cores),
+            prices_date: node.1.date.clone(),
+            prices_region: node.1.region.clone(),
+            prices_source: node.1.source.clone(),
+            exchange: prices.exchange.clone(),
+        })
+    }
+}
+
+async fn list(ctx: &SessionContext, options: &EstimateOptions) -> Result<Listing, PipelineError> {
+    if let Some(filter) = &options.filter {
+        condition(filter)?;
+    }
+    let mut variables = Variables::new();
+    variables
+        .define("input", &options.input)
+        .define("filter", options.filter.as_deref().unwrap_or("true"))
+        .define(
+            "limit",
+            options.limit.unwrap_or(i64::MAX as u64).to_string(),
+        );
+    script("images").run(ctx, &variables).await?;
+    Ok(Listing::collect(ctx, &options.input).await?)
+}
+
+/// The paths of the pictures below the folder that all of them lie in.
+fn below(listing: &Listing) -> Vec<String> {
+    let paths: Vec<&str> = listing.iter().map(|(path, _)| path).collect();
+    let (Some(first), Some(last)) = (paths.first(), paths.last()) else {
+        return vec![];
+    };
+    // They are in order, so what the first and the last share, all share.
+    let shared = first
+        .bytes()
+        .zip(last.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let folder = first.as_bytes()[..shared]
+        .iter()
+        .rposition(|&byte| byte == b'/');
+    let start = folder.map_or(0, |slash| slash + 1);
+    paths.iter().map(|path| path[start..].to_string()).collect()
+}
+
+/// The most that a picture takes in the results: its features, its metadata twice and its projection
+/// twice, once as text.
+fn row_bytes(components: u64) -> u64 {
+    4 * FEATURE_LEN as u64 + 16 * components + 5 * 256
+}
+
+/// The requests that write the results: for each chunk its features in parts, its metadata and its
+/// record, and the copy to its place; for every other file its parts and its copy.
+fn put_requests(images: u64, checkpoint: u64) -> u64 {
+    let chunks = images.div_ceil(checkpoint.max(1));
+    let parts = (images * 4 * FEATURE_LEN as u64).div_ceil(PART_BYTES);
+    // A file in parts is begun and completed by a request each.
+    let features = parts + 2 * chunks;
+    features + 3 * chunks + 4 * RESULT_FILES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_grow_with_chunks_and_bytes() {
+        // One chunk: 5,120 bytes are a part; begin, complete, metadata, record, copy.
+        assert_eq!(put_requests(1, 100), 1 + 2 + 3 + 40);
+        // 10,240 pictures of 5,120 bytes are 50 MiB: 5 parts, in ten chunks and a small one.
+        assert_eq!(put_requests(10_240, 1_000), 5 + 22 + 33 + 40);
+    }
+}

@@ -1,0 +1,154 @@
+//! Some pictures, taken through the real path and timed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::SessionContext;
+use serde::Serialize;
+
+use pomona_results::Listing;
+
+use crate::PipelineError;
+
+/// Pictures that are taken.
+const SAMPLE: usize = 64;
+
+/// Passes over them, of which the fastest counts: what a machine does besides only slows it.
+const PASSES: usize = 3;
+
+/// What a sample of pictures took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Sample {
+    /// Pictures in it.
+    pub images: u64,
+    /// Those that cannot be decoded.
+    pub bad: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Seconds to read all of them, many requests in flight.
+    pub fetch_seconds: f64,
+    /// Seconds of a core to decode one.
+    pub decode_seconds_image: f64,
+    /// Seconds of a core to decode and resize one and to take it through the network.
+    pub core_seconds_image: f64,
+    /// Pictures a second, from storage to features, on all cores here.
+    pub images_per_second: f64,
+    /// Seconds of a core for what follows the features of one: its moments.
+    pub moments_seconds_image: f64,
+    /// Seconds to solve moments for components.
+    pub solve_seconds: f64,
+}
+
+impl Sample {
+    /// Takes pictures evenly from a listing, which is not empty.
+    pub(super) async fn take(
+        ctx: &SessionContext,
+        listing: &Listing,
+    ) -> Result<Self, PipelineError> {
+        let pictures = Arc::new(listing.table(&positions(listing.len()))?);
+        ctx.deregister_table("pictures")?;
+        ctx.register_table("pictures", pictures)?;
+
+        let start = Instant::now();
+        let batches = ctx
+            .sql("SELECT content FROM pictures")
+            .await?
+            .collect()
+            .await?;
+        let fetch_seconds = start.elapsed().as_secs_f64();
+        let images: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+        let bytes = batches
+            .iter()
+            .flat_map(|batch| batch.column(0).as_binary::<i32>().iter().flatten())
+            .map(|file| file.len() as u64)
+            .sum();
+        // One batch is one core's work.
+        let batch = arrow::compute::concat_batches(&batches[0].schema(), &batches)
+            .map_err(datafusion::error::DataFusionError::from)?;
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
+        ctx.register_table("sample", Arc::new(table))?;
+
+        let decode = "SELECT count(image_error(content)) FROM sample";
+        let (decode_seconds, bad) = fastest(ctx, decode).await?;
+        // The first call loads the network.
+        let network = "SELECT count(try_mobilenet_v2(content)) FROM sample";
+        count(ctx, network).await?;
+        let (core_seconds, _) = fastest(ctx, network).await?;
+        let all = "SELECT count(try_mobilenet_v2(content)) FROM pictures";
+        let (all_seconds, _) = fastest(ctx, all).await?;
+        let (moments_seconds, solve_seconds) = pca(ctx).await?;
+        let each = |seconds: f64| seconds / images as f64;
+        Ok(Self {
+            images: images as u64,
+            bad,
+            bytes,
+            fetch_seconds,
+            decode_seconds_image: each(decode_seconds),
+            core_seconds_image: each(core_seconds),
+            images_per_second: images as f64 / all_seconds,
+            moments_seconds_image: each(moments_seconds),
+            solve_seconds,
+        })
+    }
+}
+
+/// Positions spread evenly over a listing, each in the middle of its share.
+fn positions(len: usize) -> Vec<usize> {
+    let count = len.min(SAMPLE);
+    (0..count)
+        .map(|i| (2 * i + 1) * len / (2 * count))
+        .collect()
+}
+
+/// Seconds of the moments of the sample, and of their solution; nothing where all rows are the
+/// same or there is one.
+async fn pca(ctx: &SessionContext) -> Result<(f64, f64), PipelineError> {
+    let features =
+        "CREATE TABLE sample_features AS SELECT try_mobilenet_v2(content) AS features FROM sample";
+    ctx.sql(features).await?.collect().await?;
+    let start = Instant::now();
+    let moments = "CREATE TABLE sample_moments AS SELECT pca_moments(features) AS moments FROM sample_features";
+    ctx.sql(moments).await?.collect().await?;
+    let moments = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let solve = "SELECT pca_solve(moments, 1) FROM sample_moments";
+    let solved = ctx.sql(solve).await?.collect().await;
+    let solve = start.elapsed().as_secs_f64();
+    Ok((moments, if solved.is_ok() { solve } else { 0.0 }))
+}
+
+/// The seconds of the fastest of several passes, and what they count.
+async fn fastest(ctx: &SessionContext, sql: &str) -> Result<(f64, u64), PipelineError> {
+    let mut best = f64::INFINITY;
+    let mut counted = 0;
+    for _ in 0..PASSES {
+        let start = Instant::now();
+        counted = count(ctx, sql).await?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok((best, counted))
+}
+
+async fn count(ctx: &SessionContext, sql: &str) -> Result<u64, PipelineError> {
+    let batches = ctx.sql(sql).await?.collect().await?;
+    let counts = batches[0].column(0).as_primitive::<Int64Type>();
+    Ok(counts.value(0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_even_and_within() {
+        assert_eq!(positions(1), [0]);
+        assert_eq!(positions(3), [0, 1, 2]);
+        let positions = positions(6400);
+        assert_eq!(positions.len(), 64);
+        assert_eq!((positions[0], positions[63]), (50, 6350));
+        assert!(positions.windows(2).all(|pair| pair[1] - pair[0] == 100));
+    }
+}

@@ -1,0 +1,173 @@
+//! [`Listing`]: the pictures of a run, listed once, and tables of some of them.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, sort_to_indices, take_record_batch};
+use arrow::datatypes::{Int64Type, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionContext;
+use pomona_images::{
+    ImageLocation, ImageScanConfig, ImageScanExec, ImageTable, ImageTableOptions, Skipped,
+    all_columns, image_schema, needs_object, table_schema,
+};
+
+/// Position of `length`, in bytes.
+const LENGTH: usize = 2;
+
+/// The pictures of a run in the order of their paths, all columns but `content`.
+pub struct Listing {
+    rows: RecordBatch,
+    location: String,
+    /// What the location came to mean.
+    folders: Vec<ImageLocation>,
+    skipped: Skipped,
+    options: ImageTableOptions,
+}
+
+impl Listing {
+    /// Lists the view `pictures` over the table `images`, both of `images.sql`.
+    pub async fn collect(ctx: &SessionContext, location: &str) -> Result<Self> {
+        let sql = "SELECT path, label, length, modification_time, e_tag FROM pictures";
+        let batches = ctx.sql(sql).await?.collect().await?;
+        let schema = Arc::new(image_schema().project(&[0, 1, 2, 3, 4])?);
+        let batches = batches
+            .into_iter()
+            .map(|batch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let rows = concat_batches(&schema, &batches)?;
+        let order = sort_to_indices(rows.column(0), None, None)?;
+        let images = ctx.table_provider("images").await?;
+        let images = images.downcast_ref::<ImageTable>();
+        Ok(Self {
+            rows: take_record_batch(&rows, &order)?,
+            location: location.to_string(),
+            folders: images.map_or(vec![], |images| images.locations().to_vec()),
+            skipped: images.map_or_else(Default::default, ImageTable::skipped),
+            options: images.map_or_else(Default::default, |images| images.options().clone()),
+        })
+    }
+
+    /// What the listing passed over.
+    pub fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
+    /// Whether a path lies where the images are listed, listed or not.
+    pub fn covers(&self, path: &str) -> bool {
+        self.folders.iter().any(|folder| folder.holds(path))
+    }
+
+    /// The number of pictures.
+    pub fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// The bytes of all pictures.
+    pub fn bytes(&self) -> u64 {
+        let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
+        lengths.values().iter().map(|&bytes| bytes as u64).sum()
+    }
+
+    /// The memory that the rows take, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.rows.get_array_memory_size() as u64
+    }
+
+    /// Path and version of each picture.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let paths: &StringArray = self.rows.column(0).as_string();
+        let e_tags: &StringArray = self.rows.column(4).as_string();
+        paths.iter().flatten().zip(e_tags)
+    }
+
+    /// A table of the pictures at some positions, with their content.
+    pub fn table(&self, positions: &[usize]) -> Result<ListedImages> {
+        let positions = UInt32Array::from_iter_values(positions.iter().map(|&p| p as u32));
+        Ok(ListedImages::new(
+            take_record_batch(&self.rows, &positions)?,
+            self.location.clone(),
+            self.options.clone(),
+        ))
+    }
+}
+
+/// Pictures that were listed before: a scan reads them and lists nothing, so that a run in many
+/// chunks lists its folder once, and each row has the version that was listed.
+#[derive(Debug)]
+pub struct ListedImages {
+    rows: RecordBatch,
+    location: String,
+    options: ImageTableOptions,
+}
+
+impl ListedImages {
+    /// The pictures of the rows, which have all columns of [`image_schema`] but `content`.
+    pub fn new(rows: RecordBatch, location: String, options: ImageTableOptions) -> Self {
+        Self {
+            rows,
+            location,
+            options,
+        }
+    }
+
+    /// The rows of each partition, about equal in bytes: each picture in turn goes where the
+    /// fewest bytes are. No partition is empty.
+    fn partitions(&self, count: usize) -> Result<Vec<Vec<RecordBatch>>> {
+        let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
+        let count = count.min(lengths.len()).max(1);
+        let mut assigned = vec![(0_i64, vec![]); count];
+        for (row, &length) in lengths.values().iter().enumerate() {
+            let least = assigned
+                .iter_mut()
+                .min_by_key(|(bytes, rows)| (*bytes, rows.len()))
+                .expect("there is a partition");
+            least.0 += length;
+            least.1.push(row as u32);
+        }
+        assigned
+            .into_iter()
+            .map(|(_, rows)| {
+                Ok(vec![take_record_batch(
+                    &self.rows,
+                    &UInt32Array::from(rows),
+                )?])
+            })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl TableProvider for ListedImages {
+    fn schema(&self) -> SchemaRef {
+        table_schema(self.options.missing)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitions = self.partitions(state.config().target_partitions())?;
+        let columns = projection.map_or_else(|| all_columns(self.options.missing), Clone::clone);
+        let schema = self.rows.schema();
+        if !needs_object(&columns) {
+            let listing = MemorySourceConfig::try_new_exec(&partitions, schema, Some(columns))?;
+            return Ok(listing);
+        }
+        let listing = MemorySourceConfig::try_new_exec(&partitions, schema, None)?;
+        let config = ImageScanConfig::new(columns, vec![self.location.clone()], &self.options);
+        Ok(Arc::new(ImageScanExec::try_new(listing, config)?))
+    }
+}

@@ -1,0 +1,93 @@
+//! What can go wrong while SQL runs.
+
+use std::path::PathBuf;
+
+use datafusion::error::DataFusionError;
+use thiserror::Error;
+
+use crate::plain_message;
+
+/// The error of a script, or of the engine that runs it.
+#[derive(Debug, Error)]
+pub enum ScriptError {
+    /// A script is neither built in nor a readable file.
+    #[error("no script '{name}': give the path of a .sql file, or one of {known}")]
+    UnknownScript {
+        /// What was asked for.
+        name: String,
+        /// The names of the scripts that are built in.
+        known: String,
+    },
+
+    /// A script's file cannot be read.
+    #[error("script '{}': {source}", path.display())]
+    ReadScript {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: std::io::Error,
+    },
+
+    /// A script uses a variable that has no value.
+    #[error("line {line}: ${{{name}}} has no value: define it with -d {name}=VALUE{}", known(.defined))]
+    UndefinedVariable {
+        /// The variable.
+        name: String,
+        /// Where it is used, from 1.
+        line: usize,
+        /// The names that are defined.
+        defined: Vec<String>,
+    },
+
+    /// A definition on the command line is not `NAME=VALUE`.
+    #[error("'{0}' is not NAME=VALUE")]
+    BadDefinition(String),
+
+    /// The value of a variable is not what its place in a script takes.
+    #[error("the value of ${{{name}}}, '{value}', is not one SQL expression: {reason}")]
+    VariableValue {
+        /// The variable.
+        name: String,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A condition is not one SQL expression.
+    #[error("'{condition}' is not a condition: {reason}")]
+    Condition {
+        /// What was given.
+        condition: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A statement failed.
+    #[error("{script}, statement {number}: {}", plain_message(.source))]
+    Statement {
+        /// The script.
+        script: String,
+        /// The statement's place in it, from 1.
+        number: usize,
+        /// What the engine says.
+        source: Box<DataFusionError>,
+    },
+
+    /// The engine failed outside a script.
+    #[error("{}", plain_message(.0))]
+    Engine(Box<DataFusionError>),
+}
+
+impl From<DataFusionError> for ScriptError {
+    fn from(error: DataFusionError) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
+
+fn known(defined: &[String]) -> String {
+    match defined {
+        [] => String::new(),
+        names => format!(" (defined: {})", names.join(", ")),
+    }
+}

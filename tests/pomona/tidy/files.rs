@@ -1,0 +1,51 @@
+//! Files: one subject each, said in their first line.
+
+use super::{all_keep, files};
+
+/// Lines of source, tests inside a file aside.
+const MOST_LINES: usize = 400;
+
+const NO_SUBJECT: [&str; 5] = ["utils", "util", "common", "helpers", "v2"];
+
+fn opens_with_a_sentence(_name: &str, text: &str) -> Option<String> {
+    (!text.starts_with("//! ")).then(|| "its first line is no //! sentence".to_string())
+}
+
+fn is_short(name: &str, text: &str) -> Option<String> {
+    let source = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = source.lines().count();
+    let is_source = name.contains("/src/");
+    (is_source && lines > MOST_LINES).then(|| format!("{lines} lines of source"))
+}
+
+fn has_a_subject(name: &str, _text: &str) -> Option<String> {
+    let mut parts = name.split('/').map(|part| part.trim_end_matches(".rs"));
+    let found = parts.find(|part| NO_SUBJECT.contains(part))?;
+    Some(format!("'{found}' names no subject"))
+}
+
+fn says_when_it_can_go(name: &str, text: &str) -> Option<String> {
+    let is_rule = name.contains("/rules/") && !name.ends_with("mod.rs");
+    let says = ["//! ```sql", "//! Upstream: ", "//! Remove when: "];
+    let missing = says.into_iter().find(|said| !text.contains(said))?;
+    is_rule.then(|| format!("a rule of the cluster without '{missing}'"))
+}
+
+#[test]
+fn source_files_keep_the_rules() {
+    let sources = files(".rs");
+    all_keep(opens_with_a_sentence, &sources);
+    all_keep(is_short, &sources);
+    all_keep(has_a_subject, &sources);
+    all_keep(says_when_it_can_go, &sources);
+}
+
+#[test]
+fn each_rule_finds_what_breaks_it() {
+    assert!(opens_with_a_sentence("a.rs", "use std::fs;").is_some());
+    let long = "\n".repeat(MOST_LINES + 1);
+    assert!(is_short("crates/a/src/a.rs", &long).is_some());
+    assert!(is_short("crates/a/src/a.rs", &format!("#[cfg(test)]{long}")).is_none());
+    assert!(has_a_subject("crates/a/src/utils.rs", "").is_some());
+    assert!(says_when_it_can_go("src/rules/a.rs", "//! Upstream: none").is_some());
+}
