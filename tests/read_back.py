@@ -143,7 +143,7 @@ def main(results: Path, names: list[str]) -> None:
     expected = rows(table.to_pandas(), "features")
     matrix = numbers(expected, "features")
     good = expected["features"].notna()
-    assert len(expected) == counts["images"] and expected["path"].is_unique, "a picture is lost"
+    assert len(expected) == counts["images"] and expected["path"].is_unique, "an image is lost"
     assert good.sum() == counts["features"]
     assert expected["error"].notna().sum() == counts["errors"] == (~good).sum()
     assert matrix.dtype == np.float32 and matrix.shape == (counts["features"], 1280)

@@ -31,7 +31,7 @@ def main(results: Path, out: Path) -> None:
     print(f"Spark {spark.version}")
     features = spark.read.parquet(str(results / "features"))
     features.printSchema()
-    assert features.count() == counts["images"], "a picture is lost"
+    assert features.count() == counts["images"], "an image is lost"
     pca = spark.read.parquet(str(results / "pca/parquet"))
     assert pca.count() == counts["features"]
     assert pca.select(F.size("pca")).distinct().collect()[0][0] == counts["components"]

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Measures a cluster on this machine: one slot against two, the overhead of a small query, memory.
 
-    python3 docs/benchmarks/cluster.py [--pomona target/debug/pomona] [--pictures DIR] [--images 10000]
+    python3 docs/benchmarks/cluster.py [--pomona target/debug/pomona] [--images DIR] [--images 10000]
         [--rounds 3]
 
 Starts the binary's own scheduler and executors on loopback. Prints images per second with one
 executor of one slot and with two, their ratio (medians of rounds that alternate in one run), the
 time of `SELECT 1` on the cluster beside that on one machine, and the largest resident memory of an
-executor after 1,000 and after 20,000 pictures. Nothing but Python's standard library is needed.
+executor after 1,000 and after 20,000 images. Nothing but Python's standard library is needed.
 """
 
 import argparse
@@ -84,17 +84,17 @@ def timed(pomona, sql, *options):
     return time.monotonic() - began, ran.stdout.split()[-1]
 
 
-def features(pictures, limit=None):
+def features(images, limit=None):
     rows = f"(SELECT content FROM images LIMIT {limit})" if limit else "images"
     return (
-        f"CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{pictures}/';"
+        f"CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{images}/';"
         f"SELECT count(mobilenet_v2(content)) AS n FROM {rows}"
     )
 
 
-def link(pictures, folder, count):
-    """Fills a folder with so many pictures, the same ones over and over."""
-    sources = sorted(pathlib.Path(pictures).rglob("*.jpg"))
+def link(images, folder, count):
+    """Fills a folder with so many images, the same ones over and over."""
+    sources = sorted(pathlib.Path(images).rglob("*.jpg"))
     for number in range(count):
         os.symlink(sources[number % len(sources)], f"{folder}/{number:05}.jpg")
 
@@ -111,23 +111,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pomona", default="target/debug/pomona")
     data = os.environ.get("POMONA_TEST_DATA", "../shared")
-    parser.add_argument("--pictures", default=f"{data}/fruits360")
+    parser.add_argument("--images", default=f"{data}/fruits360")
     parser.add_argument("--images", type=int, default=10_000, help="images of a round")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     pomona = os.path.abspath(arguments.pomona)
-    pictures = os.path.abspath(arguments.pictures)
+    images = os.path.abspath(arguments.images)
     weights = ["--weights", "fruits"]
 
     rates = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as many:
-        link(pictures, many, arguments.images)
+        link(images, many, arguments.images)
         for _ in range(arguments.rounds):
             for executors in rates:
                 with cluster(pomona, executors) as (url, _):
                     options = ["--scheduler", url, "--partitions", "16", *weights]
-                    # Every executor has loaded the network, and the pictures are in the page cache.
-                    timed(pomona, features(pictures), *options)
+                    # Every executor has loaded the network, and the images are in the page cache.
+                    timed(pomona, features(images), *options)
                     seconds, count = timed(pomona, features(many), *options)
                     rates[executors].append(int(count) / seconds)
     one, two = (statistics.median(rates[executors]) for executors in (1, 2))
@@ -144,7 +144,7 @@ def main():
               f"{1000 * (there - here):.0f} ms more")
 
     with tempfile.TemporaryDirectory() as many:
-        link(pictures, many, 20_000)
+        link(images, many, 20_000)
         for count in (1_000, 20_000):
             with cluster(pomona, 1) as (url, [executor]):
                 options = ["--scheduler", url, "--partitions", "16", *weights]

@@ -1,8 +1,8 @@
-"""Times the crate and its peers in turn on the same pictures, and checks that they agree.
+"""Times the crate and its peers in turn on the same images, and checks that they agree.
 
-compare.py WEIGHTS PICTURES THROUGHPUT [SECONDS] [ROUNDS]
+compare.py WEIGHTS IMAGES THROUGHPUT [SECONDS] [ROUNDS]
 
-PICTURES holds 64 resized pictures as bytes; THROUGHPUT is the built example of that name. Each
+IMAGES holds 64 resized images as bytes; THROUGHPUT is the built example of that name. Each
 round gives every contender SECONDS; the best round of each counts, since anything else that runs
 on the machine can only slow a round down. "per CPU second" divides by the processor time of all the
 contender's threads, which a busy machine changes little.
@@ -78,26 +78,26 @@ OURS = {"Pomona f32": "f32", "Pomona f32 (AVX-512 only)": "avx512", "Pomona bf16
 
 
 def rate(run, nhwc, nchw, batch, seconds):
-    """Pictures a second of the clock, and of processor time."""
-    pictures, started, busy = 0, time.perf_counter(), time.process_time()
+    """Images a second of the clock, and of processor time."""
+    images, started, busy = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - started < seconds:
-        first = pictures % len(nhwc)
+        first = images % len(nhwc)
         run(nhwc[first : first + batch], nchw[first : first + batch])
-        pictures += batch
+        images += batch
     return np.array([
-        pictures / (time.perf_counter() - started), pictures / (time.process_time() - busy)])
+        images / (time.perf_counter() - started), images / (time.process_time() - busy)])
 
 
 def main():
-    weights, pictures, throughput = sys.argv[1:4]
+    weights, images, throughput = sys.argv[1:4]
     seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 2.0
     rounds = int(sys.argv[5]) if len(sys.argv) > 5 else 3
-    raw = np.fromfile(pictures, np.uint8).reshape(-1, 224, 224, 3)
+    raw = np.fromfile(images, np.uint8).reshape(-1, 224, 224, 3)
     nhwc = raw.astype(np.float32) / 127.5 - 1
     nchw = np.ascontiguousarray(nhwc.transpose(0, 3, 1, 2))
 
     def ours(precision, threads, path=None):
-        command = [throughput, weights, pictures, str(threads), str(seconds), precision]
+        command = [throughput, weights, images, str(threads), str(seconds), precision]
         result = subprocess.run(command + ([path] if path else []), capture_output=True, text=True)
         return np.array(result.stdout.split(), float) if result.returncode == 0 else None
 
@@ -142,7 +142,7 @@ def main():
                     if run := runners.get((name, threads, batch)):
                         keep(name, rate(run, nhwc, nchw, batch, seconds))
         clock, busy = best["Pomona f32"]
-        print(f"\n| {threads} thread{'s' * (threads > 1)} | pictures/s | per CPU second "
+        print(f"\n| {threads} thread{'s' * (threads > 1)} | images/s | per CPU second "
               "| Pomona f32 is faster by | by CPU time |")
         print("|---|---|---|---|---|")
         for name, value in sorted(best.items(), key=lambda item: -item[1][1]):

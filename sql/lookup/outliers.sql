@@ -1,8 +1,8 @@
--- The pictures that the principal components describe worst.
+-- The images that the principal components describe worst.
 --
--- A picture's features x are the mean, what the components explain (z, its projection) and a rest;
+-- An image's features x are the mean, what the components explain (z, its projection) and a rest;
 -- ||x - mean||^2 - ||z||^2 is the squared length of that rest. z_score measures it in the
--- spread of all pictures: by the median and the median absolute deviation, which the outliers
+-- spread of all images: by the median and the median absolute deviation, which the outliers
 -- themselves do not move (Iglewicz and Hoaglin 1993); 3.5 and more is far.
 CREATE EXTERNAL TABLE IF NOT EXISTS features STORED AS PARQUET LOCATION '${output}/features/';
 CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${output}/model/';

@@ -1,5 +1,5 @@
--- The pictures nearest to one of the results' own by the cosine of their vectors. Exact: every
--- picture is compared.
+-- The images nearest to one of the results' own by the cosine of their vectors. Exact: every
+-- image is compared.
 CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
 
 SELECT path, label,

@@ -1,13 +1,13 @@
--- The pictures nearest to a picture file by the cosine of their vectors; the file's is made with the
--- weights of the results. Exact: every picture is compared.
+-- The images nearest to an image file by the cosine of their vectors; the file's is made with the
+-- weights of the results. Exact: every image is compared.
 SET pomona.weights = '${weights}';
 SET pomona.weights_sha256 = '${weights_sha256}';
 
-CREATE EXTERNAL TABLE IF NOT EXISTS picture STORED AS IMAGES LOCATION '${image}';
+CREATE EXTERNAL TABLE IF NOT EXISTS image STORED AS IMAGES LOCATION '${image}';
 CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${output}/model/';
 CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
 
-SELECT path, label, least(1 - cosine_distance(${by}, (SELECT ${vector} FROM picture)), 1) AS similarity
+SELECT path, label, least(1 - cosine_distance(${by}, (SELECT ${vector} FROM image)), 1) AS similarity
 FROM vectors
 WHERE ${by} IS NOT NULL
 ORDER BY similarity DESC NULLS LAST, path

@@ -1,4 +1,4 @@
--- The pictures whose label is not that of most of their nearest other pictures, by the cosine of
+-- The images whose label is not that of most of their nearest other images, by the cosine of
 -- their vectors; those with the fewest neighbours of their own label first.
 CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
 
@@ -6,7 +6,7 @@ CREATE TABLE labelled AS
 SELECT CAST(row_number() OVER (ORDER BY path) AS BIGINT) AS position, path, label, ${by} AS vector
 FROM vectors WHERE ${by} IS NOT NULL;
 
--- One more than is asked for, because a picture is among its own neighbours.
+-- One more than is asked for, because an image is among its own neighbours.
 CREATE TABLE neighbours AS
 SELECT position, neighbour['position'] AS neighbour, neighbour['similarity'] AS similarity
 FROM (
@@ -26,7 +26,7 @@ WITH ranked AS (
     WHERE rank <= ${neighbours}
     GROUP BY ranked.position, voter.label
 ), elections AS (
-    -- Where labels have as many votes, the picture's own is left in peace.
+    -- Where labels have as many votes, the image's own is left in peace.
     SELECT path, labelled.label, votes.label AS suggested, votes, similarity,
            sum(votes) OVER (PARTITION BY votes.position) AS voters,
            max(CASE WHEN votes.label = labelled.label THEN votes ELSE 0 END)

@@ -1,4 +1,4 @@
--- The pictures without features, with the reason. Needs features.sql.
+-- The images without features, with the reason. Needs features.sql.
 CREATE EXTERNAL TABLE IF NOT EXISTS features STORED AS PARQUET LOCATION '${output}/features/';
 
 CREATE OR REPLACE VIEW errors AS

@@ -1,7 +1,7 @@
--- One row a picture with features: its place along the first two components, and how much of it the
+-- One row an image with features: its place along the first two components, and how much of it the
 -- components leave out. The reconstruction error of x is |x - m|^2 - |W (x - m)|^2, with the mean m and
 -- the components W, because the rows of W are orthonormal; |x - m|^2 is |x|^2 - 2 x.m + |m|^2.
--- Pictures whose md5 sorts before ${sampled} keep their vector, to be compared with one another.
+-- Images whose md5 sorts before ${sampled} keep their vector, to be compared with one another.
 CREATE OR REPLACE TABLE report_rows AS
 SELECT path, label, pca[1] AS x, coalesce(pca[2], 0) AS y,
        error, CASE WHEN distance > 0 THEN error / distance ELSE 0 END AS share,

@@ -1,5 +1,5 @@
--- A column of two results, side by side. Pictures are matched by the last parts of their paths, which
--- stay the same wherever the pictures were read from; keys that are not unique are not compared.
+-- A column of two results, side by side. Images are matched by the last parts of their paths, which
+-- stay the same wherever the images were read from; keys that are not unique are not compared.
 CREATE EXTERNAL TABLE ${column}_files_here STORED AS PARQUET LOCATION '${here}';
 CREATE EXTERNAL TABLE ${column}_files_there STORED AS PARQUET LOCATION '${there}';
 

@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec};
 use datafusion_proto::protobuf::PhysicalPlanNode;
 use pomona_cluster::PomonaCodec;
-use pomona_tests::pictures;
+use pomona_tests::images;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ use crate::engine::{image_table, local_session, set};
 /// A session with the table `images`, of two partitions.
 pub async fn session() -> Result<(SessionContext, TempDir)> {
     let folder = tempfile::tempdir()?;
-    pictures::write_folder(folder.path(), &["Apple", "Kiwi"], 4);
+    images::write_folder(folder.path(), &["Apple", "Kiwi"], 4);
     let ctx = local_session("")?;
     set(&ctx, "datafusion.execution.target_partitions", "2")?;
     image_table(&ctx, folder.path()).await?;

@@ -53,7 +53,7 @@ async fn features_are_those_of_keras() -> Result<()> {
             }
         }
         assert_eq!(seen, 114);
-        eprintln!("{column}: largest difference from Keras {worst:.2e} over {seen} pictures");
+        eprintln!("{column}: largest difference from Keras {worst:.2e} over {seen} images");
         assert!(worst <= TOLERANCE, "{column}: {worst}");
     }
     Ok(())
@@ -105,14 +105,11 @@ struct Reference {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pca_of_2280_pictures_is_that_of_scikit_learn() -> Result<()> {
+async fn pca_of_2280_images_is_that_of_scikit_learn() -> Result<()> {
     let Some(data) = reference_data() else {
         return Ok(());
     };
-    let reference = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/data/pca_of_2280_pictures.json"
-    );
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/data/pca_of_2280_images.json");
     let reference: Reference = serde_json::from_reader(File::open(reference)?)?;
     let weights = data.join("models/mobilenet_v2_1.0_224.safetensors");
     let ctx = local_session(weights.to_str().unwrap())?;

@@ -1,4 +1,4 @@
-//! Weights and classes through SQL: one load a process, one pass a picture, the same bits always.
+//! Weights and classes through SQL: one load a process, one pass an image, the same bits always.
 
 use std::fs;
 use std::path::Path;
@@ -11,23 +11,23 @@ use arrow::util::display::array_value_to_string;
 use datafusion::prelude::SessionContext;
 use pomona_functions::{LoadedNetwork, Objects, PomonaOptions, network};
 use pomona_mobilenet::network::{SaveOptions, Weights};
-use pomona_tests::pictures;
+use pomona_tests::images;
 use pomona_tests::reference_data::reference_data;
 use pomona_tests::weights::{sha256, write_random_of, write_resnet18};
 use tempfile::TempDir;
 
 use crate::engine::{image_table, local_session, query, set};
 
-/// A session over a folder of pictures.
-async fn session(weights: &str, pictures: &Path) -> Result<SessionContext> {
+/// A session over a folder of images.
+async fn session(weights: &str, images: &Path) -> Result<SessionContext> {
     let ctx = local_session(weights)?;
-    image_table(&ctx, pictures).await?;
+    image_table(&ctx, images).await?;
     Ok(ctx)
 }
 
 fn drawn(count: u32) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    pictures::write_folder(folder.path(), &["a", "b", "c"], count);
+    images::write_folder(folder.path(), &["a", "b", "c"], count);
     folder
 }
 
@@ -37,7 +37,7 @@ fn loaded(ctx: &SessionContext) -> Arc<LoadedNetwork> {
 }
 
 /// The weights with the classifier of the shipped file behind other features, as a file that no
-/// other test has: counts of pictures are those of this test.
+/// other test has: counts of images are those of this test.
 fn fruits_copy(folder: &TempDir) -> String {
     let path = folder.path().join("copy.safetensors");
     let bytes = Weights::fruits().unwrap().to_bytes(&SaveOptions::default());
@@ -46,9 +46,9 @@ fn fruits_copy(folder: &TempDir) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn features_and_classes_of_a_picture_cost_one_pass() -> Result<()> {
-    let (folder, pictures) = (tempfile::tempdir()?, drawn(4));
-    let ctx = session(&fruits_copy(&folder), pictures.path()).await?;
+async fn features_and_classes_of_a_image_cost_one_pass() -> Result<()> {
+    let (folder, images) = (tempfile::tempdir()?, drawn(4));
+    let ctx = session(&fruits_copy(&folder), images.path()).await?;
     for (sql, passes) in [
         ("SELECT mobilenet_v2(content) FROM images", 12),
         ("SELECT classify_image(content) FROM images", 12),
@@ -74,23 +74,23 @@ async fn features_and_classes_of_a_picture_cost_one_pass() -> Result<()> {
             12,
         ),
     ] {
-        let before = loaded(&ctx).pictures();
+        let before = loaded(&ctx).images();
         query(&ctx, sql).await?;
-        assert_eq!(loaded(&ctx).pictures() - before, passes, "{sql}");
+        assert_eq!(loaded(&ctx).images() - before, passes, "{sql}");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_batches_and_order_change_no_bit() -> Result<()> {
-    let pictures = drawn(9);
+    let images = drawn(9);
     let mut first: Option<Vec<(String, Vec<u32>, String)>> = None;
     for (partitions, batch_size, order) in [
         ("1", "256", "path"),
         ("2", "5", "path DESC"),
         ("7", "1", "md5(path)"),
     ] {
-        let ctx = session("fruits", pictures.path()).await?;
+        let ctx = session("fruits", images.path()).await?;
         set(&ctx, "datafusion.execution.target_partitions", partitions)?;
         set(&ctx, "datafusion.execution.batch_size", batch_size)?;
         let sql = format!(
@@ -124,10 +124,10 @@ fn bits(batch: &RecordBatch) -> Vec<(String, Vec<u32>, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_replaced_is_loaded_again() -> Result<()> {
-    let (folder, pictures) = (tempfile::tempdir()?, drawn(1));
+    let (folder, images) = (tempfile::tempdir()?, drawn(1));
     let file = folder.path().join("weights.safetensors");
     write_random_of(&file, 21)?;
-    let ctx = session(file.to_str().unwrap(), pictures.path()).await?;
+    let ctx = session(file.to_str().unwrap(), images.path()).await?;
     let sql = "SELECT mobilenet_v2(content) AS f, path, path AS p FROM images ORDER BY path";
     let first = query(&ctx, sql).await?;
     let (network, sha256) = (loaded(&ctx), loaded(&ctx).sha256.clone());
@@ -167,10 +167,10 @@ async fn fruits_are_told_apart() -> Result<()> {
             .as_primitive::<arrow::datatypes::Int64Type>()
             .value(0)
     };
-    let (pictures, right) = (number(0), number(1));
-    eprintln!("{right} of {pictures} photographs are named by their label");
-    assert_eq!(pictures, 2280);
-    assert!(right as f64 >= 0.98 * pictures as f64, "{right}");
+    let (images, right) = (number(0), number(1));
+    eprintln!("{right} of {images} photographs are named by their label");
+    assert_eq!(images, 2280);
+    assert!(right as f64 >= 0.98 * images as f64, "{right}");
     Ok(())
 }
 
@@ -181,7 +181,7 @@ async fn imagenet_classes_have_their_names() -> Result<()> {
     };
     let weights = data.join("models/mobilenet_v2_1.0_224_classifier.safetensors");
     let ctx = session(weights.to_str().unwrap(), &data.join("fruits360/Training")).await?;
-    // What a network that has seen photographs of the world says of most pictures of a label.
+    // What a network that has seen photographs of the world says of most images of a label.
     for (label, class) in [
         ("Lemon", "lemon"),
         ("Orange", "orange"),
@@ -200,13 +200,13 @@ async fn imagenet_classes_have_their_names() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_networks_give_features_in_sql() -> Result<()> {
-    let (folder, pictures) = (tempfile::tempdir()?, drawn(2));
-    fs::write(pictures.path().join("a/bad.png"), "no picture")?;
+    let (folder, images) = (tempfile::tempdir()?, drawn(2));
+    fs::write(images.path().join("a/bad.png"), "no image")?;
     let weights = folder.path().join("resnet18.safetensors");
     write_resnet18(&weights, 0.0)?;
     let mut first = None;
     for (partitions, batch_size) in [("1", "256"), ("3", "1")] {
-        let ctx = session("fruits", pictures.path()).await?;
+        let ctx = session("fruits", images.path()).await?;
         set(&ctx, "pomona.backbone_weights", weights.to_str().unwrap())?;
         set(&ctx, "datafusion.execution.target_partitions", partitions)?;
         set(&ctx, "datafusion.execution.batch_size", batch_size)?;
@@ -249,10 +249,10 @@ async fn other_networks_give_features_in_sql() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn weights_of_other_networks_can_be_pinned() -> Result<()> {
-    let (folder, pictures) = (tempfile::tempdir()?, drawn(1));
+    let (folder, images) = (tempfile::tempdir()?, drawn(1));
     let weights = folder.path().join("resnet18.safetensors");
     write_resnet18(&weights, 0.0)?;
-    let ctx = session("fruits", pictures.path()).await?;
+    let ctx = session("fruits", images.path()).await?;
     set(&ctx, "pomona.backbone_weights", weights.to_str().unwrap())?;
     let sql = "SELECT count(image_features(content, 'resnet18')) FROM images";
     let (right, wrong) = (sha256(&weights)?, "0".repeat(64));

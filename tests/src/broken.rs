@@ -1,10 +1,10 @@
-//! Files that are not the pictures they claim to be, each with words that its error must have.
+//! Files that are not the images they claim to be, each with words that its error must have.
 
-use crate::pictures::png;
+use crate::images::png;
 
 /// A broken file.
 pub struct Broken {
-    /// The name of the file, with the extension of a picture.
+    /// The name of the file, with the extension of an image.
     pub name: &'static str,
     /// Its bytes.
     pub bytes: Vec<u8>,
@@ -12,7 +12,7 @@ pub struct Broken {
     pub says: &'static str,
 }
 
-/// The corpus: one file for each way in which pictures are found broken.
+/// The corpus: one file for each way in which images are found broken.
 pub fn corpus() -> Vec<Broken> {
     let whole = png(1, 64, 64);
     vec![

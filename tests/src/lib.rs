@@ -1,12 +1,12 @@
-//! What the tests share: pictures drawn by code, broken files, an S3 server, a hub, a cluster,
+//! What the tests share: images drawn by code, broken files, an S3 server, a hub, a cluster,
 //! weights, reference data.
 
 pub mod broken;
 pub mod certificates;
 pub mod cluster;
 pub mod hub_server;
+pub mod images;
 pub mod instance_metadata;
-pub mod pictures;
 pub mod reference_data;
 pub mod s3_faults;
 pub mod s3_server;

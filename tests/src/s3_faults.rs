@@ -62,7 +62,10 @@ impl Faults {
 
     /// Records a request, and returns what happens to it.
     pub(crate) fn next(&self, method: &str, path: &str, query: &str) -> Option<Fault> {
-        let mut seen = self.seen.lock().unwrap_or_else(|broken| broken.into_inner());
+        let mut seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
         let line = RequestLine {
             method: method.to_string(),
             path: path.to_string(),
@@ -77,7 +80,10 @@ impl Faults {
     }
 
     pub(crate) fn seen(&self) -> Vec<RequestLine> {
-        let seen = self.seen.lock().unwrap_or_else(|broken| broken.into_inner());
+        let seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
         seen.clone()
     }
 

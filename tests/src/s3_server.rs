@@ -176,7 +176,9 @@ async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>) {
                         Some(Fault::Status(status)) => Ok(answer_with(status, String::new())),
                         Some(Fault::Refusal(status, code)) => Ok(answer_with(
                             status,
-                            format!("<Error><Code>{code}</Code><Message>by the test</Message></Error>"),
+                            format!(
+                                "<Error><Code>{code}</Code><Message>by the test</Message></Error>"
+                            ),
                         )),
                         Some(Fault::Reset) => closed,
                         Some(Fault::LostAnswer) => {

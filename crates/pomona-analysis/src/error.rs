@@ -21,23 +21,23 @@ pub enum AnalysisError {
     #[error(transparent)]
     Images(#[from] ImagesError),
 
-    /// What a person typed is the end of several pictures' paths.
-    #[error("'{image}' may be any of {count} pictures: {}{}", candidates.join(", "), more(*count, candidates))]
-    AmbiguousPicture {
+    /// What a person typed is the end of several images' paths.
+    #[error("'{image}' may be any of {count} images: {}{}", candidates.join(", "), more(*count, candidates))]
+    AmbiguousImage {
         /// What was typed.
         image: String,
-        /// How many pictures it may be.
+        /// How many images it may be.
         count: usize,
         /// The first of them.
         candidates: Vec<String>,
     },
 
-    /// What a person typed is no picture.
+    /// What a person typed is no image.
     #[error(
-        "'{image}' is neither a file nor a picture of '{results}'; the nearest names there: {}",
+        "'{image}' is neither a file nor an image of '{results}'; the nearest names there: {}",
         nearest.join(", ")
     )]
-    UnknownPicture {
+    UnknownImage {
         /// What was typed.
         image: String,
         /// The results.
@@ -46,10 +46,10 @@ pub enum AnalysisError {
         nearest: Vec<String>,
     },
 
-    /// A picture of the results could not be decoded.
+    /// An image of the results could not be decoded.
     #[error("'{path}' has no features: {reason}")]
-    PictureWithoutFeatures {
-        /// The picture.
+    ImageWithoutFeatures {
+        /// The image.
         path: String,
         /// Why it has none.
         reason: String,

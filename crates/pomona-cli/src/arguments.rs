@@ -23,11 +23,11 @@ use crate::progress::Shown;
 use crate::verify::VerifyArguments;
 use crate::weights::WeightsArguments;
 
-/// Pictures between checkpoints, unless another number is given.
+/// Images between checkpoints, unless another number is given.
 pub(crate) const CHECKPOINT: u32 = 8192;
 use crate::report::{ReportArguments, RunReportArguments};
 
-/// Image features in SQL: folders of pictures in, MobileNetV2 features and PCA out
+/// Image features in SQL: folders of images in, MobileNetV2 features and PCA out
 #[derive(Debug, Parser)]
 #[command(
     name = "pomona",
@@ -52,17 +52,17 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Try the whole pipeline on fruit that is drawn for it, offline
     Demo(DemoArguments),
-    /// Tell what a run will take and cost, from a sample of the pictures
+    /// Tell what a run will take and cost, from a sample of the images
     Estimate(EstimateArguments),
     /// Compare results with those of another run, or of Spark and Keras
     Verify(VerifyArguments),
-    /// Show the pictures of a run that are most like one
+    /// Show the images of a run that are most like one
     Similar(SimilarArguments),
-    /// Show the pictures of a run that its principal components describe worst
+    /// Show the images of a run that its principal components describe worst
     Outliers(OutliersArguments),
-    /// Show the pictures of a run whose label is not that of their neighbours
+    /// Show the images of a run whose label is not that of their neighbours
     Suspects(SuspectsArguments),
-    /// Write the report of a finished run: one page of HTML, with charts and pictures
+    /// Write the report of a finished run: one page of HTML, with charts and images
     Report(ReportArguments),
     /// Run the scheduler of a cluster
     Scheduler(SchedulerArguments),
@@ -207,7 +207,7 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// The folder of pictures: a path or an s3:// URL
+    /// The folder of images: a path or an s3:// URL
     #[arg(short, long, value_name = "DIR")]
     pub(crate) input: String,
 
@@ -215,28 +215,29 @@ pub(crate) struct RunArguments {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: String,
 
-    /// How many principal components to keep (50), or what share of the variance (0.95)
-    #[arg(short = 'k', long, value_name = "K", default_value = "50", value_parser = parse_components)]
-    pub(crate) components: String,
+    /// Keep this many principal components (50), or as many as explain this share of the variance (0.95)
+    /// [default: 50, or as many as there are images]
+    #[arg(short = 'k', long, value_name = "K", value_parser = parse_components)]
+    pub(crate) components: Option<String>,
 
-    /// Take the pictures for which this SQL condition holds: "label LIKE 'Apple%'"
+    /// Take the images for which this SQL condition holds: "label LIKE 'Apple%'"
     #[arg(long, value_name = "CONDITION")]
     pub(crate) filter: Option<String>,
 
-    /// Take this many pictures at most, in the order of their paths
+    /// Take this many images at most, in the order of their paths
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
 
-    /// Start from nothing, whatever the output holds; otherwise pictures that have features there
+    /// Start from nothing, whatever the output holds; otherwise images that have features there
     /// are not computed again
     #[arg(long)]
     pub(crate) overwrite: bool,
 
-    /// Drop the rows of pictures that are no longer in the input, under the filter
+    /// Drop the rows of images that are no longer in the input, under the filter
     #[arg(long)]
     pub(crate) prune: bool,
 
-    /// How many pictures at most are computed again after a crash
+    /// How many images at most are computed again after a crash
     #[arg(long, value_name = "N", default_value_t = CHECKPOINT, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) checkpoint: u32,
 

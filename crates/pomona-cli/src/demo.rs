@@ -11,21 +11,21 @@ use pomona_weights::FRUITS;
 use crate::arguments::{Arguments, Command, GeneralArguments};
 use crate::fruit::draw_fruit;
 use crate::lookup::print;
-use crate::progress::Teller;
+use crate::progress::ProgressReporter;
 use crate::session::{Session, open};
 use crate::terminal::note;
 
-/// Pictures of each kind.
+/// Images of each kind.
 const EACH: u32 = 6;
 
-/// The first components, averaged over the pictures of a label.
-const TABLE: &str = "SELECT label, count(*) AS pictures, round(avg(pca[1]), 2) AS pc1, \
+/// The first components, averaged over the images of a label.
+const TABLE: &str = "SELECT label, count(*) AS images, round(avg(pca[1]), 2) AS pc1, \
      round(avg(pca[2]), 2) AS pc2, round(avg(pca[3]), 2) AS pc3 \
      FROM '${results}/pca/parquet/' GROUP BY label ORDER BY label";
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArguments {
-    /// The folder to make: pictures/ and results/ below it
+    /// The folder to make: images/ and results/ below it
     #[arg(value_name = "DIR", default_value = "pomona-demo")]
     dir: PathBuf,
 }
@@ -34,27 +34,24 @@ pub(crate) struct DemoArguments {
 pub(crate) async fn main(
     arguments: DemoArguments,
     general: &GeneralArguments,
-    teller: &Teller,
+    reporter: &ProgressReporter,
 ) -> Result<ExitCode> {
     let Some(folder) = arguments.dir.to_str() else {
         bail!("'{}' is not Unicode", arguments.dir.display());
     };
-    let (pictures, results) = (format!("{folder}/pictures"), format!("{folder}/results"));
-    let count =
-        draw_fruit(pictures.as_ref(), EACH).with_context(|| format!("draw '{pictures}'"))?;
+    let (images, results) = (format!("{folder}/images"), format!("{folder}/results"));
+    let count = draw_fruit(images.as_ref(), EACH).with_context(|| format!("draw '{images}'"))?;
     if !general.quiet {
-        note!("{count} pictures drawn in {pictures}");
+        note!("{count} images drawn in {images}");
     }
     // What a person would type, with the defaults of the options and no settings.
-    let run = [
-        "run", "--input", &pictures, "--output", &results, "-k", "10",
-    ];
+    let run = ["run", "--input", &images, "--output", &results, "-k", "10"];
     let line = ["pomona"].iter().chain(&run).chain(&["--weights", FRUITS]);
     let Command::Run(run) = Arguments::try_parse_from(line)?.command else {
         bail!("'run' is the command run");
     };
     let session = run.session.clone();
-    let code = crate::run::main(run, teller).await?;
+    let code = crate::run::main(run, reporter).await?;
     if code != ExitCode::SUCCESS {
         return Ok(code);
     }
@@ -63,8 +60,8 @@ pub(crate) async fn main(
     let frame = ctx.sql(&sql).await?;
     print(&ctx, frame, PrintFormat::Table).await?;
     if !general.quiet {
-        note!("Look at {results}/report.html. With your own pictures:");
-        note!("pomona run --input PICTURES --output RESULTS --weights {FRUITS}");
+        note!("Look at {results}/report.html. With your own images:");
+        note!("pomona run --input IMAGES --output RESULTS --weights {FRUITS}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -23,15 +23,15 @@ pub(crate) struct EstimateArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// The folder of pictures: a path or an s3:// URL
+    /// The folder of images: a path or an s3:// URL
     #[arg(id = "estimate_input", short = 'i', long = "input", value_name = "DIR")]
     input: String,
 
-    /// Take the pictures for which this SQL condition holds: "label LIKE 'Apple%'"
+    /// Take the images for which this SQL condition holds: "label LIKE 'Apple%'"
     #[arg(id = "estimate_filter", long = "filter", value_name = "CONDITION")]
     filter: Option<String>,
 
-    /// Take this many pictures at most, in the order of their paths
+    /// Take this many images at most, in the order of their paths
     #[arg(id = "estimate_limit", long = "limit", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 

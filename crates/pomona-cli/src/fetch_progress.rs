@@ -11,7 +11,7 @@ use crate::progress::{Form, INTERVAL};
 use crate::terminal::note;
 
 /// Tells every fetch of this process.
-pub(crate) fn tell_fetches(form: Form, bars: MultiProgress) {
+pub(crate) fn report_fetches(form: Form, bars: MultiProgress) {
     if form == Form::Nothing {
         return;
     }
@@ -19,7 +19,7 @@ pub(crate) fn tell_fetches(form: Form, bars: MultiProgress) {
     listen(move |progress| {
         let mut state = state.lock().unwrap_or_else(|p| p.into_inner());
         let fetch = state.get_or_insert_with(|| Fetch::begin(form, &bars, progress));
-        fetch.tell(progress);
+        fetch.report(progress);
         if progress.ended {
             *state = None;
         }
@@ -53,7 +53,7 @@ impl Fetch {
         }
     }
 
-    fn tell(&mut self, progress: &Progress) {
+    fn report(&mut self, progress: &Progress) {
         if let Some(bar) = &self.bar {
             bar.set_position(progress.done);
             if progress.ended {

@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Ctrl-C, and SIGTERM, which ends a command as Ctrl-C does.
 //!
 //! A thread of its own waits for the signal, because the network keeps the query's threads busy
 //! for seconds at a time and a signal is delivered to a runtime when one of its threads is free.
@@ -9,6 +9,7 @@ use std::thread;
 
 use tokio::runtime::Builder;
 use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot::{Receiver, channel};
 
 use crate::terminal::note;
@@ -71,10 +72,23 @@ pub(crate) fn exit_on_interrupt() -> Result<()> {
 
 fn on_interrupt(mut act: impl FnMut() + Send + 'static) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut ended = {
+        let _here = runtime.enter();
+        signal(SignalKind::terminate())?
+    };
     thread::Builder::new()
         .name("pomona-signals".to_string())
         .spawn(move || {
-            while runtime.block_on(ctrl_c()).is_ok() {
+            loop {
+                let heard = runtime.block_on(async {
+                    tokio::select! {
+                        heard = ctrl_c() => heard.is_ok(),
+                        heard = ended.recv() => heard.is_some(),
+                    }
+                });
+                if !heard {
+                    break;
+                }
                 act();
             }
         })

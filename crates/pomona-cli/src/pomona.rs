@@ -7,15 +7,18 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use indicatif::MultiProgress;
 
-use crate::{cluster, completions, config, demo, estimate, exit, logging, lookup, report, run, sql, verify, weights};
 use crate::arguments::{Arguments, Command, ConfigCommand};
 use crate::config::Configuration;
 use crate::exit::USAGE;
-use crate::fetch_progress::tell_fetches;
+use crate::fetch_progress::report_fetches;
 use crate::interrupt::{INTERRUPTED, interruptible};
-use crate::progress::{Form, Teller};
+use crate::progress::{Form, ProgressReporter};
 use crate::terminal::note;
-use crate::threads::on_large_stack;
+use crate::threads::{on_large_stack, with_large_stacks};
+use crate::{
+    cluster, completions, config, demo, estimate, exit, logging, lookup, report, run, sql, verify,
+    weights,
+};
 
 /// The commands that say what there is to say, whatever the settings are.
 const WITHOUT_SETTINGS: [&str; 2] = ["completions", "man"];
@@ -60,9 +63,13 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     logging::start(general.log_format, in_color, bars.clone(), is_daemon);
 
     let form = Form::new(general.progress, general.quiet);
-    tell_fetches(form, bars.clone());
+    report_fetches(form, bars.clone());
 
     let on_cluster = command.is_on_cluster();
+    if is_daemon || on_cluster {
+        // Without it, deep plans overflow; it is tried and not required.
+        let _ = with_large_stacks();
+    }
     let outcome = match command {
         Command::Sql(sql) if sql.is_interactive() => {
             on_large_stack(async move || sql::main(sql, &general).await)
@@ -71,12 +78,12 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
             on_large_stack(async move || stoppable(on_cluster, sql::main(sql, &general)).await)
         }
         Command::Run(run) => {
-            let teller = Teller::new(general.progress, general.quiet, in_color, bars);
-            on_large_stack(async move || run::main(run, &teller).await)
+            let reporter = ProgressReporter::new(general.progress, general.quiet, in_color, bars);
+            on_large_stack(async move || run::main(run, &reporter).await)
         }
         Command::Demo(arguments) => {
-            let teller = Teller::new(general.progress, general.quiet, in_color, bars);
-            on_large_stack(async move || demo::main(arguments, &general, &teller).await)
+            let reporter = ProgressReporter::new(general.progress, general.quiet, in_color, bars);
+            on_large_stack(async move || demo::main(arguments, &general, &reporter).await)
         }
         Command::Estimate(asked) => {
             on_large_stack(async move || stoppable(on_cluster, estimate::main(asked)).await)
@@ -84,15 +91,15 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Verify(asked) => {
             on_large_stack(async move || stoppable(on_cluster, verify::main(asked, &general)).await)
         }
-        Command::Similar(asked) => on_large_stack(async move || {
-            stoppable(on_cluster, lookup::similar(asked)).await
-        }),
-        Command::Outliers(asked) => on_large_stack(async move || {
-            stoppable(on_cluster, lookup::outliers(asked)).await
-        }),
-        Command::Suspects(asked) => on_large_stack(async move || {
-            stoppable(on_cluster, lookup::suspects(asked)).await
-        }),
+        Command::Similar(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, lookup::similar(asked)).await)
+        }
+        Command::Outliers(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, lookup::outliers(asked)).await)
+        }
+        Command::Suspects(asked) => {
+            on_large_stack(async move || stoppable(on_cluster, lookup::suspects(asked)).await)
+        }
         Command::Report(asked) => on_large_stack(async move || {
             stoppable(on_cluster, report::main(asked, general.quiet)).await
         }),

@@ -34,7 +34,7 @@ pub(crate) enum Shown {
 }
 
 /// Tells the progress of a run on standard error.
-pub(crate) struct Teller {
+pub(crate) struct ProgressReporter {
     form: Form,
     is_quiet: bool,
     in_color: bool,
@@ -74,7 +74,7 @@ struct Phase {
     bar: Option<ProgressBar>,
 }
 
-impl Teller {
+impl ProgressReporter {
     /// Chooses the form for what standard error is.
     pub(crate) fn new(shown: Shown, is_quiet: bool, in_color: bool, bars: MultiProgress) -> Self {
         Self {
@@ -87,8 +87,8 @@ impl Teller {
     }
 
     /// Tells what the pipeline says.
-    pub(crate) fn tell(&self, progress: &Progress) {
-        if let Progress::Told { message } = progress
+    pub(crate) fn report(&self, progress: &Progress) {
+        if let Progress::Note { message } = progress
             && !self.is_quiet
         {
             self.print(message);
@@ -103,7 +103,7 @@ impl Teller {
             return;
         }
         match progress {
-            Progress::Told { .. } => {}
+            Progress::Note { .. } => {}
             Progress::Found { images } => {
                 if self.form == Form::Bar {
                     self.print(&format!("{images} images"));
@@ -177,7 +177,7 @@ impl Teller {
             bar.set_position(phase.done);
         } else if phase.told.elapsed() >= INTERVAL {
             phase.told = Instant::now();
-            tell_line(
+            report_line(
                 &phase.name,
                 phase.done,
                 phase.total,
@@ -189,7 +189,7 @@ impl Teller {
     fn finish(&self, name: &str, seconds: f64, images: u64) {
         self.stop();
         match self.form {
-            Form::Lines => tell_line(name, images, images, seconds),
+            Form::Lines => report_line(name, images, images, seconds),
             _ => self.print(&format!(
                 "{name:<14}{seconds:>8.2} s, {:.0} images/s",
                 rate(images, seconds).unwrap_or(0.0)
@@ -227,7 +227,7 @@ fn style(in_color: bool) -> ProgressStyle {
         })
 }
 
-fn tell_line(phase: &str, done: u64, total: u64, seconds: f64) {
+fn report_line(phase: &str, done: u64, total: u64, seconds: f64) {
     let rate = rate(done, seconds);
     let object = json!({
         "phase": phase,

@@ -11,12 +11,12 @@ use pomona_results::FileSize;
 use crate::arguments::RunArguments;
 use crate::exit::BAD_IMAGES;
 use crate::interrupt::{INTERRUPTED, first_interrupt};
-use crate::progress::Teller;
+use crate::progress::ProgressReporter;
 use crate::session::{Session, open};
 use crate::terminal::note;
 
 /// Runs the subcommand.
-pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<ExitCode> {
+pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -> Result<ExitCode> {
     let Session { ctx, cluster, .. } = open(&arguments.session).await?;
     let checkpoint = match cluster {
         None => arguments.checkpoint as usize,
@@ -41,11 +41,11 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
         },
     );
     let interrupt = first_interrupt()?;
-    let run = pipeline.run(|progress| teller.tell(&progress));
+    let run = pipeline.run(|progress| reporter.report(&progress));
     let outcome = tokio::select! {
         finished = run => finished?,
         Ok(()) = interrupt => {
-            teller.stop();
+            reporter.stop();
             note!(
                 "Interrupted: nothing was published in {output}; what is complete lies in {}, \
                  where readers pass over it and the next run finds it",
@@ -56,7 +56,7 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
     };
 
     if !outcome.changed {
-        teller.unchanged(&output);
+        reporter.unchanged(&output);
     }
     let counts = outcome.manifest.counts;
     if counts.error_rate() > arguments.max_error_rate {
@@ -72,13 +72,13 @@ pub(crate) async fn main(arguments: RunArguments, teller: &Teller) -> Result<Exi
         return Ok(ExitCode::from(BAD_IMAGES));
     }
     if outcome.changed {
-        teller.summarize(&outcome.manifest, &output);
+        reporter.summarize(&outcome.manifest, &output);
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The tasks that a cluster runs at the same time, and 1 while it has no executor: each of them
-/// works on as many pictures between two checkpoints as one machine would.
+/// works on as many images between two checkpoints as one machine would.
 async fn slots(cluster: Cluster) -> Result<usize> {
     let executors = SchedulerApi::new(cluster).executors().await?;
     let slots: u32 = executors.iter().map(ExecutorInfo::vcores).sum();

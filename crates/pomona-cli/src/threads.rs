@@ -1,14 +1,38 @@
 //! The threads that queries run on.
 
+use std::env;
 use std::io::{self, Error};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::thread;
 
 use pomona_cluster::cancellations;
 use tokio::runtime::Builder;
 
 /// Plans of many levels recurse deeply, and DataFusion's futures are large: the default 2 MB of a
-/// thread's stack overflow on queries that are merely long.
-const STACK_BYTES: usize = 32 * 1024 * 1024;
+/// thread's stack overflow on queries that are merely long. Memory is taken as it is used.
+const STACK_BYTES: usize = 128 * 1024 * 1024;
+
+/// The variable that sets the stacks of threads for which no size is given: those on which Ballista
+/// runs tasks.
+const MIN_STACK: &str = "RUST_MIN_STACK";
+
+/// Starts this program again, in its place, with large stacks for all threads.
+///
+/// Ballista gives its threads no size, and the variable is read before the first thread starts.
+///
+/// # Errors
+/// When the system cannot start the program.
+pub(crate) fn with_large_stacks() -> io::Result<()> {
+    if env::var_os(MIN_STACK).is_some() {
+        return Ok(());
+    }
+    let mut again = Command::new(env::current_exe()?);
+    again
+        .args(env::args_os().skip(1))
+        .env(MIN_STACK, STACK_BYTES.to_string());
+    Err(again.exec())
+}
 
 /// Runs a command to its end on threads with large stacks, and cancels what it left on a cluster.
 ///

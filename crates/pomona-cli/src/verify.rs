@@ -47,7 +47,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "X", default_value = "1e-3", value_parser = parse_tolerance)]
     pub(crate) pca_tolerance: f64,
 
-    /// The column of --against with the pictures' paths
+    /// The column of --against with the images' paths
     #[arg(long, value_name = "NAME")]
     pub(crate) path_column: Option<String>,
 
@@ -59,11 +59,11 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) pca_column: Option<String>,
 
-    /// Match pictures by this many of the last parts of their paths
+    /// Match images by this many of the last parts of their paths
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) path_parts: u32,
 
-    /// Let pictures be missing on one side, or be there several times
+    /// Let images be missing on one side, or be there several times
     #[arg(long)]
     pub(crate) allow_missing: bool,
 

@@ -1,8 +1,7 @@
 //! The executor's process: Ballista's, with Pomona's session.
 
-use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use datafusion::common::Result;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
 
 use super::address::SchedulerAddress;
 use super::connection::connect;
@@ -25,6 +25,7 @@ use super::location::Cluster;
 use super::settings::{MAX_MESSAGE_BYTES, config_producer};
 use super::tls::Tls;
 use super::tls_front::serve;
+use super::work_folder::WorkFolder;
 use pomona_session::{RuntimeOptions, runtime_env, session_state};
 
 use crate::ClusterError;
@@ -56,7 +57,7 @@ pub struct ExecutorOptions {
     /// The memory of all tasks' operators together, in bytes; if `None`, `memory_pool_fraction` of
     /// the machine's.
     pub memory_pool_size: Option<u64>,
-    /// The share of the machine's memory, above 0 and up to 1. Network and pictures are beside it.
+    /// The share of the machine's memory, above 0 and up to 1. Network and images are beside it.
     pub memory_pool_fraction: f64,
     /// The certificates of a cluster whose processes prove who they are.
     pub tls: Option<Tls>,
@@ -72,14 +73,14 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), ClusterError> 
         role: "executor",
         reason,
     };
-    let work_dir = options.work_dir.to_str().map(str::to_string);
+    let work_folder = WorkFolder::open(&options.work_dir)?;
+    let work_dir = work_folder.path().to_str().map(str::to_string);
     let work_dir = work_dir.ok_or_else(|| {
         failed(format!(
             "the path of --work-dir, {}, is not Unicode",
             options.work_dir.display()
         ))
     })?;
-    check_work_dir(&options.work_dir)?;
     let parts = Parts::new(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
 
     let (bind_host, external_host) = match &options.tls {
@@ -93,34 +94,38 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), ClusterError> 
         }
     };
 
-    let config = ExecutorProcessConfig {
-        bind_host,
-        external_host,
+    // A scheduler knows an executor once by its identifier.
+    let config = |executor_id| ExecutorProcessConfig {
+        executor_id,
+        bind_host: bind_host.clone(),
+        external_host: external_host.clone(),
         port: options.bind_port,
         grpc_port: options.bind_grpc_port,
-        scheduler_host: options.scheduler_host,
+        scheduler_host: options.scheduler_host.clone(),
         scheduler_port: options.scheduler_port,
         scheduler_connect_timeout_seconds: options.scheduler_connect_timeout_seconds,
         vcores: options.vcores,
         task_scheduling_policy: TaskSchedulingPolicy::PushStaged,
-        work_dir: Some(work_dir),
+        work_dir: Some(work_dir.clone()),
+        job_data_ttl_seconds: JOB_DATA_TTL.as_secs(),
+        job_data_clean_up_interval_seconds: JOB_DATA_SWEEP.as_secs(),
         grpc_max_decoding_message_size: MAX_MESSAGE_BYTES,
         grpc_max_encoding_message_size: MAX_MESSAGE_BYTES,
         executor_heartbeat_interval_seconds: options.executor_heartbeat_interval_seconds,
         memory_pool_size: options.memory_pool_size,
         memory_pool_fraction: options.memory_pool_fraction,
-        override_execution_engine: Some(parts.engine),
-        override_function_registry: Some(parts.functions),
-        override_runtime_producer: Some(parts.runtime_producer),
-        override_config_producer: Some(parts.config_producer),
+        override_execution_engine: Some(Arc::clone(&parts.engine)),
+        override_function_registry: Some(Arc::clone(&parts.functions)),
+        override_runtime_producer: Some(Arc::clone(&parts.runtime_producer)),
+        override_config_producer: Some(Arc::clone(&parts.config_producer)),
         override_create_grpc_client_endpoint: options.tls.as_ref().map(Tls::endpoint_override),
-        override_physical_codec: Some(parts.codec),
+        override_physical_codec: Some(Arc::clone(&parts.codec)),
         ..ExecutorProcessConfig::default()
     };
-    let config = Arc::new(config);
     let is_told_to_stop = stop_signals()?;
     let mut short_lives = 0;
     loop {
+        let config = Arc::new(config(Uuid::new_v4().to_string()));
         check_ports(&config).await?;
         // Ballista waits for a scheduler on its own, without a word and longer than it was told.
         let cluster = Cluster::new(
@@ -148,6 +153,13 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), ClusterError> 
         log::warn!("the executor was stopped, not by a signal: it joins {cluster} again");
     }
 }
+
+/// How long what a stage has written stays when nobody removes it: its scheduler or its client is
+/// gone. Longer than any query.
+const JOB_DATA_TTL: Duration = Duration::from_secs(24 * 3600);
+
+/// How often that is looked for. Ballista's default is never.
+const JOB_DATA_SWEEP: Duration = Duration::from_secs(1800);
 
 /// An executor that ends sooner may end again for the same reason.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
@@ -184,15 +196,6 @@ async fn check_ports(config: &ExecutorProcessConfig) -> Result<(), ClusterError>
         })?;
     }
     Ok(())
-}
-
-/// Fails where nothing can be written, before a task finds out.
-fn check_work_dir(folder: &Path) -> Result<(), ClusterError> {
-    let written = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
-    written.map(drop).map_err(|source| ClusterError::WorkDir {
-        folder: folder.to_path_buf(),
-        source,
-    })
 }
 
 /// What an executor is made of, in a process of its own or not.

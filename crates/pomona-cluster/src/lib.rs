@@ -40,6 +40,7 @@ mod standalone;
 mod subqueries;
 mod tls;
 mod tls_front;
+mod work_folder;
 
 pub use address::SchedulerAddress;
 pub use api::{

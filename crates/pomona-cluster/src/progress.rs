@@ -7,8 +7,6 @@ use tokio::time::sleep;
 
 use super::api::SchedulerApi;
 use super::location::Cluster;
-use pomona_session::ROWS_HANDLED;
-
 use crate::ClusterError;
 
 /// The time between two questions.

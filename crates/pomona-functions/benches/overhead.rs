@@ -1,7 +1,7 @@
 //! What the SQL function costs over the bare network: from files to an Arrow array, one thread.
 //!
-//! Compares, alternating in one run, on the same 64 pictures (photographs where the reference data
-//! is at hand, else pictures drawn by code and stored as PNG):
+//! Compares, alternating in one run, on the same 64 images (photographs where the reference data
+//! is at hand, else images drawn by code and stored as PNG):
 //!
 //! - `network`: resized pixels to features, `MobileNetV2::features_into` in groups of 8;
 //! - `extractor`: files to features, `FeatureExtractor::extract`;
@@ -24,9 +24,9 @@ use pomona_mobilenet::FeatureExtractor;
 use pomona_mobilenet::network::Scratch;
 use pomona_mobilenet::preprocess::Preprocessor;
 use pomona_tests::reference_data::reference_data;
-use pomona_tests::{pictures, weights};
+use pomona_tests::{images, weights};
 
-const PICTURES: usize = 64;
+const IMAGES: usize = 64;
 const GROUP: usize = 8;
 const ROUNDS: usize = 15;
 
@@ -52,15 +52,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = Arc::new(config);
 
     let mut preprocessor = Preprocessor::new(loaded.network.input_size(), limits);
-    let picture_len = preprocessor.output_len();
-    let mut pixels = vec![0; PICTURES * picture_len];
-    for (file, picture) in files.iter().zip(pixels.chunks_exact_mut(picture_len)) {
-        preprocessor.run(file, picture)?;
+    let image_len = preprocessor.output_len();
+    let mut pixels = vec![0; IMAGES * image_len];
+    for (file, image) in files.iter().zip(pixels.chunks_exact_mut(image_len)) {
+        preprocessor.run(file, image)?;
     }
     let mut scratch = Scratch::new(&loaded.network);
     let mut extractor = FeatureExtractor::new(Arc::clone(&loaded.network), limits);
     let rows: Vec<Option<&[u8]>> = files.iter().map(|file| Some(file.as_slice())).collect();
-    let mut features = vec![0.0; PICTURES * FEATURE_LEN];
+    let mut features = vec![0.0; IMAGES * FEATURE_LEN];
     let column: ArrayRef = Arc::new(BinaryArray::from(rows.clone()));
     let function = ScalarUDF::from(MobileNetV2Func::new(Objects::none()));
     let return_field = Arc::new(Field::new(
@@ -72,10 +72,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut seconds: [Vec<f64>; 3] = Default::default();
     for _ in 0..=rounds {
         let start = Instant::now();
-        for group in 0..PICTURES / GROUP {
+        for group in 0..IMAGES / GROUP {
             loaded.network.features_into(
                 &mut scratch,
-                &pixels[group * GROUP * picture_len..][..GROUP * picture_len],
+                &pixels[group * GROUP * image_len..][..GROUP * image_len],
                 &mut features[group * GROUP * FEATURE_LEN..][..GROUP * FEATURE_LEN],
             );
         }
@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         let start = Instant::now();
         extractor.extract(&rows, &mut features, |row, error| {
-            panic!("picture {row}: {error}")
+            panic!("image {row}: {error}")
         });
         seconds[1].push(start.elapsed().as_secs_f64());
 
@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         function.invoke_with_args(ScalarFunctionArgs {
             args: vec![ColumnarValue::Array(Arc::clone(&column))],
             arg_fields: vec![Arc::new(Field::new("content", DataType::Binary, true))],
-            number_rows: PICTURES,
+            number_rows: IMAGES,
             return_field: Arc::clone(&return_field),
             config_options: Arc::clone(&config),
         })?;
@@ -99,8 +99,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // The first round warms the buffers up.
-    let rates = seconds.map(|times| PICTURES as f64 / median(&times[1..]));
-    println!("{PICTURES} pictures, one thread, medians of {rounds} rounds");
+    let rates = seconds.map(|times| IMAGES as f64 / median(&times[1..]));
+    println!("{IMAGES} images, one thread, medians of {rounds} rounds");
     for (name, rate) in ["network", "extractor", "function"].into_iter().zip(rates) {
         println!(
             "{name:<10} {rate:7.1} images/s  {:5.1}% of the network",
@@ -116,11 +116,11 @@ fn median(times: &[f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// The first photograph of each of 64 classes, or as many drawn pictures.
+/// The first photograph of each of 64 classes, or as many drawn images.
 fn files(data: Option<&Path>) -> std::io::Result<Vec<Vec<u8>>> {
     let Some(data) = data else {
-        return Ok((0..PICTURES as u32)
-            .map(|seed| pictures::png(seed, 100, 100))
+        return Ok((0..IMAGES as u32)
+            .map(|seed| images::png(seed, 100, 100))
             .collect());
     };
     let sorted = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
@@ -132,7 +132,7 @@ fn files(data: Option<&Path>) -> std::io::Result<Vec<Vec<u8>>> {
     };
     sorted(&data.join("fruits360/Training"))?
         .iter()
-        .take(PICTURES)
+        .take(IMAGES)
         .map(|class| fs::read(&sorted(class)?[0]))
         .collect()
 }

@@ -1,4 +1,4 @@
-//! Pictures through networks by name: what `image_features` and `try_image_features` share.
+//! Images through networks by name: what `image_features` and `try_image_features` share.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(crate) fn list_type() -> DataType {
     DataType::new_list(DataType::Float32, true)
 }
 
-/// The features of every picture in a binary column.
+/// The features of every image in a binary column.
 pub(crate) fn extract_with(
     network: Network,
     column: &ArrayRef,

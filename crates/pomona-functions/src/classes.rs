@@ -16,7 +16,7 @@ use crate::{FunctionError, Objects, PomonaOptions};
 /// How many classes are given unless the query says.
 const TOP: usize = 5;
 
-/// The SQL type of the classes of a picture: `List<Struct(label Utf8, score Float32)>`.
+/// The SQL type of the classes of an image: `List<Struct(label Utf8, score Float32)>`.
 pub(crate) fn classes_type() -> DataType {
     DataType::new_list(DataType::Struct(fields()), true)
 }

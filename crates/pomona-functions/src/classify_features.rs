@@ -15,9 +15,9 @@ use crate::{Objects, PomonaOptions};
 
 const NAME: &str = "classify_features";
 
-/// The classes of a picture from its features, those of `mobilenet_v2` with the same weights.
+/// The classes of an image from its features, those of `mobilenet_v2` with the same weights.
 /// Features that are there already, such as those of a finished run, are classified without any
-/// picture.
+/// image.
 #[user_doc(
     doc_section(label = "Image Functions"),
     description = "Returns the most probable classes of an image from its features: a list of structs of label and score (the softmax over all classes), the best first, as classify_image does. The features must be those of the weights that `pomona.weights` names, for example of a finished run. NULL gives NULL. Fails where the weights have no classifier or do not name its classes, where the features have another length, and where top is not a constant of 1 or more.",

@@ -16,7 +16,7 @@ use crate::{ClassifyFeaturesFunc, MobileNetV2Func, Objects, PomonaOptions};
 
 const NAME: &str = "classify_image";
 
-/// The classes that a picture most probably shows: `List<Struct(label Utf8, score Float32)>`, the
+/// The classes that an image most probably shows: `List<Struct(label Utf8, score Float32)>`, the
 /// best first. The score is the softmax over all classes. NULL gives NULL.
 ///
 /// It is `classify_features(mobilenet_v2(content), top)`, and that is what it is planned as.

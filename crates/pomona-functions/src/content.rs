@@ -1,4 +1,4 @@
-//! The column of picture files: binary arrays of every layout as byte slices.
+//! The column of image files: binary arrays of every layout as byte slices.
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;

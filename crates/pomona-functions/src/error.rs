@@ -11,7 +11,7 @@ use thiserror::Error;
 /// The error of a Pomona function. Inside a query it is a [`DataFusionError::External`].
 #[derive(Debug, Error)]
 pub enum FunctionError {
-    /// A function met a picture that cannot be decoded.
+    /// A function met an image that cannot be decoded.
     #[error(
         "row {row} of the batch is not a readable image: {source}. try_mobilenet_v2(content) and \
          the other functions that begin with try_ give NULL instead, image_error(content) the reason"
@@ -19,7 +19,7 @@ pub enum FunctionError {
     Image {
         /// The row within its batch, from 0.
         row: usize,
-        /// Why the picture cannot be decoded.
+        /// Why the image cannot be decoded.
         source: ImageError,
     },
 

@@ -1,4 +1,4 @@
-//! A column of pictures through the network: what `mobilenet_v2` and `try_mobilenet_v2` share.
+//! A column of images through the network: what `mobilenet_v2` and `try_mobilenet_v2` share.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::content::contents;
 use crate::network::{FEATURE_LEN, network};
 use crate::{FunctionError, Objects, PomonaOptions};
 
-/// What happens to a picture that cannot be decoded.
+/// What happens to an image that cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadImage {
     /// The query fails with the reason.
@@ -35,7 +35,7 @@ pub(crate) fn features_type() -> DataType {
     )
 }
 
-/// The features of every picture in a binary column, written once into the array's own buffer.
+/// The features of every image in a binary column, written once into the array's own buffer.
 pub(crate) fn extract(
     column: &ArrayRef,
     options: &PomonaOptions,

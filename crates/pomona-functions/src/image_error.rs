@@ -16,7 +16,7 @@ use crate::PomonaOptions;
 use crate::columnar::map_column;
 use crate::content::{content_signature, contents};
 
-/// Why a picture cannot be decoded, NULL if it can. The whole picture is decoded, so that data
+/// Why an image cannot be decoded, NULL if it can. The whole image is decoded, so that data
 /// that ends early is found; this costs 2% of the price of the network.
 #[user_doc(
     doc_section(label = "Image Functions"),

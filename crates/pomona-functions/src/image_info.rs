@@ -16,7 +16,7 @@ use pomona_mobilenet::preprocess::{ImageInfo, image_info};
 use crate::columnar::map_column;
 use crate::content::{content_signature, contents};
 
-/// What the header of a picture says, without decoding it: a struct of `format` (`JPEG`, `PNG`,
+/// What the header of an image says, without decoding it: a struct of `format` (`JPEG`, `PNG`,
 /// …), `width` and `height` in pixels, and `color`, the mode as Pillow names it (`RGB`, `L`,
 /// `P`, …). NULL for a file whose header cannot be read.
 #[user_doc(

@@ -13,7 +13,7 @@ use crate::content::content_signature;
 use crate::extract::{BadImage, extract, features_type};
 use crate::{Objects, PomonaOptions};
 
-/// The features of a picture: MobileNetV2 without its classifier, average-pooled. A picture that
+/// The features of an image: MobileNetV2 without its classifier, average-pooled. An image that
 /// cannot be decoded fails the query with its reason. NULL gives NULL.
 ///
 /// The numbers are those of Keras `MobileNetV2(include_top=False, pooling='avg')` after

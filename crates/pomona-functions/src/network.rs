@@ -19,19 +19,19 @@ pub struct LoadedNetwork {
     pub network: Arc<MobileNetV2>,
     /// The sha256 of the weights' file, in hexadecimal.
     pub sha256: String,
-    /// Pictures that went through the network.
-    pictures: AtomicU64,
+    /// Images that went through the network.
+    images: AtomicU64,
 }
 
 impl LoadedNetwork {
-    /// How many pictures SQL functions of this process have put through the network. A picture
+    /// How many images SQL functions of this process have put through the network. An image
     /// whose features and classes are asked for in one query counts once.
-    pub fn pictures(&self) -> u64 {
-        self.pictures.load(Ordering::Relaxed)
+    pub fn images(&self) -> u64 {
+        self.images.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count(&self, pictures: usize) {
-        self.pictures.fetch_add(pictures as u64, Ordering::Relaxed);
+    pub(crate) fn count(&self, images: usize) {
+        self.images.fetch_add(images as u64, Ordering::Relaxed);
     }
 }
 
@@ -135,7 +135,7 @@ fn load_network(
     Ok(LoadedNetwork {
         network: Arc::new(network),
         sha256: file.sha256().to_string(),
-        pictures: AtomicU64::new(0),
+        images: AtomicU64::new(0),
     })
 }
 

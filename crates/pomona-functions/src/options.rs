@@ -25,7 +25,7 @@ extensions_options! {
         pub backbone_weights_sha256: Option<String>, default = None
         /// What the network computes in: 'f32', or 'bf16' where the processor has AMX
         pub precision: PrecisionOption, default = PrecisionOption::default()
-        /// The largest picture that is decoded, in pixels (width times height)
+        /// The largest image that is decoded, in pixels (width times height)
         pub max_pixels: u64, default = DecodeLimits::default().max_pixels
         /// How long a query waits, in seconds, while its cluster has no executor
         pub executor_wait_seconds: u64, default = 120
@@ -100,7 +100,7 @@ impl PomonaOptions {
         named.unwrap_or(DEFAULT_WEIGHTS)
     }
 
-    /// What bounds the decoding of one picture.
+    /// What bounds the decoding of one image.
     pub fn decode_limits(&self) -> DecodeLimits {
         DecodeLimits {
             max_pixels: self.max_pixels,

@@ -16,7 +16,7 @@ use crate::{ClassifyFeaturesFunc, Objects, PomonaOptions, TryMobileNetV2Func};
 
 const NAME: &str = "try_classify_image";
 
-/// The classes of a picture, like [`ClassifyImageFunc`](crate::ClassifyImageFunc); a picture that
+/// The classes of an image, like [`ClassifyImageFunc`](crate::ClassifyImageFunc); an image that
 /// cannot be decoded gives NULL.
 #[user_doc(
     doc_section(label = "Image Functions"),

@@ -16,8 +16,8 @@ use crate::{Objects, PomonaOptions};
 
 const NAME: &str = "try_image_features";
 
-/// The features of a picture from a network by name, like
-/// [`ImageFeaturesFunc`](crate::ImageFeaturesFunc); a picture that cannot be decoded gives NULL.
+/// The features of an image from a network by name, like
+/// [`ImageFeaturesFunc`](crate::ImageFeaturesFunc); an image that cannot be decoded gives NULL.
 #[user_doc(
     doc_section(label = "Image Functions"),
     description = "Returns the features of an image as image_features does, and NULL for an image that cannot be decoded; image_error(content) tells why. NULL gives NULL. Fails where the network has no such name, and where its weights cannot be had, are those of another network, or have another sha256 than `pomona.backbone_weights_sha256` pins; never for an image.",

@@ -13,7 +13,7 @@ use crate::content::content_signature;
 use crate::extract::{BadImage, extract, features_type};
 use crate::{Objects, PomonaOptions};
 
-/// The features of a picture, like [`MobileNetV2Func`](crate::MobileNetV2Func); a picture that
+/// The features of an image, like [`MobileNetV2Func`](crate::MobileNetV2Func); an image that
 /// cannot be decoded gives NULL.
 #[user_doc(
     doc_section(label = "Image Functions"),

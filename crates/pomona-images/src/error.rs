@@ -21,7 +21,7 @@ pub enum ImagesError {
     /// A location of images, results or weights cannot be understood.
     #[error("location '{location}' cannot be used: {reason}")]
     InvalidLocation { location: String, reason: String },
-    /// `CREATE EXTERNAL TABLE` has a clause that makes no sense for pictures.
+    /// `CREATE EXTERNAL TABLE` has a clause that makes no sense for images.
     #[error("{clause} cannot be given for an image table: {reason}")]
     UnsupportedClause {
         clause: &'static str,

@@ -1,4 +1,4 @@
-//! The operator that turns a listing into pictures.
+//! The operator that turns a listing into images.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -31,7 +31,7 @@ use crate::schema::{CONTENT, PATH, column_count, needs_object, projected_schema}
 use crate::summary::ListingSummary;
 
 /// The most rows of a batch with content. A batch is the unit of progress, of memory and of
-/// cancellation, and 256 pictures are most of a second of inference.
+/// cancellation, and 256 images are most of a second of inference.
 const MAX_BATCH_ROWS: usize = 256;
 
 /// Everything an [`ImageScanExec`] needs beside its input; plain values that serialise.

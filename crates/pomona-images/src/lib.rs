@@ -1,4 +1,4 @@
-//! Folders of pictures, local or in S3, as a DataFusion table: `STORED AS IMAGES`.
+//! Folders of images, local or in S3, as a DataFusion table: `STORED AS IMAGES`.
 //!
 //! ```sql
 //! CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://bucket/data/Training/'

@@ -1,4 +1,4 @@
-//! Lists the pictures of a table: one request a thousand objects, many folders at once.
+//! Lists the images of a table: one request a thousand objects, many folders at once.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -239,7 +239,7 @@ struct Folder<'a> {
 }
 
 /// Empty objects that stand for folders: consoles of S3 write an object `x.jpg/` for a folder
-/// `x.jpg`, and its listing reads like an empty picture.
+/// `x.jpg`, and its listing reads like an empty image.
 fn folder_markers(metas: &[ObjectMeta]) -> HashSet<Path> {
     let empty: HashSet<&str> = metas
         .iter()

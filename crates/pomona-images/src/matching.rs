@@ -1,4 +1,4 @@
-//! Which objects below a location are pictures of the table.
+//! Which objects below a location are images of the table.
 
 use glob::{MatchOptions, Pattern};
 
@@ -24,7 +24,7 @@ const SHELL: MatchOptions = MatchOptions {
 #[derive(Debug)]
 pub(crate) struct ObjectMatcher {
     location: Option<Pattern>,
-    /// Whether the location's glob ends in an extension, and so says itself what a picture is.
+    /// Whether the location's glob ends in an extension, and so says itself what an image is.
     names_extension: bool,
     glob: Option<Pattern>,
     /// Whether `glob` is about file names alone.
@@ -66,7 +66,7 @@ impl ObjectMatcher {
 
     /// Whether the object at `relative`, its path below the location's folder, belongs to the
     /// table. Hidden files and everything in hidden folders never do: on disks from a Mac every
-    /// picture has a shadow, `._0_100.jpg`, that is none.
+    /// image has a shadow, `._0_100.jpg`, that is none.
     pub fn accepts(&self, relative: &str) -> bool {
         if relative.is_empty() || relative.split('/').any(|name| name.starts_with('.')) {
             return false;

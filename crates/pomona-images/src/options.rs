@@ -30,7 +30,7 @@ pub enum Missing {
 /// The options of an image table, as `CREATE EXTERNAL TABLE ... OPTIONS (...)` gives them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageTableOptions {
-    /// Which objects are pictures. A pattern without `/` is matched against the file name at any
+    /// Which objects are images. A pattern without `/` is matched against the file name at any
     /// depth (`*.jpg`), one with `/` against the path below the location (`*/*_100.jpg`,
     /// `**/*.png`). `None` stands for the extensions jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif and tiff
     /// in any case.

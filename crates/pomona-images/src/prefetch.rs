@@ -86,7 +86,7 @@ fn start(
                     std::panic::resume_unwind(stopped.into_panic())
                 }
                 stopped => Some((
-                    exec_err!("the fetch of pictures was stopped: {stopped:?}"),
+                    exec_err!("the fetch of images was stopped: {stopped:?}"),
                     None,
                 )),
             }

@@ -26,7 +26,7 @@ use crate::schema::{all_columns, needs_object, projected_schema, table_schema};
 use crate::selection::{is_about_listing, select};
 use crate::skipped::Skipped;
 
-/// Pictures below one or more locations, one row an object. Each scan lists anew.
+/// Images below one or more locations, one row an object. Each scan lists anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageTable {
     locations: Vec<ImageLocation>,
@@ -63,7 +63,7 @@ impl ImageTable {
     ///
     /// # Errors
     /// If a location cannot be understood, does not exist, or cannot be listed. A folder without
-    /// pictures is no error.
+    /// images is no error.
     pub async fn try_new<L: AsRef<str>>(
         state: &dyn Session,
         locations: impl IntoIterator<Item = L>,
@@ -99,7 +99,7 @@ impl ImageTable {
         self.skipped.get()
     }
 
-    /// Where the pictures are.
+    /// Where the images are.
     pub fn locations(&self) -> &[ImageLocation] {
         &self.locations
     }
@@ -206,6 +206,6 @@ impl TableProvider for ImageTable {
         _input: Arc<dyn ExecutionPlan>,
         _insert_op: InsertOp,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        not_impl_err!("an image table is read-only: write pictures to its location by other means")
+        not_impl_err!("an image table is read-only: write images to its location by other means")
     }
 }

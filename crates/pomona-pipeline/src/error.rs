@@ -39,7 +39,7 @@ pub enum PipelineError {
         filter: Option<String>,
     },
 
-    /// No picture could be decoded.
+    /// No image could be decoded.
     #[error("none of the {images} images in '{input}' can be decoded; the first reason: {reason}")]
     AllImagesBad {
         /// The folder that was read.
@@ -50,7 +50,7 @@ pub enum PipelineError {
         reason: String,
     },
 
-    /// No picture of a sample could be decoded.
+    /// No image of a sample could be decoded.
     #[error(
         "none of {images} images taken from '{input}' can be decoded, so there is nothing to \
          estimate: SELECT image_error(content) tells why"
@@ -107,7 +107,7 @@ pub enum PipelineError {
         relation: &'static str,
     },
 
-    /// The model cannot be fitted on so few pictures, which is known before any is read.
+    /// The model cannot be fitted on so few images, which is known before any is read.
     #[error(transparent)]
     Pca(#[from] PcaError),
 

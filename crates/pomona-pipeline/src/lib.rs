@@ -4,11 +4,17 @@
 //!   publishes the results together.
 //! - [`estimate`]: what a run will take and cost, from a sample of its images.
 
+mod checks;
 mod error;
 pub mod estimate;
+mod options;
 mod pipeline;
+mod progress;
 mod scripts;
+mod stages;
 
 pub use error::PipelineError;
-pub use pipeline::{Outcome, Pipeline, PipelineOptions, Progress};
+pub use options::{DEFAULT_COMPONENTS, Outcome, PipelineOptions};
+pub use pipeline::Pipeline;
+pub use progress::Progress;
 pub use scripts::SCRIPTS;

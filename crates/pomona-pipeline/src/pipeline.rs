@@ -1,7 +1,6 @@
-//! [`Pipeline`]: all stages, from a folder of pictures to its principal components.
+//! [`Pipeline`]: all stages, from a folder of images to its principal components.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -12,105 +11,27 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use pomona_analysis::report;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
-use pomona_images::Location;
-use pomona_pca::{PcaError, PcaModel};
+use pomona_pca::PcaModel;
 use pomona_report::Language;
-use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT, is_result};
+use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
-    BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FileSize, Formats,
-    Listing, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters, Pending,
-    Prepared, PublishedFile, ResultBuilder, StageTiming, read_model,
+    BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, Formats, Listing,
+    Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters, Pending, Prepared,
+    PublishedFile, ResultBuilder, read_model,
 };
 use pomona_session::{Variables, condition, configure, weights_objects};
 
-use crate::PipelineError;
 use crate::scripts::script;
+use crate::stages::Stages;
+use crate::{DEFAULT_COMPONENTS, Outcome, PipelineError, PipelineOptions, Progress};
 
-/// The stages that read every picture, chunk by chunk; each is the script of that name.
-const PICTURE_STAGES: [&str; 2] = ["metadata", "features"];
-
-/// What a run is given.
-#[derive(Debug, Clone)]
-pub struct PipelineOptions {
-    /// The folder of pictures: a path or a URL.
-    pub input: String,
-    /// Where the results go.
-    pub output: Location,
-    /// The number of components to keep (`50`), or the share of the variance (`0.95`).
-    pub components: String,
-    /// A condition on `path`, `label`, `length` or `modification_time`, in SQL.
-    pub filter: Option<String>,
-    /// The largest number of pictures, in the order of their paths.
-    pub limit: Option<u64>,
-    /// Whether to start from nothing, whatever the output holds.
-    pub overwrite: bool,
-    /// Whether rows of pictures that are no longer there are dropped.
-    pub prune: bool,
-    /// Pictures between checkpoints: what a crash loses at most. At least 1.
-    pub checkpoint: usize,
-    /// Whether to take the output from a run that holds it.
-    pub force_unlock: bool,
-    /// The formats that are asked for; the usual ones if `None`.
-    pub format: Option<Formats>,
-    /// The size that files of rows aim at.
-    pub file_size: FileSize,
-    /// The language of the report; `None` for no report.
-    pub report: Option<Language>,
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// The manifest; where nothing has changed that of the finished run, but for the counts of
-    /// reused and computed pictures.
-    pub manifest: Manifest,
-    /// Whether anything has been published.
-    pub changed: bool,
-}
-
-/// What a run tells while it runs.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Progress {
-    /// Something happened that a person should know.
-    Told {
-        /// What, in a sentence.
-        message: String,
-    },
-    /// The pictures have been counted.
-    Found {
-        /// The number of pictures.
-        images: u64,
-    },
-    /// A stage begins.
-    Started {
-        /// The stage's name.
-        stage: String,
-        /// The number of pictures that it will handle.
-        images: u64,
-    },
-    /// The stage is going on; this comes several times a second, counted and never estimated.
-    Advanced {
-        /// The number of pictures that the stage has handled so far.
-        images: u64,
-    },
-    /// A stage is complete.
-    Finished {
-        /// The stage and its time.
-        stage: StageTiming,
-        /// The number of pictures that it handled.
-        images: u64,
-    },
-    /// Something went wrong that the results can do without.
-    Warned {
-        /// What went wrong, and the way out.
-        message: String,
-    },
-}
+/// The stages that read every image, chunk by chunk; each is the script of that name.
+const IMAGE_STAGES: [&str; 2] = ["metadata", "features"];
 
 /// A run of all stages.
 pub struct Pipeline<'a> {
-    ctx: &'a SessionContext,
-    options: PipelineOptions,
+    pub(crate) ctx: &'a SessionContext,
+    pub(crate) options: PipelineOptions,
 }
 
 impl<'a> Pipeline<'a> {
@@ -121,12 +42,12 @@ impl<'a> Pipeline<'a> {
 
     /// Runs every stage and publishes the results.
     ///
-    /// Pictures whose row is there already, from a finished run in the output or from one that was
+    /// Images whose row is there already, from a finished run in the output or from one that was
     /// interrupted, are not computed again. A run that fails leaves the output as it was, and its
     /// complete chunks for the next.
     ///
     /// # Errors
-    /// When there are no weights, no pictures or no picture that can be decoded, when the output
+    /// When there are no weights, no images or no image that can be decoded, when the output
     /// holds a finished run of other weights or one that cannot be read, and when a stage fails.
     pub async fn run(&self, progress: impl Fn(Progress)) -> Result<Outcome, PipelineError> {
         self.check_places()?;
@@ -136,8 +57,8 @@ impl<'a> Pipeline<'a> {
         let weights_sha256 = self.pin_weights().await?;
         let run = format!("{}", Utc::now().format(RUN_FORMAT));
         let output = Output::open(self.ctx, self.options.output.clone(), &run)?;
-        let tell = |message| progress(Progress::Told { message });
-        let lock = output.lock(&run, self.options.force_unlock, &tell).await?;
+        let note = |message| progress(Progress::Note { message });
+        let lock = output.lock(&run, self.options.force_unlock, &note).await?;
         tokio::select! {
             outcome = self.run_locked(&output, &lock, run, &weights_sha256, progress) => outcome,
             error = lock.lost() => Err(error.into()),
@@ -152,7 +73,7 @@ impl<'a> Pipeline<'a> {
         weights_sha256: &str,
         progress: impl Fn(Progress),
     ) -> Result<Outcome, PipelineError> {
-        let mut prepared = output.prepare(self.options.overwrite).await?;
+        let mut prepared = output.prepare(self.options.overwrite, lock).await?;
         match &prepared.finished {
             _ if self.options.overwrite => prepared.finished = None,
             Some(finished) => {
@@ -194,19 +115,18 @@ impl<'a> Pipeline<'a> {
             });
         }
         progress(Progress::Found { images });
+        let mut stages = Stages::new(progress);
         if listing.skipped().no_image_count() > 0 {
-            progress(Progress::Told {
-                message: format!(
-                    "{} files are no images by their names and are passed over: {}",
-                    listing.skipped().no_image_count(),
-                    listing.skipped().extensions()
-                ),
-            });
+            stages.note(format!(
+                "{} files are no images by their names and are passed over: {}",
+                listing.skipped().no_image_count(),
+                listing.skipped().extensions()
+            ));
         }
 
-        let mut assembly =
+        let mut builder =
             ResultBuilder::open(self.ctx, output, finished.as_ref(), weights_sha256).await?;
-        if let Some(images) = assembly.strangers(&listing) {
+        if let Some(images) = builder.strangers(&listing) {
             return Err(PipelineError::OtherInput {
                 output: self.options.output.to_string(),
                 before: finished.map_or_else(String::new, |run| run.parameters.input),
@@ -217,31 +137,28 @@ impl<'a> Pipeline<'a> {
         let Pending {
             positions: pending,
             mut unlisted,
-        } = assembly.pending(&listing, self.options.prune);
+        } = builder.pending(&listing, self.options.prune);
         if unlisted > 0 {
             let fate = match self.options.prune {
                 true => "are dropped",
                 false => "stay in the results (--prune drops them)",
             };
-            progress(Progress::Told {
-                message: format!(
-                    "{unlisted} images of earlier runs are not among those that this run's input \
-                     and filter list: their rows {fate}"
-                ),
-            });
+            stages.note(format!(
+                "{unlisted} images of earlier runs are not among those that this run's input and \
+                 filter list: their rows {fate}"
+            ));
         }
         if self.options.prune {
             unlisted = 0;
         }
-        self.check_components(assembly.expected(&listing, &pending))?;
-        let mut stages = Stages::new(progress);
+        self.check_components(builder.expected(&listing, &pending))?;
         for (number, positions) in pending.chunks(self.options.checkpoint.max(1)).enumerate() {
             let folder = output.staged(&format!("chunks/{number:06}"));
             variables.define("output", output.url(&folder));
-            self.ctx.deregister_table("pictures")?;
-            let pictures = Arc::new(listing.table(positions)?);
-            self.ctx.register_table("pictures", pictures)?;
-            for name in PICTURE_STAGES {
+            self.ctx.deregister_table("selected_images")?;
+            let images = Arc::new(listing.table(positions)?);
+            self.ctx.register_table("selected_images", images)?;
+            for name in IMAGE_STAGES {
                 let images = positions.len() as u64;
                 self.size_files(name).await?;
                 stages.run(name, images, self.ctx, &variables).await?;
@@ -252,13 +169,13 @@ impl<'a> Pipeline<'a> {
                 metadata: output.files(&format!("{folder}/metadata/parquet")).await?,
             };
             let name = format!("{run}-{number:06}");
-            assembly.computed(chunk, &name).await?;
+            builder.computed(chunk, &name).await?;
         }
 
         let computed = pending.len() as u64;
         if let Some(mut finished) = finished
-            && !assembly.changed()
-            && finished.parameters.components == self.options.components
+            && !builder.changed()
+            && finished.parameters.components == self.components()
             && finished.parameters.format == self.options.format
             && output.holds_all(&finished).await?
         {
@@ -275,25 +192,49 @@ impl<'a> Pipeline<'a> {
         let results = output.staged("results");
         variables.define("output", output.url(&results));
         let size = self.options.file_size;
-        let BuiltRows { in_place, moves } = assembly.assemble(&results, size).await?;
+        let BuiltRows { in_place, moves } = builder.assemble(&results, size).await?;
         let mut counts = self.count(computed, unlisted).await?;
         if counts.features == 0 {
             return Err(self.all_bad(counts.images).await?);
         }
+        let has_model = counts.features > 1;
+        let largest = FEATURE_LEN.min(counts.features as usize);
+        if !has_model {
+            stages.note(
+                "one image has features: principal components need two, so there are none"
+                    .to_string(),
+            );
+        } else if self.options.components.is_none() && largest < DEFAULT_COMPONENTS {
+            stages.note(format!(
+                "{largest} images have features, so {largest} components are kept; without -k it is \
+                 at most {DEFAULT_COMPONENTS}"
+            ));
+        }
+        if self.options.components.is_none() {
+            variables.define("components", largest.min(DEFAULT_COMPONENTS).to_string());
+        }
         // The model is always fitted to the features, which are read for the projection anyway, so
         // that no error can build up from run to run.
         for name in Formats::stages(self.options.format) {
+            if !has_model && name.starts_with("pca_") {
+                continue;
+            }
             self.size_files(name).await?;
             stages
                 .run(name, counts.images, self.ctx, &variables)
                 .await?;
         }
-        let model = read_model(self.ctx).await?;
-        counts.components = model.k() as u64;
-        let info = serde_json::to_vec_pretty(&ModelInfo::from(&model))
-            .expect("a model's numbers are finite");
-        let path = format!("{results}/{MODEL_INFO}");
-        output.folder().write(&path, info).await?;
+        let model = match has_model {
+            true => Some(read_model(self.ctx).await?),
+            false => None,
+        };
+        if let Some(model) = &model {
+            counts.components = model.k() as u64;
+            let info = serde_json::to_vec_pretty(&ModelInfo::from(model))
+                .expect("a model's numbers are finite");
+            let path = format!("{results}/{MODEL_INFO}");
+            output.folder().write(&path, info).await?;
+        }
 
         let mut manifest = Manifest {
             pomona: env!("CARGO_PKG_VERSION").to_string(),
@@ -307,9 +248,9 @@ impl<'a> Pipeline<'a> {
             stages: stages.timings.clone(),
             files: in_place,
         };
-        if let Some(language) = self.options.report {
+        if let (Some(language), Some(model)) = (self.options.report, &model) {
             let path = format!("{results}/{REPORT}");
-            let write = self.write_report(output, &path, &manifest, &model, language);
+            let write = self.write_report(output, &path, &manifest, model, language);
             stages.write_report(counts.images, write).await;
             manifest.stages = stages.timings;
         }
@@ -326,63 +267,11 @@ impl<'a> Pipeline<'a> {
             renames.push((from.path, to));
         }
         manifest.files.sort();
-        lock.check().await?;
-        output.publish(renames, &manifest, &owned).await?;
+        output.publish(renames, &manifest, &owned, lock).await?;
         Ok(Outcome {
             manifest,
             changed: true,
         })
-    }
-
-    /// Refuses to write results over images, and to read images from among results.
-    fn check_places(&self) -> Result<(), PipelineError> {
-        let input = Location::parse(&self.options.input)?
-            .before_glob()
-            .resolved();
-        let below = self.options.output.resolved();
-        let relation = match below.strip(&input) {
-            Some([]) => "the same folder",
-            Some([first, ..]) if is_result(first) => "in each other's way",
-            _ => return Ok(()),
-        };
-        Err(PipelineError::InputIsOutput {
-            input: self.options.input.clone(),
-            output: self.options.output.to_string(),
-            relation,
-        })
-    }
-
-    /// Whether the finished run in the output can be continued: by the same weights, with its rows
-    /// as they were.
-    async fn check_finished(
-        &self,
-        output: &Output,
-        finished: &Manifest,
-        weights_sha256: &str,
-    ) -> Result<(), PipelineError> {
-        if finished.weights_sha256 != weights_sha256 {
-            return Err(PipelineError::WeightsDiffer {
-                output: self.options.output.to_string(),
-                before: finished.weights_sha256.clone(),
-                now: weights_sha256.to_string(),
-            });
-        }
-        Ok(output.check_rows(finished).await?)
-    }
-
-    /// Refuses more components than there can be, before anything is computed.
-    fn check_components(&self, rows: u64) -> Result<(), PipelineError> {
-        let largest = FEATURE_LEN.min(usize::try_from(rows).unwrap_or(usize::MAX));
-        match self.options.components.parse::<usize>() {
-            Ok(requested) if requested > largest => Err(PcaError::TooManyComponents {
-                requested,
-                samples: rows,
-                dimension: FEATURE_LEN,
-                largest,
-            }
-            .into()),
-            _ => Ok(()),
-        }
     }
 
     /// Loads the network before any work starts, and pins its bytes for the whole run.
@@ -400,11 +289,17 @@ impl<'a> Pipeline<'a> {
         Ok(loaded.sha256.clone())
     }
 
+    /// The components as a person asks for them.
+    fn components(&self) -> String {
+        let asked = self.options.components.clone();
+        asked.unwrap_or_else(|| DEFAULT_COMPONENTS.to_string())
+    }
+
     fn variables(&self) -> Variables {
         let mut variables = Variables::new();
         variables
             .define("input", &self.options.input)
-            .define("components", &self.options.components)
+            .define("components", self.components())
             .define("filter", self.options.filter.as_deref().unwrap_or("true"))
             .define(
                 "limit",
@@ -418,7 +313,7 @@ impl<'a> Pipeline<'a> {
         Parameters {
             input: self.options.input.clone(),
             output: self.options.output.to_string(),
-            components: self.options.components.clone(),
+            components: self.components(),
             filter: self.options.filter.clone(),
             limit: self.options.limit,
             weights: options.weights_location().to_string(),
@@ -478,103 +373,5 @@ impl<'a> Pipeline<'a> {
         let report = report::gather(self.ctx, manifest, model).await?;
         let html = report.to_html(language);
         Ok(output.folder().write(path, html.into_bytes()).await?)
-    }
-}
-
-/// The stages that have run, and whom to tell.
-struct Stages<P> {
-    progress: P,
-    timings: Vec<StageTiming>,
-}
-
-impl<P: Fn(Progress)> Stages<P> {
-    fn new(progress: P) -> Self {
-        Self {
-            progress,
-            timings: vec![],
-        }
-    }
-
-    /// Runs the script of that name as a stage. The times of a stage that runs more than once are
-    /// added up.
-    async fn run(
-        &mut self,
-        name: &str,
-        images: u64,
-        ctx: &SessionContext,
-        variables: &Variables,
-    ) -> Result<(), PipelineError> {
-        let start = self.start(name, images);
-        let advanced = |images| (self.progress)(Progress::Advanced { images });
-        script(name).run_watched(ctx, variables, advanced).await?;
-        self.finish(name, images, start);
-        Ok(())
-    }
-
-    /// Runs what writes the report as a stage. Results without a report are better than none, so
-    /// that it fails is told and no more.
-    async fn write_report(
-        &mut self,
-        images: u64,
-        write: impl Future<Output = Result<(), PipelineError>>,
-    ) {
-        let start = self.start(report::STAGE, images);
-        match write.await {
-            Ok(()) => self.finish(report::STAGE, images, start),
-            Err(error) => (self.progress)(Progress::Warned {
-                message: format!(
-                    "the results are published without {REPORT}, which failed: {error}; \
-                     'pomona report' writes one from the results"
-                ),
-            }),
-        }
-    }
-
-    fn start(&self, name: &str, images: u64) -> Instant {
-        (self.progress)(Progress::Started {
-            stage: name.to_string(),
-            images,
-        });
-        Instant::now()
-    }
-
-    fn finish(&mut self, name: &str, images: u64, start: Instant) {
-        let stage = StageTiming {
-            name: name.to_string(),
-            seconds: start.elapsed().as_secs_f64(),
-        };
-        match self.timings.iter_mut().find(|timing| timing.name == name) {
-            Some(timing) => timing.seconds += stage.seconds,
-            None => self.timings.push(stage.clone()),
-        }
-        (self.progress)(Progress::Finished { stage, images });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-
-    use pomona_results::ResultsError;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_report_that_fails_is_told_and_no_more() {
-        let told = RefCell::new(vec![]);
-        let mut stages = Stages::new(|progress| told.borrow_mut().push(progress));
-        let failed = ResultsError::NoRun {
-            output: "results".to_string(),
-        };
-        stages.write_report(15, async { Err(failed.into()) }).await;
-        assert_eq!(stages.timings, []);
-        stages.write_report(15, async { Ok(()) }).await;
-        assert_eq!(stages.timings.len(), 1);
-
-        let told = told.into_inner();
-        let [Progress::Started { .. }, Progress::Warned { message }, ..] = &told[..] else {
-            panic!("{told:?}");
-        };
-        assert!(message.contains("no finished run") && message.contains("pomona report"));
     }
 }

@@ -1,5 +1,5 @@
 "use strict";
-// What the page gains by a script: the picture under the pointer, and labels that are brought out.
+// What the page gains by a script: the image under the pointer, and labels that are brought out.
 // Without it the map has its names as tooltips, and everything else is there.
 (() => {
   const map = document.getElementById("map");
@@ -16,7 +16,7 @@
       label: Number(use.parentNode.dataset.label),
       path: title.textContent,
     };
-    // The browser's own tooltip would cover the picture.
+    // The browser's own tooltip would cover the image.
     title.remove();
     return mark;
   });

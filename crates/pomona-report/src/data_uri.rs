@@ -1,4 +1,4 @@
-//! Pictures inside the page.
+//! Images inside the page.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

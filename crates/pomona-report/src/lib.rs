@@ -1,10 +1,10 @@
 //! A run's report: plain data in, one self-contained HTML file out.
 //!
 //! - [`Report`]: what a report says, as plain data, shapes and units in the fields' documentation.
-//! - [`Report::to_html`]: the page, in a [`Language`], with its charts, pictures, style and script
+//! - [`Report::to_html`]: the page, in a [`Language`], with its charts, images, style and script
 //!   in it. It names no other file and asks no network for anything.
 //!
-//! The page is whole without its script, which adds pictures under the pointer and the choice of
+//! The page is whole without its script, which adds images under the pointer and the choice of
 //! labels. Paths, labels and reasons are whatever people and files make them: `maud` escapes them
 //! all, and a policy in the page lets no script run but the page's own.
 //!
@@ -28,6 +28,6 @@ mod report;
 
 pub use language::{Language, UnknownLanguage};
 pub use report::{
-    Class, Counts, Duplicates, Errors, Outlier, Outliers, Pair, Parameters, Phase, Picture, Point,
+    Class, Counts, Duplicates, Errors, Image, Outlier, Outliers, Pair, Parameters, Phase, Point,
     Reason, Report, Scatter, Thumbnail, Thumbnails, Variance, Versions,
 };

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::Report;
 
-/// The pictures of the points in the order in which they are drawn.
+/// The images of the points in the order in which they are drawn.
 #[derive(Serialize)]
 struct Points<'a> {
     thumbnails: Vec<Option<(u32, u32, String)>>,
@@ -19,8 +19,8 @@ pub(crate) fn json(
     labels: Vec<&str>,
 ) -> String {
     let thumbnail = |point: usize| {
-        let picture = &report.pictures[report.scatter.points[point].picture];
-        let thumbnail = picture.thumbnail.as_ref()?;
+        let image = &report.images[report.scatter.points[point].image];
+        let thumbnail = image.thumbnail.as_ref()?;
         Some((thumbnail.width, thumbnail.height, thumbnail.base64()))
     };
     let points = Points {

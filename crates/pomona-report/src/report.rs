@@ -14,40 +14,40 @@ pub struct Report {
     pub parameters: Parameters,
     /// What ran.
     pub versions: Versions,
-    /// How many pictures went which way.
+    /// How many images went which way.
     pub counts: Counts,
     /// The phases in their order.
     pub phases: Vec<Phase>,
     /// The spectrum of the features.
     pub variance: Variance,
-    /// Pictures along the first two components.
+    /// Images along the first two components.
     pub scatter: Scatter,
-    /// The labels, most pictures first.
+    /// The labels, most images first.
     pub classes: Vec<Class>,
-    /// The pictures without features.
+    /// The images without features.
     pub errors: Errors,
-    /// The pictures that the kept components describe worst.
+    /// The images that the kept components describe worst.
     pub outliers: Outliers,
-    /// Pictures that are almost alike.
+    /// Images that are almost alike.
     pub duplicates: Duplicates,
-    /// The pictures that the parts above name by their position here.
-    pub pictures: Vec<Picture>,
-    /// How the small pictures came about.
+    /// The images that the parts above name by their position here.
+    pub images: Vec<Image>,
+    /// How the small images came about.
     pub thumbnails: Thumbnails,
 }
 
 /// What a run was given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// The folder of pictures.
+    /// The folder of images.
     pub input: String,
     /// Where the results are.
     pub output: String,
     /// The number of components, or the share of the variance, as it was asked for.
     pub components: String,
-    /// The condition on the pictures, in SQL.
+    /// The condition on the images, in SQL.
     pub filter: Option<String>,
-    /// The largest number of pictures.
+    /// The largest number of images.
     pub limit: Option<u64>,
     /// The weights as they were named.
     pub weights: String,
@@ -66,18 +66,18 @@ pub struct Versions {
     pub report: String,
 }
 
-/// How many pictures went which way.
+/// How many images went which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// All pictures of the result.
+    /// All images of the result.
     pub images: u64,
     /// Those that have features.
     pub features: u64,
     /// Those that could not be read or decoded.
     pub errors: u64,
-    /// The pictures whose row an earlier run had made.
+    /// The images whose row an earlier run had made.
     pub reused: u64,
-    /// The pictures that this run went through the network with.
+    /// The images that this run went through the network with.
     pub computed: u64,
     /// The length of all files together, in bytes.
     pub bytes: u64,
@@ -90,7 +90,7 @@ pub struct Phase {
     pub name: String,
     /// The time it took.
     pub seconds: f64,
-    /// The pictures that it handled.
+    /// The images that it handled.
     pub images: u64,
 }
 
@@ -106,38 +106,38 @@ pub struct Variance {
     pub ratios: Vec<f64>,
 }
 
-/// Pictures along the first two components.
+/// Images along the first two components.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scatter {
-    /// The points, all pictures with features or a sample of them.
+    /// The points, all images with features or a sample of them.
     pub points: Vec<Point>,
-    /// The pictures with features.
+    /// The images with features.
     pub total: u64,
 }
 
-/// A picture along the first two components.
+/// An image along the first two components.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// The picture's position in [`Report::pictures`].
-    pub picture: usize,
+    /// The image's position in [`Report::images`].
+    pub image: usize,
     /// The coordinate along the first component.
     pub x: f64,
     /// That along the second; 0 where one is kept.
     pub y: f64,
 }
 
-/// The pictures of a label.
+/// The images of a label.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Class {
     /// The label.
     pub label: String,
-    /// Its pictures.
+    /// Its images.
     pub images: u64,
     /// Those of them without features.
     pub errors: u64,
 }
 
-/// The pictures without features.
+/// The images without features.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errors {
     /// The reasons, the most frequent first; the last ones may be left out.
@@ -146,40 +146,40 @@ pub struct Errors {
     pub total_reasons: u64,
 }
 
-/// Why pictures have no features.
+/// Why images have no features.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
     /// The reason, in English, as the engine gave it.
     pub reason: String,
-    /// The pictures without features for it.
+    /// The images without features for it.
     pub images: u64,
     /// The paths of the first of them.
     pub paths: Vec<String>,
 }
 
-/// The pictures that the kept components describe worst.
+/// The images that the kept components describe worst.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outliers {
     /// The worst, the largest error first.
     pub worst: Vec<Outlier>,
-    /// The median error of all pictures with features.
+    /// The median error of all images with features.
     pub median: f64,
-    /// The pictures with features.
+    /// The images with features.
     pub total: u64,
 }
 
-/// A picture that the kept components describe badly.
+/// An image that the kept components describe badly.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outlier {
-    /// The picture's position in [`Report::pictures`].
-    pub picture: usize,
+    /// The image's position in [`Report::images`].
+    pub image: usize,
     /// The squared distance between its features and what the kept components make of them.
     pub error: f64,
     /// That distance as a part of the squared distance from the mean, from 0 to 1.
     pub share: f64,
 }
 
-/// Pictures that are almost alike.
+/// Images that are almost alike.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Duplicates {
     /// The most alike first.
@@ -188,18 +188,18 @@ pub struct Duplicates {
     pub across_labels: Vec<Pair>,
     /// The cosine that a pair has at least.
     pub threshold: f64,
-    /// The pictures of which every two were compared.
+    /// The images of which every two were compared.
     pub compared: u64,
-    /// The pictures with features.
+    /// The images with features.
     pub total: u64,
-    /// Whether no two of the compared pictures are more alike than the last pair that is left out.
+    /// Whether no two of the compared images are more alike than the last pair that is left out.
     pub exact: bool,
 }
 
-/// Two pictures that are almost alike.
+/// Two images that are almost alike.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
-    /// The first picture's position in [`Report::pictures`].
+    /// The first image's position in [`Report::images`].
     pub first: usize,
     /// The second's.
     pub second: usize,
@@ -207,18 +207,18 @@ pub struct Pair {
     pub cosine: f64,
 }
 
-/// A picture that the report names.
+/// An image that the report names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Picture {
+pub struct Image {
     /// Its path; below the input, relative to it.
     pub path: String,
     /// Its label.
     pub label: String,
-    /// The picture made small.
+    /// The image made small.
     pub thumbnail: Option<Thumbnail>,
 }
 
-/// A picture made small.
+/// An image made small.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thumbnail {
     /// A JPEG file.
@@ -229,10 +229,10 @@ pub struct Thumbnail {
     pub height: u32,
 }
 
-/// How the small pictures came about.
+/// How the small images came about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thumbnails {
-    /// The pictures that were to be read for one.
+    /// The images that were to be read for one.
     pub wanted: u64,
     /// Those that could be.
     pub made: u64,

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use pomona_report::{
-    Class, Counts, Duplicates, Errors, Language, Outlier, Outliers, Pair, Parameters, Phase,
-    Picture, Point, Reason, Report, Scatter, Thumbnail, Thumbnails, Variance, Versions,
+    Class, Counts, Duplicates, Errors, Image, Language, Outlier, Outliers, Pair, Parameters, Phase,
+    Point, Reason, Report, Scatter, Thumbnail, Thumbnails, Variance, Versions,
 };
 
 /// Texts that a page must show and never obey.
@@ -19,14 +19,14 @@ const HOSTILE: [&str; 8] = [
     "{{ 7 * 7 }}{% endif %}",
 ];
 
-/// A report of `labels` labels with `points` pictures on the map, thumbnails of `bytes` bytes.
+/// A report of `labels` labels with `points` images on the map, thumbnails of `bytes` bytes.
 fn report(labels: &[String], points: usize, bytes: usize) -> Report {
     let thumbnail = Thumbnail {
         jpeg: vec![0x5a; bytes],
         width: 72,
         height: 54,
     };
-    let picture = |index: usize| Picture {
+    let image = |index: usize| Image {
         path: format!("{}/{index}.jpg", labels[index % labels.len()]),
         label: labels[index % labels.len()].clone(),
         thumbnail: Some(thumbnail.clone()),
@@ -72,10 +72,10 @@ fn report(labels: &[String], points: usize, bytes: usize) -> Report {
         },
         scatter: Scatter {
             points: (0..points)
-                .map(|picture| Point {
-                    picture,
-                    x: (picture as f64).sqrt() * angle(picture).cos(),
-                    y: (picture as f64).sqrt() * angle(picture).sin(),
+                .map(|image| Point {
+                    image,
+                    x: (image as f64).sqrt() * angle(image).cos(),
+                    y: (image as f64).sqrt() * angle(image).sin(),
                 })
                 .collect(),
             total: 60_000,
@@ -98,8 +98,8 @@ fn report(labels: &[String], points: usize, bytes: usize) -> Report {
         },
         outliers: Outliers {
             worst: (0..4)
-                .map(|picture| Outlier {
-                    picture,
+                .map(|image| Outlier {
+                    image,
                     error: 123.4,
                     share: 0.61,
                 })
@@ -119,7 +119,7 @@ fn report(labels: &[String], points: usize, bytes: usize) -> Report {
             total: 60_000,
             exact: true,
         },
-        pictures: (0..points.max(4)).map(picture).collect(),
+        images: (0..points.max(4)).map(image).collect(),
         thumbnails: Thumbnails {
             wanted: points as u64,
             made: points as u64,
@@ -211,7 +211,7 @@ fn numbers_and_words_are_of_the_language() {
     ] {
         assert!(french.contains(text), "{text}");
     }
-    for word in ["Pictures", "Labels", "cosine", "November", "Share"] {
+    for word in ["Images", "Labels", "cosine", "November", "Share"] {
         assert!(!french.contains(word), "{word} in the French page");
     }
 }
@@ -255,7 +255,7 @@ fn little_data_makes_a_page_too() {
         kept: 1,
         ratios: vec![0.0; 3],
     };
-    one.pictures[0].thumbnail = None;
+    one.images[0].thumbnail = None;
     one.phases[0].seconds = 0.0;
     let html = one.to_html(Language::French);
     assert_well_formed(&html);
@@ -264,7 +264,7 @@ fn little_data_makes_a_page_too() {
 }
 
 #[test]
-fn the_page_of_many_pictures_stays_small() {
+fn the_page_of_many_images_stays_small() {
     let labels: Vec<_> = (0..131).map(|label| format!("Fruit {label}")).collect();
     let start = Instant::now();
     let html = report(&labels, 3_000, 1_400).to_html(Language::English);

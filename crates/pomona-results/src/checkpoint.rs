@@ -1,4 +1,4 @@
-//! [`Checkpoint`]: a chunk of pictures that is complete, so that no later run computes it again.
+//! [`Checkpoint`]: a chunk of images that is complete, so that no later run computes it again.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub struct Checkpoint {
     pub weights_sha256: String,
     /// The files of features, relative to the output.
     pub features: Vec<PublishedFile>,
-    /// The files of metadata, of the same pictures.
+    /// The files of metadata, of the same images.
     pub metadata: Vec<PublishedFile>,
 }
 

@@ -55,15 +55,15 @@ impl FinishedRun {
             .to_string()
     }
 
-    /// The path of every picture, and why it has no features where it has none.
-    pub async fn pictures(
+    /// The path of every image, and why it has no features where it has none.
+    pub async fn images(
         &self,
         ctx: &SessionContext,
     ) -> Result<Vec<(String, Option<String>)>, ResultsError> {
         let features = self.location.below("features/");
         let frame = ctx.read_parquet(features, Default::default()).await?;
         let batches = frame.select_columns(&["path", "error"])?.collect().await?;
-        let mut pictures = vec![];
+        let mut images = vec![];
         for batch in batches {
             let text = |column: usize| cast(batch.column(column), &DataType::Utf8);
             let columns = [0, 1].map(text);
@@ -76,12 +76,12 @@ impl FinishedRun {
                 .as_string::<i32>()
                 .iter()
                 .zip(errors.as_string::<i32>());
-            pictures.extend(
+            images.extend(
                 rows.filter_map(|(path, error)| {
                     Some((path?.to_string(), error.map(str::to_string)))
                 }),
             );
         }
-        Ok(pictures)
+        Ok(images)
     }
 }

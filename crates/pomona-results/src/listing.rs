@@ -1,4 +1,4 @@
-//! [`Listing`]: the pictures of a run, listed once, and tables of some of them.
+//! [`Listing`]: the images of a run, listed once, and tables of some of them.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use pomona_images::{
 /// Position of `length`, in bytes.
 const LENGTH: usize = 2;
 
-/// The pictures of a run in the order of their paths, all columns but `content`.
+/// The images of a run in the order of their paths, all columns but `content`.
 pub struct Listing {
     rows: RecordBatch,
     location: String,
@@ -31,9 +31,9 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Lists the view `pictures` over the table `images`, both of `images.sql`.
+    /// Lists the view `selected_images` over the table `images`, both of `images.sql`.
     pub async fn collect(ctx: &SessionContext, location: &str) -> Result<Self> {
-        let sql = "SELECT path, label, length, modification_time, e_tag FROM pictures";
+        let sql = "SELECT path, label, length, modification_time, e_tag FROM selected_images";
         let batches = ctx.sql(sql).await?.collect().await?;
         let schema = Arc::new(image_schema().project(&[0, 1, 2, 3, 4])?);
         let batches = batches
@@ -63,12 +63,17 @@ impl Listing {
         self.folders.iter().any(|folder| folder.holds(path))
     }
 
-    /// The number of pictures.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.rows.num_rows()
     }
 
-    /// The bytes of all pictures.
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of all images.
     pub fn bytes(&self) -> u64 {
         let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
         lengths.values().iter().map(|&bytes| bytes as u64).sum()
@@ -79,14 +84,14 @@ impl Listing {
         self.rows.get_array_memory_size() as u64
     }
 
-    /// Path and version of each picture.
+    /// Path and version of each image.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let paths: &StringArray = self.rows.column(0).as_string();
         let e_tags: &StringArray = self.rows.column(4).as_string();
         paths.iter().flatten().zip(e_tags)
     }
 
-    /// A table of the pictures at some positions, with their content.
+    /// A table of the images at some positions, with their content.
     pub fn table(&self, positions: &[usize]) -> Result<ListedImages> {
         let positions = UInt32Array::from_iter_values(positions.iter().map(|&p| p as u32));
         Ok(ListedImages::new(
@@ -97,7 +102,7 @@ impl Listing {
     }
 }
 
-/// Pictures that were listed before: a scan reads them and lists nothing, so that a run in many
+/// Images that were listed before: a scan reads them and lists nothing, so that a run in many
 /// chunks lists its folder once, and each row has the version that was listed.
 #[derive(Debug)]
 pub struct ListedImages {
@@ -107,7 +112,7 @@ pub struct ListedImages {
 }
 
 impl ListedImages {
-    /// The pictures of the rows, which have all columns of [`image_schema`] but `content`.
+    /// The images of the rows, which have all columns of [`image_schema`] but `content`.
     pub fn new(rows: RecordBatch, location: String, options: ImageTableOptions) -> Self {
         Self {
             rows,
@@ -116,7 +121,7 @@ impl ListedImages {
         }
     }
 
-    /// The rows of each partition, about equal in bytes: each picture in turn goes where the
+    /// The rows of each partition, about equal in bytes: each image in turn goes where the
     /// fewest bytes are. No partition is empty.
     fn partitions(&self, count: usize) -> Result<Vec<Vec<RecordBatch>>> {
         let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();

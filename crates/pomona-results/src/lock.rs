@@ -8,7 +8,7 @@
 //! _temporary/lock-after-RUN.json   who takes over from RUN: of many that find it abandoned, one does
 //! ```
 
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -64,6 +64,9 @@ struct Holder {
 /// The right to write an output; dropping it gives it back.
 pub struct OutputLock {
     place: LockPlace,
+    /// When the lock was last seen to be this run's. The time that counts while a process is
+    /// suspended too.
+    checked: Mutex<Instant>,
     lost: watch::Receiver<Option<String>>,
     stop: Option<oneshot::Sender<()>>,
     stopped: mpsc::Receiver<()>,
@@ -81,7 +84,7 @@ impl OutputLock {
         output: &Location,
         run: &str,
         force: bool,
-        tell: &dyn Fn(String),
+        note: &dyn Fn(String),
     ) -> Result<Self, ResultsError> {
         let place = LockPlace {
             folder: folder.clone(),
@@ -91,7 +94,7 @@ impl OutputLock {
         if force {
             place.remove_all().await?;
         }
-        place.take(tell).await?;
+        place.take(note).await?;
         let (stop, asked) = oneshot::channel();
         let (told, stopped) = mpsc::channel();
         let (lose, lost) = watch::channel(None);
@@ -103,6 +106,7 @@ impl OutputLock {
         });
         Ok(Self {
             place,
+            checked: Mutex::new(Instant::now()),
             lost,
             stop: Some(stop),
             stopped,
@@ -119,10 +123,29 @@ impl OutputLock {
         self.place.lost(reason)
     }
 
+    /// [`check`](Self::check), where the last one is so long ago that another run may have found
+    /// this one abandoned since.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn check_now_and_then(&self) -> Result<(), ResultsError> {
+        let last = *self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() < HEARTBEAT {
+            return Ok(());
+        }
+        self.check().await
+    }
+
     /// Fails when another run has taken the output over.
+    ///
+    /// # Errors
+    /// [`ResultsError::LockLost`], and when the store fails.
     pub async fn check(&self) -> Result<(), ResultsError> {
         match self.place.holder(LOCK).await? {
-            Some(holder) if holder.run == self.place.run => Ok(()),
+            Some(holder) if holder.run == self.place.run => {
+                *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                Ok(())
+            }
             Some(holder) => Err(self.place.lost(format!("{} has it now", holder.process))),
             None => Err(self.place.lost("the lock was removed".to_string())),
         }
@@ -149,7 +172,7 @@ struct LockPlace {
 }
 
 impl LockPlace {
-    async fn take(&self, tell: &dyn Fn(String)) -> Result<(), ResultsError> {
+    async fn take(&self, note: &dyn Fn(String)) -> Result<(), ResultsError> {
         let json = self.json(Utc::now());
         for _ in 0..ATTEMPTS {
             // Looked at first, because some servers create over what is there.
@@ -158,10 +181,10 @@ impl LockPlace {
                     // The answer to an earlier request was lost on its way.
                     return Ok(());
                 }
-                if !self.abandoned(LOCK, &holder, tell).await? {
+                if !self.abandoned(LOCK, &holder, note).await? {
                     return Err(self.busy(&holder));
                 }
-                if self.take_over(holder, &json, tell).await? {
+                if self.take_over(holder, &json, note).await? {
                     return Ok(());
                 }
                 continue;
@@ -170,7 +193,7 @@ impl LockPlace {
                 Created::Here => {}
                 Created::Exists => continue,
                 Created::Unsupported => {
-                    tell(format!(
+                    note(format!(
                         "the store of {} cannot create an object only where there is none: \
                          runs that start at the same moment may not see each other",
                         self.output
@@ -196,7 +219,7 @@ impl LockPlace {
         &self,
         abandoned: Holder,
         json: &[u8],
-        tell: &dyn Fn(String),
+        note: &dyn Fn(String),
     ) -> Result<bool, ResultsError> {
         let mut last = abandoned.run.clone();
         for _ in 0..ATTEMPTS {
@@ -208,7 +231,7 @@ impl LockPlace {
                         self.folder.delete(&self.folder.path(&claim)).await?;
                         return Ok(false);
                     }
-                    tell(format!(
+                    note(format!(
                         "the run of {} has ended without a word: this run takes {} over",
                         abandoned.process, self.output
                     ));
@@ -221,7 +244,7 @@ impl LockPlace {
             let Some(successor) = self.holder(&claim).await? else {
                 return Ok(false);
             };
-            if !self.abandoned(&claim, &successor, tell).await? {
+            if !self.abandoned(&claim, &successor, note).await? {
                 return Err(self.busy(&successor));
             }
             last = successor.run;
@@ -234,16 +257,18 @@ impl LockPlace {
         &self,
         path: &str,
         holder: &Holder,
-        tell: &dyn Fn(String),
+        note: &dyn Fn(String),
     ) -> Result<bool, ResultsError> {
         if holder.process.is_gone() {
             return Ok(true);
         }
-        let age = Utc::now() - holder.renewed;
+        // A date that is as far in the future is no sign of life either: the clock of one of the
+        // two machines is wrong, and only whether the lock is renewed can tell.
+        let age = (Utc::now() - holder.renewed).abs();
         if age.to_std().unwrap_or_default() < STALE {
             return Ok(false);
         }
-        tell(format!(
+        note(format!(
             "{} has not renewed its lock of {} since {}: waiting {} s for a sign of it",
             holder.process,
             self.output,

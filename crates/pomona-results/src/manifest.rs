@@ -20,7 +20,7 @@ pub struct Manifest {
     pub parameters: Parameters,
     /// The sha256 of the weights' file.
     pub weights_sha256: String,
-    /// How many pictures went which way.
+    /// How many images went which way.
     pub counts: Counts,
     /// What the listing of the input passed over.
     #[serde(default)]
@@ -61,15 +61,15 @@ impl Manifest {
 /// The parameters of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// The folder of pictures.
+    /// The folder of images.
     pub input: String,
     /// Where the results are.
     pub output: String,
     /// The number of components, or the share of the variance.
     pub components: String,
-    /// The condition on the pictures.
+    /// The condition on the images.
     pub filter: Option<String>,
-    /// The largest number of pictures.
+    /// The largest number of images.
     pub limit: Option<u64>,
     /// The weights as they were named.
     pub weights: String,
@@ -78,10 +78,10 @@ pub struct Parameters {
     pub format: Option<Formats>,
 }
 
-/// How many pictures went which way.
+/// How many images went which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// The pictures that were read.
+    /// The images that were read.
     pub images: u64,
     /// Those that have features.
     pub features: u64,
@@ -89,21 +89,21 @@ pub struct Counts {
     pub errors: u64,
     /// The components of the model.
     pub components: u64,
-    /// The pictures whose row was there already, from a finished run or from one that was
+    /// The images whose row was there already, from a finished run or from one that was
     /// interrupted.
     #[serde(default)]
     pub reused: u64,
-    /// The pictures that this run went through the network with.
+    /// The images that this run went through the network with.
     #[serde(default)]
     pub computed: u64,
-    /// The pictures of earlier runs that this run's input and filter do not list, which stay in
+    /// The images of earlier runs that this run's input and filter do not list, which stay in
     /// the results.
     #[serde(default)]
     pub unlisted: u64,
 }
 
 impl Counts {
-    /// The share of the pictures that could not be decoded or read, from 0 to 1.
+    /// The share of the images that could not be decoded or read, from 0 to 1.
     pub fn error_rate(&self) -> f64 {
         match self.images {
             0 => 0.0,

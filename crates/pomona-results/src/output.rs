@@ -80,9 +80,9 @@ impl Output {
         &self,
         run: &str,
         force: bool,
-        tell: &dyn Fn(String),
+        note: &dyn Fn(String),
     ) -> Result<OutputLock, ResultsError> {
-        OutputLock::acquire(&self.folder, &self.location, run, force, tell).await
+        OutputLock::acquire(&self.folder, &self.location, run, force, note).await
     }
 
     /// Prepares the output for a run: finishes what an interrupted run was publishing, and, if all
@@ -91,7 +91,11 @@ impl Output {
     /// # Errors
     /// [`ResultsError::ForeignFiles`] when files lie under the names of results that no run wrote,
     /// and when the output cannot be reached or a publication cannot be finished.
-    pub async fn prepare(&self, overwrite: bool) -> Result<Prepared, ResultsError> {
+    pub async fn prepare(
+        &self,
+        overwrite: bool,
+        lock: &OutputLock,
+    ) -> Result<Prepared, ResultsError> {
         let mut finished: Option<Manifest> = self.read_json(MANIFEST).await?;
         let publication: Option<Publication> = self.read_json(PUBLICATION).await?;
         let mut owned: BTreeSet<String> = BTreeSet::new();
@@ -99,7 +103,7 @@ impl Output {
         owned.extend(publication.iter().flat_map(Publication::paths).cloned());
         self.refuse_foreign(&owned).await?;
         if let Some(publication) = publication {
-            match self.finish(&publication).await {
+            match self.finish(&publication, lock).await {
                 Ok(()) => {
                     owned = publication.manifest.paths().cloned().collect();
                     finished = Some(publication.manifest);
@@ -196,8 +200,10 @@ impl Output {
         moves: Vec<(String, String)>,
         manifest: &Manifest,
         owned: &BTreeSet<String>,
+        lock: &OutputLock,
     ) -> Result<(), ResultsError> {
         self.refuse_foreign(owned).await?;
+        lock.check().await?;
         let named: BTreeSet<String> = manifest.paths().cloned().collect();
         let publication = Publication {
             moves,
@@ -206,12 +212,19 @@ impl Output {
         };
         let json = serde_json::to_vec(&publication).expect("a publication has only JSON's types");
         self.folder.write(PUBLICATION, json).await?;
-        self.finish(&publication).await
+        self.finish(&publication, lock).await
     }
 
     /// Does, or goes on with, a publication; every step can be done twice.
-    async fn finish(&self, publication: &Publication) -> Result<(), ResultsError> {
+    ///
+    /// A process that was suspended in between does not go on once another holds the output.
+    async fn finish(
+        &self,
+        publication: &Publication,
+        lock: &OutputLock,
+    ) -> Result<(), ResultsError> {
         for (from, to) in &publication.moves {
+            lock.check_now_and_then().await?;
             if self.folder.exists(from).await? {
                 let (from, to) = (self.folder.path(from), self.folder.path(to));
                 self.folder.rename(&from, &to).await?;
@@ -222,8 +235,10 @@ impl Output {
                 });
             }
         }
+        lock.check_now_and_then().await?;
         self.write_manifest(&publication.manifest).await?;
         for path in &publication.obsolete {
+            lock.check_now_and_then().await?;
             self.folder.delete(&self.folder.path(path)).await?;
         }
         self.clear().await

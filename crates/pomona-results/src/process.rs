@@ -37,7 +37,7 @@ impl ProcessMark {
     /// alone, and on Linux alone; of others it is never known.
     pub fn is_gone(&self) -> bool {
         let visible = self.host == host() && self.space.is_some() && self.space == space();
-        visible && self.began.is_some() && began(self.pid) != self.began
+        visible && self.began.is_some() && sees_others() && began(self.pid) != self.began
     }
 }
 
@@ -45,6 +45,12 @@ impl Display for ProcessMark {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "process {} on {}", self.pid, self.host)
     }
+}
+
+/// Whether this process sees those of other users; `hidepid` hides them, and then a process that is
+/// not seen need not be gone.
+fn sees_others() -> bool {
+    fs::metadata("/proc/1").is_ok()
 }
 
 fn host() -> String {

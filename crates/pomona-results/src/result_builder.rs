@@ -36,9 +36,9 @@ pub struct BuiltRows {
 /// What a run has to do.
 #[derive(Debug)]
 pub struct Pending {
-    /// The positions in the listing of the pictures that must be computed.
+    /// The positions in the listing of the images that must be computed.
     pub positions: Vec<usize>,
-    /// The rows of earlier runs whose pictures are not listed.
+    /// The rows of earlier runs whose images are not listed.
     pub unlisted: u64,
 }
 
@@ -85,7 +85,7 @@ impl<'a> ResultBuilder<'a> {
         Ok(this)
     }
 
-    /// What of a listing must be computed. With `prune`, rows of pictures that are not listed are
+    /// What of a listing must be computed. With `prune`, rows of images that are not listed are
     /// dropped.
     pub fn pending(&mut self, listing: &Listing, prune: bool) -> Pending {
         let positions = self.row_index.pending(listing.iter());
@@ -108,7 +108,7 @@ impl<'a> ResultBuilder<'a> {
         (published > 0 && all_elsewhere).then_some(published)
     }
 
-    /// The number of rows that the result will have, with a row for each pending picture.
+    /// The number of rows that the result will have, with a row for each pending image.
     pub fn expected(&self, listing: &Listing, pending: &[usize]) -> u64 {
         let paths: Vec<_> = listing.iter().map(|(path, _)| path).collect();
         let new = pending
@@ -120,7 +120,7 @@ impl<'a> ResultBuilder<'a> {
     /// Adds a chunk that is complete, and records it under a name if a later run can use it.
     pub async fn computed(&mut self, chunk: Checkpoint, name: &str) -> Result<(), ResultsError> {
         let rows = parquet_rows::keys(self.ctx, self.urls(&chunk.features)).await?;
-        // Pictures without features are tried again anyway.
+        // Images without features are tried again anyway.
         if rows.iter().any(|row| row.error.is_none()) {
             chunk.record(self.output.folder(), name).await?;
         }

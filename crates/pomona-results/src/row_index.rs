@@ -1,13 +1,13 @@
-//! [`RowIndex`]: of all rows that there are of a picture, which one is the result.
+//! [`RowIndex`]: of all rows that there are of an image, which one is the result.
 
 use std::collections::{HashMap, HashSet};
 
 /// What tells one row of features from another, without the features.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The picture's URL.
+    /// The image's URL.
     pub path: String,
-    /// The version of the picture that was read; a store may have none.
+    /// The version of the image that was read; a store may have none.
     pub e_tag: Option<String>,
     /// Why there are no features.
     pub error: Option<String>,
@@ -52,16 +52,16 @@ impl RowIndex {
     }
 
     /// Adds rows that an interrupted run left: none is a result until
-    /// [`pending`](Self::pending) finds that its picture is listed.
+    /// [`pending`](Self::pending) finds that its image is listed.
     pub fn add(&mut self, rows: Vec<Row>) -> usize {
         self.sources.push(rows);
         self.sources.len() - 1
     }
 
-    /// Chooses rows for the pictures of a listing, given as path and version, and returns the
-    /// positions of those without: pictures that are new, changed, or could not be decoded.
+    /// Chooses rows for the images of a listing, given as path and version, and returns the
+    /// positions of those without: images that are new, changed, or could not be decoded.
     ///
-    /// A picture without a version may have changed unseen, and counts as changed.
+    /// An image without a version may have changed unseen, and counts as changed.
     pub fn pending<'a>(
         &mut self,
         listed: impl Iterator<Item = (&'a str, Option<&'a str>)>,
@@ -87,7 +87,7 @@ impl RowIndex {
         pending
     }
 
-    /// Adds rows just computed, which replace what there was of their paths. A picture that is
+    /// Adds rows just computed, which replace what there was of their paths. An image that is
     /// bad as it was, for the same reason, keeps its old row.
     pub fn computed(&mut self, rows: Vec<Row>) -> usize {
         let source = self.sources.len();
@@ -100,7 +100,7 @@ impl RowIndex {
         source
     }
 
-    /// Drops the rows of pictures that are not listed.
+    /// Drops the rows of images that are not listed.
     pub fn prune<'a>(&mut self, listed: impl Iterator<Item = &'a str>) {
         let listed: HashSet<&str> = listed.collect();
         self.chosen.retain(|path, _| listed.contains(path.as_str()));
@@ -112,7 +112,7 @@ impl RowIndex {
         rows.map(|row| row.path.as_str())
     }
 
-    /// The number of rows of the result whose pictures are not listed.
+    /// The number of rows of the result whose images are not listed.
     pub fn unlisted<'a>(&self, listed: impl Iterator<Item = &'a str>) -> usize {
         let listed: HashSet<&str> = listed.collect();
         let chosen = self.chosen.keys();
@@ -124,6 +124,11 @@ impl RowIndex {
     /// The number of rows of the result.
     pub fn len(&self) -> usize {
         self.chosen.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Whether a path has a row in the result.
@@ -209,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_picture_replaces_its_row_alone() {
+    fn a_changed_image_replaces_its_row_alone() {
         let mut row_index = RowIndex::new(vec![vec![row("a", "1"), row("b", "1")]]);
         assert_eq!(pending(&mut row_index, &[("a", "2"), ("b", "1")]), [0]);
         let chunk = row_index.computed(vec![row("a", "2")]);
@@ -219,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn vanished_pictures_stay_until_pruned() {
+    fn vanished_images_stay_until_pruned() {
         let mut row_index = RowIndex::new(vec![vec![row("a", "1"), row("b", "1")]]);
         pending(&mut row_index, &[("a", "1")]);
         assert!(!row_index.changed());
@@ -252,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_a_version_is_computed_again() {
+    fn a_image_without_a_version_is_computed_again() {
         let mut row_index = RowIndex::new(vec![vec![Row {
             e_tag: None,
             ..row("a", "")

@@ -123,13 +123,20 @@ impl StoreFolder {
     /// Reads a small object whole, if it is there.
     pub async fn read(&self, below: &str) -> Result<Option<Vec<u8>>, ResultsError> {
         let path = self.path(below);
-        let object = match self.store.get(&path).await {
-            Ok(object) => object,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(storage("read", &path)(error)),
-        };
-        let bytes = object.bytes().await.map_err(storage("read", &path))?;
-        Ok(Some(bytes.to_vec()))
+        let mut attempts = Attempts::default();
+        loop {
+            // The store repeats the request by itself, and not the reading of an answer that was
+            // cut short.
+            let read = match self.store.get(&path).await {
+                Ok(object) => object.bytes().await,
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(bytes) => return Ok(Some(bytes.to_vec())),
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(error) => attempts.again(error, "read", &path).await?,
+            }
+        }
     }
 
     /// Writes a small object whole.

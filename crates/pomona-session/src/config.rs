@@ -5,7 +5,7 @@ use datafusion::config::ConfigOptions;
 use datafusion::prelude::SessionConfig;
 use pomona_functions::PomonaOptions;
 
-/// Rows a batch. A row can hold a picture of a megabyte or a vector of 5 KB, so DataFusion's 8192
+/// Rows a batch. A row can hold an image of a megabyte or a vector of 5 KB, so DataFusion's 8192
 /// would overflow the 32-bit offsets of a binary array, and a batch is the unit of progress.
 const BATCH_SIZE: usize = 256;
 

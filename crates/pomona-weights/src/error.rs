@@ -113,7 +113,7 @@ pub enum LoadError {
     /// The network under the name `imagenet` is another.
     #[error(
         "{from} is not the network that goes by the name imagenet: its features of the test \
-         picture differ by {difference:.1e} from those of google/mobilenet_v2_1.0_224, and at most \
+         image differ by {difference:.1e} from those of google/mobilenet_v2_1.0_224, and at most \
          {tolerance:.0e} is allowed; name the file with --weights FILE to use it all the same"
     )]
     Fingerprint {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use url::Url;
 
 use crate::LoadError;
-use crate::progress::Told;
+use crate::progress::FetchReporter;
 
 /// The size above which nothing is taken for weights: a MobileNetV2 of width 4 in f64 has less.
 pub const MOST_BYTES: u64 = 1 << 30;
@@ -39,14 +39,14 @@ pub(crate) async fn fetch(url: &Url) -> Result<Bytes, LoadError> {
     if total.is_some_and(|total| total > MOST_BYTES) {
         return Err(too_large());
     }
-    let mut told = Told::new(url.as_str(), total);
+    let mut reporter = FetchReporter::new(url.as_str(), total);
     let mut bytes = BytesMut::with_capacity(total.unwrap_or_default() as usize);
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() as u64 > MOST_BYTES {
             return Err(too_large());
         }
-        told.reach(bytes.len() as u64);
+        reporter.reach(bytes.len() as u64);
     }
     Ok(bytes.freeze())
 }

@@ -22,7 +22,7 @@ use hf_hub::{HFClient, HFError, resolve_cache_dir};
 
 use crate::fetch::{PATIENCE, causes};
 use crate::file::sha256;
-use crate::progress::Told;
+use crate::progress::FetchReporter;
 use crate::{LoadError, WeightsFile};
 
 /// The hub, unless `HF_ENDPOINT` names another.
@@ -245,7 +245,7 @@ fn read_checked(
 /// What happens to one fetch: told to who listens, and watched for silence.
 struct Watch {
     what: String,
-    told: Mutex<Option<Told>>,
+    reporter: Mutex<Option<FetchReporter>>,
     heard: Mutex<Instant>,
     begun: AtomicBool,
 }
@@ -254,7 +254,7 @@ impl Watch {
     fn new(what: String) -> Self {
         Self {
             what,
-            told: Mutex::new(None),
+            reporter: Mutex::new(None),
             heard: Mutex::new(Instant::now()),
             begun: AtomicBool::new(false),
         }
@@ -282,11 +282,11 @@ impl ProgressHandler for Watch {
         let ProgressEvent::Download(event) = event else {
             return;
         };
-        let mut told = self.told.lock().unwrap_or_else(|p| p.into_inner());
+        let mut reporter = self.reporter.lock().unwrap_or_else(|p| p.into_inner());
         let done = match event {
             DownloadEvent::Start { total_bytes, .. } => {
                 let total = Some(*total_bytes).filter(|total| *total > 0);
-                *told = Some(Told::new(&*self.what, total));
+                *reporter = Some(FetchReporter::new(&*self.what, total));
                 0
             }
             DownloadEvent::Progress { files } => {
@@ -299,10 +299,10 @@ impl ProgressHandler for Watch {
                 self.begun.store(true, Ordering::Relaxed);
                 *bytes_completed
             }
-            DownloadEvent::Complete => return *told = None,
+            DownloadEvent::Complete => return *reporter = None,
         };
-        if let Some(told) = told.as_mut() {
-            told.reach(done);
+        if let Some(reporter) = reporter.as_mut() {
+            reporter.reach(done);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The weights named `imagenet`: which repository they are in, and how they are recognised.
 //!
 //! What a branch of a repository points at can change, and a mirror can hold anything, so the
-//! network itself is checked: its features of a picture that is drawn here must be those of
+//! network itself is checked: its features of an image that is drawn here must be those of
 //! TensorFlow's checkpoint `mobilenet_v2_1.0_224`, which are written down below. Rounding by
 //! other instruction sets moves them by 3e-5 at most; the smallest change of training by more than
 //! a hundred times the tolerance.
@@ -21,7 +21,7 @@ pub const REPOSITORY: Repository = Repository {
 /// How far a feature may be from what is written down.
 pub const TOLERANCE: f32 = 1e-3;
 
-/// Every fortieth feature of [`picture`], as the checkpoint gives it.
+/// Every fortieth feature of [`image`], as the checkpoint gives it.
 const FEATURES: [f32; 32] = [
     0.0, 0.0, 0.0, 0.884416, 0.205819, 0.464033, 2.721307, 0.0, 0.013109, 0.0, 0.0, 0.0, 0.002447,
     0.691798, 0.0, 0.0, 0.0, 2.21532, 0.0, 0.0, 0.00013, 0.0, 0.131001, 3.42026, 0.0, 0.0,
@@ -55,7 +55,7 @@ pub fn check(weights: &Weights, from: &str) -> Result<(), LoadError> {
         return Err(LoadError::OtherNetwork {
             from: from.to_string(),
             reason: format!(
-                "it has width {}, pictures of {} pixels and {:?} padding",
+                "it has width {}, images of {} pixels and {:?} padding",
                 found.width, found.input_size, found.padding
             ),
         });
@@ -76,11 +76,11 @@ pub fn check(weights: &Weights, from: &str) -> Result<(), LoadError> {
     })
 }
 
-/// Every fortieth feature of [`picture`].
+/// Every fortieth feature of [`image`].
 fn fingerprint(weights: &Weights) -> Result<Vec<f32>, LoadError> {
     let network = MobileNetV2::with_precision(weights, Precision::F32)?;
     let mut features = vec![0.0; network.feature_len()];
-    network.features_into(&mut Scratch::new(&network), &picture(), &mut features);
+    network.features_into(&mut Scratch::new(&network), &image(), &mut features);
     let step = features.len() / FEATURES.len();
     Ok(features.into_iter().step_by(step).collect())
 }
@@ -89,7 +89,7 @@ const SIDE: usize = 224;
 
 /// A disc on waves: soft colours and an edge, drawn with whole numbers so that it is the same
 /// everywhere. Rows from the top, three bytes a pixel.
-fn picture() -> Vec<u8> {
+fn image() -> Vec<u8> {
     let wave = |position: usize, period: usize| {
         let phase = position % period;
         let rising = phase.min(period - phase);

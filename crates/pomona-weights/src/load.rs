@@ -62,7 +62,7 @@ fn read(path: &Path) -> Result<WeightsFile, LoadError> {
             source,
         })
     };
-    // A folder of pictures or a disk image given by mistake is not read into memory.
+    // A folder of images or a disk image given by mistake is not read into memory.
     let length = std::fs::metadata(path).map_err(refuse)?.len();
     if length > MOST_BYTES {
         return Err(LoadError::TooLarge {

@@ -35,11 +35,11 @@ pub(crate) fn tell(progress: &Progress) {
 }
 
 /// A fetch that tells its end however it ends.
-pub(crate) struct Told {
+pub(crate) struct FetchReporter {
     progress: Progress,
 }
 
-impl Told {
+impl FetchReporter {
     pub(crate) fn new(what: impl Into<String>, total: Option<u64>) -> Self {
         Self {
             progress: Progress {
@@ -57,7 +57,7 @@ impl Told {
     }
 }
 
-impl Drop for Told {
+impl Drop for FetchReporter {
     fn drop(&mut self) {
         self.progress.ended = true;
         tell(&self.progress);

@@ -9,7 +9,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pomona_tests::{broken, pictures};
+use pomona_tests::{broken, images};
 use sqllogictest::{Runner, default_column_validator, default_validator};
 use tempfile::TempDir;
 
@@ -87,8 +87,8 @@ struct Fixtures {
 impl Fixtures {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        pictures::write_folder(
-            &folder.path().join("pictures"),
+        images::write_folder(
+            &folder.path().join("images"),
             &["Apple Braeburn", "Apple Red", "Pêche+Plate"],
             4,
         );
@@ -98,7 +98,7 @@ impl Fixtures {
         for broken in broken::corpus() {
             fs::write(damaged.join(broken.name), &broken.bytes).unwrap();
         }
-        fs::write(damaged.join("good.png"), pictures::png(3, 50, 40)).unwrap();
+        fs::write(damaged.join("good.png"), images::png(3, 50, 40)).unwrap();
         fs::create_dir(damaged.join("directory.jpg")).unwrap();
         Self { folder }
     }
@@ -106,7 +106,7 @@ impl Fixtures {
     fn variables(&self) -> [(&'static str, PathBuf); 4] {
         let below = |name| self.folder.path().join(name);
         [
-            ("PICTURES", below("pictures")),
+            ("IMAGES", below("images")),
             ("BROKEN", below("broken")),
             ("SCRATCH", below("scratch")),
             ("WEIGHTS", random_weights()),

@@ -5,16 +5,16 @@ use std::fs;
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 use pomona_session::{parse_statements, plan_statement};
-use pomona_tests::pictures;
+use pomona_tests::images;
 use tempfile::TempDir;
 
 use super::page;
 use super::render::functions;
 use crate::engine::{image_table, local_session, query};
 
-/// Labels and how many pictures they have: more than the 50 components that examples ask for, also
+/// Labels and how many images they have: more than the 50 components that examples ask for, also
 /// without the kiwis.
-const PICTURES: [(&str, u32); 2] = [("Apple Red", 60), ("Kiwi", 20)];
+const IMAGES: [(&str, u32); 2] = [("Apple Red", 60), ("Kiwi", 20)];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn examples_run() {
@@ -33,7 +33,7 @@ async fn examples_run() {
     assert!(ran > 20, "only {ran} statements were found");
 }
 
-/// A folder with pictures and results as a run leaves them.
+/// A folder with images and results as a run leaves them.
 struct World {
     folder: TempDir,
 }
@@ -41,12 +41,12 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for (label, count) in PICTURES {
-            let below = folder.path().join("pictures").join(label);
+        for (label, count) in IMAGES {
+            let below = folder.path().join("images").join(label);
             fs::create_dir_all(&below).unwrap();
             for number in 0..count {
-                let picture = pictures::png(100 * count + number, 60, 60);
-                fs::write(below.join(format!("{number}.png")), picture).unwrap();
+                let image = images::png(100 * count + number, 60, 60);
+                fs::write(below.join(format!("{number}.png")), image).unwrap();
             }
         }
         let world = Self { folder };
@@ -76,11 +76,11 @@ impl World {
         world
     }
 
-    /// A session in which nothing is defined but the pictures.
+    /// A session in which nothing is defined but the images.
     async fn session(&self) -> SessionContext {
         let ctx = local_session("fruits").unwrap();
-        let pictures = self.folder.path().join("pictures");
-        image_table(&ctx, &pictures).await.unwrap();
+        let images = self.folder.path().join("images");
+        image_table(&ctx, &images).await.unwrap();
         ctx
     }
 
@@ -129,10 +129,7 @@ impl World {
         }
         let root = self.folder.path().display();
         let example = example
-            .replace(
-                "'s3://bucket/data/Training/'",
-                &format!("'{root}/pictures'"),
-            )
+            .replace("'s3://bucket/data/Training/'", &format!("'{root}/images'"))
             .replace("'s3://bucket/spark-results/'", &format!("'{root}/spark/'"))
             .replace("'results/", &format!("'{root}/results/"));
         let ran = run_statements(&ctx, &example).await;

@@ -28,7 +28,10 @@ fn metadata(arguments: &[&str]) -> Value {
 
 /// The platform of this compiler: crates of others need not have been fetched.
 fn host() -> String {
-    let version = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let version = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .expect("rustc runs");
     let version = String::from_utf8(version.stdout).expect("UTF-8");
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.expect("a host").to_string()
@@ -47,7 +50,10 @@ fn found() -> Uses {
                 .filter_map(|dependency| dependency["name"].as_str())
                 .filter(|name| name.starts_with("pomona-"))
                 .map(str::to_string);
-            (package["name"].as_str().expect("a name").to_string(), uses.collect())
+            (
+                package["name"].as_str().expect("a name").to_string(),
+                uses.collect(),
+            )
         })
         .collect()
 }
@@ -62,7 +68,10 @@ fn documented(page: &str) -> Uses {
         .lines()
         .map(|line| {
             let (name, uses) = line.split_once(':').expect("a line is NAME: NAME, NAME");
-            let uses = uses.split(',').map(str::trim).filter(|name| !name.is_empty());
+            let uses = uses
+                .split(',')
+                .map(str::trim)
+                .filter(|name| !name.is_empty());
             (name.trim().to_string(), uses.map(str::to_string).collect())
         })
         .collect()
@@ -80,7 +89,9 @@ fn circular(uses: &Uses) -> Vec<&String> {
         }
         seen
     };
-    uses.keys().filter(|name| reaches(name).contains(name)).collect()
+    uses.keys()
+        .filter(|name| reaches(name).contains(name))
+        .collect()
 }
 
 #[test]
@@ -111,8 +122,11 @@ fn who_embeds_a_session_links_no_cluster() {
         .collect();
     let reached = |from: &str| -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
-        let mut left: Vec<String> =
-            uses.keys().filter(|id| id.starts_with(from)).cloned().collect();
+        let mut left: Vec<String> = uses
+            .keys()
+            .filter(|id| id.starts_with(from))
+            .cloned()
+            .collect();
         while let Some(id) = left.pop() {
             if seen.insert(id.clone()) {
                 left.extend(uses[&id].iter().cloned());
@@ -131,6 +145,9 @@ fn who_embeds_a_session_links_no_cluster() {
 fn the_comparison_finds_what_is_wrong() {
     let page = "# A\n\n```text\ndependencies:\na: b\nb: a, c\nc:\n```\n";
     let uses = documented(page);
-    assert_eq!(uses["b"], BTreeSet::from(["a".to_string(), "c".to_string()]));
+    assert_eq!(
+        uses["b"],
+        BTreeSet::from(["a".to_string(), "c".to_string()])
+    );
     assert_eq!(circular(&uses), ["a", "b"]);
 }

@@ -18,7 +18,13 @@ fn root() -> PathBuf {
 /// git knows, or all that there are where this is no checkout.
 fn files(ending: &str) -> Vec<(String, String)> {
     let listed = Command::new("git")
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
         .current_dir(root())
         .output();
     let names: Vec<String> = match listed {

@@ -28,7 +28,10 @@ fn uses_the_words(name: &str, text: &str) -> Option<String> {
         let line = line.to_lowercase();
         for (word, instead) in INSTEAD {
             if has_word(&line, word) {
-                return Some(format!("line {}: write '{instead}', not '{word}'", number + 1));
+                return Some(format!(
+                    "line {}: write '{instead}', not '{word}'",
+                    number + 1
+                ));
             }
         }
     }
@@ -54,7 +57,11 @@ fn texts_use_one_word_for_one_thing() {
 
 #[test]
 fn the_rule_finds_what_breaks_it() {
-    for broken in ["let picture_count = 1;", "// A picture.", "the PICTURES are"] {
+    for broken in [
+        "let picture_count = 1;",
+        "// A picture.",
+        "the PICTURES are",
+    ] {
         assert!(uses_the_words("a.rs", broken).is_some(), "{broken}");
     }
     assert!(uses_the_words("a.rs", "depicture").is_none());

@@ -1,10 +1,10 @@
-//! Rows are gathered into batches of 8,192: pictures of a megabyte overflow the offsets of a binary
+//! Rows are gathered into batches of 8,192: images of a megabyte overflow the offsets of a binary
 //! array, which are of 32 bits.
 
 use anyhow::Result;
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionConfig;
-use pomona_tests::pictures;
+use pomona_tests::images;
 
 use crate::engine::{cluster_session, image_table, query, shared_cluster};
 
@@ -17,7 +17,7 @@ async fn batches_stay_small_on_the_way_through_a_cluster() -> Result<()> {
     let cluster = shared_cluster()?;
     let ctx = cluster_session(&cluster, "")?;
     let folder = tempfile::tempdir()?;
-    pictures::write_folder(folder.path(), &["Kiwi"], 4);
+    images::write_folder(folder.path(), &["Kiwi"], 4);
     image_table(&ctx, folder.path()).await?;
     // Through a stage that gathers and sorts them.
     let sql = format!(

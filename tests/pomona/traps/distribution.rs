@@ -4,7 +4,7 @@ use anyhow::Result;
 use ballista_core::extension::SessionConfigExt;
 use datafusion::prelude::SessionConfig;
 use pomona_tests::cluster::{Cluster, ClusterOptions};
-use pomona_tests::pictures;
+use pomona_tests::images;
 
 use crate::engine::{cluster_session, image_table, query};
 
@@ -20,7 +20,7 @@ async fn every_executor_gets_tasks() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::new())?;
     let ctx = cluster_session(&cluster, "")?;
     let folder = tempfile::tempdir()?;
-    pictures::write_folder(folder.path(), &["Kiwi"], 32);
+    images::write_folder(folder.path(), &["Kiwi"], 32);
     image_table(&ctx, folder.path()).await?;
     query(&ctx, "SELECT image_info(content) FROM images").await?;
     for executor in ["executor-0", "executor-1"] {

@@ -1,5 +1,5 @@
 //! The scheduler cuts the leaves that it knows to a task's partitions, and leaves others whole: a
-//! scan that were a leaf of its own would return every picture in every task.
+//! scan that were a leaf of its own would return every image in every task.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ async fn a_leaf_that_the_scheduler_does_not_know_stays_whole() -> Result<()> {
 }
 
 #[tokio::test]
-async fn each_task_of_an_image_scan_has_its_pictures_and_no_others() -> Result<()> {
+async fn each_task_of_an_image_scan_has_its_images_and_no_others() -> Result<()> {
     let (ctx, _folder) = session().await?;
     let sql = "SELECT path, content FROM images";
     let plan = ctx.sql(sql).await?.create_physical_plan().await?;

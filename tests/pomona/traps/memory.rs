@@ -1,4 +1,4 @@
-//! The pool of an executor's operators is 70% of the machine's memory, and blind to pictures and
+//! The pool of an executor's operators is 70% of the machine's memory, and blind to images and
 //! networks, which are beside it.
 
 use std::process::Command;

@@ -6,14 +6,14 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 
 use crate::engine::{cluster_session, image_table, query, shared_cluster};
-use pomona_tests::pictures;
+use pomona_tests::images;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_set_reaches_the_tasks() -> Result<()> {
     let cluster = shared_cluster()?;
     let ctx = cluster_session(&cluster, "")?;
     let folder = tempfile::tempdir()?;
-    pictures::write_folder(folder.path(), &["Kiwi"], 3);
+    images::write_folder(folder.path(), &["Kiwi"], 3);
     image_table(&ctx, folder.path()).await?;
     let bad = "SELECT count(image_error(content)) AS bad FROM images";
     let count = async || -> Result<i64> {

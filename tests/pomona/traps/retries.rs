@@ -30,7 +30,7 @@ fn a_fault_of_a_store_is_tried_again_as_we_tell_it() {
         failed_get()
     ))));
     assert!(!is_retryable(DataFusionError::External(
-        "a bad picture".into()
+        "a bad image".into()
     )));
 
     let fetch = ImagesError::Fetch {

@@ -4,14 +4,14 @@ use anyhow::Result;
 use datafusion::physical_plan::displayable;
 use datafusion::prelude::SessionContext;
 use pomona_cluster::{Cluster, SchedulerAddress};
-use pomona_tests::pictures;
+use pomona_tests::images;
 use tempfile::TempDir;
 
 use crate::engine::{image_table, local_session, remote_session, set};
 
 async fn plan(ctx: &SessionContext) -> Result<String> {
     let folder = TempDir::new()?;
-    pictures::write_folder(&folder.path().join("in"), &["Kiwi"], 8);
+    images::write_folder(&folder.path().join("in"), &["Kiwi"], 8);
     set(ctx, "datafusion.execution.target_partitions", "4")?;
     let (input, output) = (folder.path().join("in"), folder.path().join("out"));
     image_table(ctx, &input).await?;

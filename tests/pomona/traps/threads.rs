@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use pomona_tests::cluster::{Cluster, ClusterOptions};
-use pomona_tests::pictures;
+use pomona_tests::images;
 
 use crate::engine::{cluster_session, image_table, query, random_weights};
 
@@ -31,7 +31,7 @@ async fn a_slot_takes_one_core() -> Result<()> {
     let pid = cluster.executor_pid(0).expect("it runs");
     let ctx = cluster_session(&cluster, &random_weights().display().to_string())?;
     let folder = tempfile::tempdir()?;
-    pictures::write_folder(folder.path(), &["Kiwi"], 12);
+    images::write_folder(folder.path(), &["Kiwi"], 12);
     image_table(&ctx, folder.path()).await?;
     let sql = "SELECT count(mobilenet_v2(content)) FROM images CROSS JOIN generate_series(1, 100)";
     query(&ctx, "SELECT count(mobilenet_v2(content)) FROM images").await?;

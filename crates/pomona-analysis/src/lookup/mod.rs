@@ -1,7 +1,7 @@
 //! [`Lookup`]: a question to results, as SQL that is run here or by hand.
 
+mod image;
 mod outliers;
-mod picture;
 mod similar;
 mod suspects;
 
@@ -65,7 +65,7 @@ impl Lookup {
     }
 }
 
-/// What pictures are compared by.
+/// What images are compared by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vectors {
     /// The network's features.

@@ -1,4 +1,4 @@
-//! [`outliers`]: the pictures that the principal components describe worst.
+//! [`outliers`]: the images that the principal components describe worst.
 
 use pomona_results::FinishedRun;
 use pomona_session::Variables;
@@ -6,7 +6,7 @@ use pomona_session::Variables;
 use super::Lookup;
 use crate::AnalysisError;
 
-/// The `count` pictures with the largest reconstruction errors.
+/// The `count` images with the largest reconstruction errors.
 ///
 /// # Errors
 /// None but those of the script itself.

@@ -1,4 +1,4 @@
-//! [`similar`]: the pictures nearest to one.
+//! [`similar`]: the images nearest to one.
 
 use datafusion::prelude::SessionContext;
 use pomona_functions::PomonaOptions;
@@ -6,48 +6,48 @@ use pomona_results::FinishedRun;
 use pomona_session::Variables;
 use pomona_weights::Source;
 
-use super::picture::{Picture, find};
+use super::image::{Image, find};
 use super::{Lookup, Vectors};
 use crate::AnalysisError;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Similar {
-    /// A picture: the URL, path or last parts of the path of one in the results, or a file that
+    /// An image: the URL, path or last parts of the path of one in the results, or a file that
     /// is not there.
     pub image: String,
-    /// What pictures are compared by.
+    /// What images are compared by.
     pub by: Vectors,
-    /// How many pictures are asked for.
+    /// How many images are asked for.
     pub count: u64,
 }
 
-/// The pictures nearest to one by their cosine, the picture itself left out.
+/// The images nearest to one by their cosine, the image itself left out.
 ///
-/// A picture that is not in the results goes through the network: that of `pomona.weights`, or else
+/// An image that is not in the results goes through the network: that of `pomona.weights`, or else
 /// of the weights that the run was given, which must be the same bytes.
 ///
 /// # Errors
-/// When the picture is not found, and when several are meant.
+/// When the image is not found, and when several are meant.
 pub async fn similar(
     ctx: &SessionContext,
     results: &FinishedRun,
     asked: &Similar,
 ) -> Result<Lookup, AnalysisError> {
-    let pictures = results.pictures(ctx).await?;
-    let picture = find(&asked.image, &pictures, &results.location().to_string())?;
+    let images = results.images(ctx).await?;
+    let image = find(&asked.image, &images, &results.location().to_string())?;
     let mut variables = Variables::new();
     variables
         .define("by", asked.by.to_string())
         .define("count", asked.count.to_string())
         .define("output", results.url())
         .define("vectors", results.location().below(asked.by.folder()));
-    match picture {
-        Picture::Known(path) => {
+    match image {
+        Image::Known(path) => {
             variables.define("image", path);
             Lookup::new("similar").with("similar", &variables)
         }
-        Picture::File(file) => {
+        Image::File(file) => {
             let manifest = results.manifest();
             let weights = weights(ctx, results)?;
             let vector = match asked.by {

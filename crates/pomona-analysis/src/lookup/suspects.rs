@@ -1,4 +1,4 @@
-//! [`suspects`]: the pictures whose label is not that of their neighbours.
+//! [`suspects`]: the images whose label is not that of their neighbours.
 
 use pomona_results::FinishedRun;
 use pomona_session::Variables;
@@ -9,15 +9,15 @@ use crate::AnalysisError;
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Suspects {
-    /// What pictures are compared by.
+    /// What images are compared by.
     pub by: Vectors,
-    /// How many of the nearest other pictures vote.
+    /// How many of the nearest other images vote.
     pub neighbours: u64,
-    /// How many pictures are asked for.
+    /// How many images are asked for.
     pub count: u64,
 }
 
-/// The pictures whose label is not that of most of their nearest other pictures.
+/// The images whose label is not that of most of their nearest other images.
 ///
 /// # Errors
 /// None but those of the script itself.

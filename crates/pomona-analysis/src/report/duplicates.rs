@@ -1,6 +1,6 @@
-//! Pictures that are almost alike, out of all pairs.
+//! Images that are almost alike, out of all pairs.
 //!
-//! Every two of the compared pictures are held against each other by short vectors whose products
+//! Every two of the compared images are held against each other by short vectors whose products
 //! bound the cosines of the features from above ([`CosineBound`]); the pairs with the largest bounds
 //! are candidates, and their cosines are computed from the features themselves.
 
@@ -16,10 +16,10 @@ use pomona_pca::{CosineBound, PcaModel, alike_pairs};
 use pomona_report::{Duplicates, Pair};
 
 use super::gather::Queries;
-use super::pictures::{Album, Size};
+use super::images::{Album, Size};
 use crate::AnalysisError;
 
-/// The most pictures that are compared: 60,000 are 1.8 billion pairs and some seconds; more would
+/// The most images that are compared: 60,000 are 1.8 billion pairs and some seconds; more would
 /// take long against what a run of them takes.
 pub(super) const COMPARED: usize = 60_000;
 /// The cosine from which on a pair is shown.
@@ -102,7 +102,7 @@ impl Largest {
     }
 }
 
-/// The pictures that were compared.
+/// The images that were compared.
 struct Compared {
     paths: Vec<String>,
     labels: Vec<String>,
@@ -112,7 +112,7 @@ struct Compared {
     dimension: usize,
 }
 
-/// Finds the pairs of the table `report_rows`, and puts their pictures into the album.
+/// Finds the pairs of the table `report_rows`, and puts their images into the album.
 pub(super) async fn near_duplicates(
     queries: &Queries<'_>,
     model: &PcaModel,
@@ -132,11 +132,11 @@ pub(super) async fn near_duplicates(
         pairs.truncate(SHOWN);
         let last = pairs.last().filter(|_| pairs.len() == SHOWN);
         exact &= last.map_or(THRESHOLD, |pair| pair.2) >= others;
-        let mut picture =
+        let mut image =
             |row: usize| album.add(&compared.paths[row], &compared.labels[row], Size::Large);
         let pair = |&(first, second, cosine): &(usize, usize, f64)| Pair {
-            first: picture(first),
-            second: picture(second),
+            first: image(first),
+            second: image(second),
             cosine,
         };
         pairs.iter().map(pair).collect::<Vec<_>>()

@@ -15,14 +15,14 @@ use pomona_session::{Script, Variables};
 
 use super::columns::Columns;
 use super::duplicates::{COMPARED, near_duplicates};
-use super::pictures::{Album, Size};
+use super::images::{Album, Size};
 use super::thumbnails::thumbnails;
 use crate::AnalysisError;
 
 /// The most points on the map. A mark is about 70 bytes of the page and its thumbnail about 2 KB,
 /// so these make 6 MB of it, and a browser draws them at once.
 const POINTS: usize = 3000;
-/// The pictures that the components describe worst: what fits a screen or a printed page.
+/// The images that the components describe worst: what fits a screen or a printed page.
 const OUTLIERS: usize = 24;
 /// The most reasons for errors, and the paths that are named for each: the whole list is in a file
 /// of its own.
@@ -66,10 +66,10 @@ const SCRIPTS: [(&str, &str); 8] = [
 ];
 
 /// Gathers the report of the run that a manifest describes from the tables `features`, `metadata`
-/// and `pca_model` of the session, and reads the pictures that it shows.
+/// and `pca_model` of the session, and reads the images that it shows.
 ///
 /// # Errors
-/// When a query fails. A picture that cannot be read is shown without its thumbnail.
+/// When a query fails. An image that cannot be read is shown without its thumbnail.
 pub async fn gather(
     ctx: &SessionContext,
     manifest: &Manifest,
@@ -97,7 +97,7 @@ pub async fn gather(
     let scatter = scatter(&queries, manifest.counts.features, &mut album).await?;
     ctx.deregister_table("report_rows")?;
     let small = thumbnails(ctx, &manifest.parameters.input, &album).await;
-    let (pictures, thumbnails) = album.filled(small);
+    let (images, thumbnails) = album.filled(small);
 
     Ok(Report {
         run: manifest.run.clone(),
@@ -127,7 +127,7 @@ pub async fn gather(
         errors,
         outliers,
         duplicates,
-        pictures,
+        images,
         thumbnails,
     })
 }
@@ -163,7 +163,7 @@ fn first_not_sampled(total: u64, most: usize) -> String {
     format!("{:08x}", (share * f64::from(u32::MAX)) as u32)
 }
 
-/// What the paths of the pictures in a folder begin with; paths are URLs as people write them.
+/// What the paths of the images in a folder begin with; paths are URLs as people write them.
 fn input_prefix(input: &str) -> String {
     match Location::parse(input) {
         Ok(location) => location.written(),
@@ -214,7 +214,7 @@ async fn outliers(
     Ok(Outliers {
         worst: (0..rows.len())
             .map(|row| Outlier {
-                picture: album.add(&paths[row], &labels[row], Size::Large),
+                image: album.add(&paths[row], &labels[row], Size::Large),
                 error: errors[row],
                 share: shares[row],
             })
@@ -235,7 +235,7 @@ async fn scatter(
     Ok(Scatter {
         points: (0..rows.len())
             .map(|row| Point {
-                picture: album.add(&paths[row], &labels[row], Size::Small),
+                image: album.add(&paths[row], &labels[row], Size::Small),
                 x: x[row],
                 y: y[row],
             })

@@ -1,4 +1,4 @@
-//! Pictures made small, as JPEG files.
+//! Images made small, as JPEG files.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,23 +7,23 @@ use mozjpeg::{ColorSpace, Compress};
 use pomona_mobilenet::preprocess::{DecodeLimits, Resizer, RgbImage, decode_rgb};
 use pomona_report::Thumbnail;
 
-use super::pictures::Size;
+use super::images::Size;
 
 /// What a thumbnail's source may claim to be: a larger one takes seconds to decode.
 const LIMITS: DecodeLimits = DecodeLimits {
     max_pixels: 50_000_000,
 };
 
-/// A picture file made small, in each of some sizes; none where it cannot be decoded.
+/// An image file made small, in each of some sizes; none where it cannot be decoded.
 pub(super) fn make_small(file: &[u8], sizes: &[Size]) -> Vec<Option<Thumbnail>> {
-    let mut picture = RgbImage::default();
-    if decode_rgb(file, &LIMITS, &mut picture).is_err() {
+    let mut image = RgbImage::default();
+    if decode_rgb(file, &LIMITS, &mut image).is_err() {
         return vec![None; sizes.len()];
     }
     let small = |size: &Size| {
-        let (width, height) = fitted(picture.width, picture.height, size.side());
+        let (width, height) = fitted(image.width, image.height, size.side());
         let mut pixels = vec![0; width as usize * height as usize * 3];
-        Resizer::new(width as usize, height as usize).resize(&picture, &mut pixels);
+        Resizer::new(width as usize, height as usize).resize(&image, &mut pixels);
         let jpeg = encode(&pixels, width, height, size.quality())?;
         Some(Thumbnail {
             jpeg,
@@ -34,7 +34,7 @@ pub(super) fn make_small(file: &[u8], sizes: &[Size]) -> Vec<Option<Thumbnail>> 
     sizes.iter().map(small).collect()
 }
 
-/// The size of a picture whose longer side is at most `side`, of at least a pixel either way.
+/// The size of an image whose longer side is at most `side`, of at least a pixel either way.
 fn fitted(width: u32, height: u32, side: u32) -> (u32, u32) {
     let longer = width.max(height);
     if longer <= side {
@@ -96,7 +96,7 @@ mod tests {
             .max();
         assert!(difference < Some(40), "{difference:?}");
         assert_eq!(
-            make_small(b"no picture", &[Size::Small, Size::Large]),
+            make_small(b"no image", &[Size::Small, Size::Large]),
             [None, None]
         );
     }

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! features, metadata, pca_model ── sql/report/*.sql ──> rows ──┐
-//!                  compared pictures ── bounds, then cosines ──┼──> Report ──> report.html
-//!            objects of some pictures ── decoded, made small ──┘
+//!                  compared images ── bounds, then cosines ──┼──> Report ──> report.html
+//!            objects of some images ── decoded, made small ──┘
 //! ```
 
 mod columns;
 mod duplicates;
 mod gather;
+mod images;
 mod jpeg;
-mod pictures;
 mod tables;
 mod thumbnails;
 mod write;

@@ -1,4 +1,4 @@
-//! Reads the pictures of an album again and makes them small.
+//! Reads the images of an album again and makes them small.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use pomona_images::{ImageTableOptions, Missing, image_schema};
 use pomona_results::ListedImages;
 use pomona_session::{Script, Variables};
 
+use super::images::{Album, Made, Size};
 use super::jpeg::make_small;
-use super::pictures::{Album, Made, Size};
 use crate::AnalysisError;
 
-/// The most bytes of picture files that a report reads: a few seconds of decoding, and little beside
-/// a run of pictures that are so large.
+/// The most bytes of image files that a report reads: a few seconds of decoding, and little beside
+/// a run of images that are so large.
 const BYTES: u64 = 256 << 20;
 /// The largest file that it reads.
 const LARGEST: u64 = 32 << 20;
 
-const PICTURES: &str = include_str!("../../../../sql/report/pictures.sql");
+const IMAGES: &str = include_str!("../../../../sql/report/images.sql");
 
-/// The pictures of an album made small, by path and size. What cannot be read is not there, and
+/// The images of an album made small, by path and size. What cannot be read is not there, and
 /// where the store cannot be reached at all there is nothing.
 pub(super) async fn thumbnails(ctx: &SessionContext, input: &str, album: &Album) -> Made {
     match read(ctx, input, album).await {
@@ -97,7 +97,7 @@ async fn files(ctx: &SessionContext, paths: Vec<&str>) -> Result<RecordBatch, An
     variables
         .define("bytes", BYTES.to_string())
         .define("largest", LARGEST.to_string());
-    let found = Script::new("report/pictures", PICTURES)
+    let found = Script::new("report/images", IMAGES)
         .run(ctx, &variables)
         .await;
     ctx.deregister_table("report_wanted")?;
@@ -117,7 +117,7 @@ async fn files(ctx: &SessionContext, paths: Vec<&str>) -> Result<RecordBatch, An
     Ok(concat_batches(&schema, &batches).map_err(DataFusionError::from)?)
 }
 
-/// The pictures of a partition, made small batch by batch.
+/// The images of a partition, made small batch by batch.
 async fn made(
     mut stream: SendableRecordBatchStream,
     sizes: Arc<HashMap<String, Vec<Size>>>,

@@ -14,7 +14,7 @@ use crate::AnalysisError;
 /// The report of the finished run in a folder, as a page of HTML.
 ///
 /// # Errors
-/// When there is no finished run, and when its files cannot be read. Pictures that cannot be read
+/// When there is no finished run, and when its files cannot be read. Images that cannot be read
 /// are shown without a thumbnail.
 pub async fn report_html(
     ctx: &SessionContext,

@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::lookup::Vectors;
 
-/// What a column with a picture's path is called, without case and underscores; the likeliest
+/// What a column with an image's path is called, without case and underscores; the likeliest
 /// first.
 const PATH_NAMES: [&str; 10] = [
     "path",
@@ -22,7 +22,7 @@ const PATH_NAMES: [&str; 10] = [
 /// The names of columns that a person gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ColumnNames {
-    /// The pictures' paths.
+    /// The images' paths.
     pub path: Option<String>,
     /// The features.
     pub features: Option<String>,

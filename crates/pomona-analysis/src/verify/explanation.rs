@@ -1,4 +1,4 @@
-//! What a comparison says in words: pictures that are missing, components that may have turned.
+//! What a comparison says in words: images that are missing, components that may have turned.
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -10,7 +10,7 @@ use super::Verification;
 use crate::AnalysisError;
 use crate::lookup::Vectors;
 
-/// How many pictures are named.
+/// How many images are named.
 const NAMED: usize = 3;
 
 /// Variances that differ by less than this share of them are near each other: what turns the
@@ -37,7 +37,7 @@ impl Verification {
                 if let Some((count, examples)) = keys {
                     lines.push(format!(
                         "{column}: {count} {} {what}: {examples}",
-                        pictures(count)
+                        images(count)
                     ));
                 }
             }
@@ -130,6 +130,6 @@ fn numbers(batch: &RecordBatch, column: usize) -> Vec<f64> {
         .collect()
 }
 
-fn pictures(count: i64) -> &'static str {
-    if count == 1 { "picture" } else { "pictures" }
+fn images(count: i64) -> &'static str {
+    if count == 1 { "image" } else { "images" }
 }

@@ -28,9 +28,9 @@ pub struct VerifyOptions {
     pub tolerance: f64,
     /// The largest difference of a principal component.
     pub pca_tolerance: f64,
-    /// How many of the last parts of a path tell pictures apart.
+    /// How many of the last parts of a path tell images apart.
     pub path_parts: u32,
-    /// Whether pictures may be missing on one side, or be there several times.
+    /// Whether images may be missing on one side, or be there several times.
     pub allow_missing: bool,
 }
 

@@ -17,7 +17,7 @@ use crate::lookup::Vectors;
 pub(super) struct Table {
     /// Where its files are.
     pub(super) url: String,
-    /// The expression that gives a picture's path.
+    /// The expression that gives an image's path.
     pub(super) path: String,
     /// The expression that gives its vector, a list of numbers.
     pub(super) vector: String,

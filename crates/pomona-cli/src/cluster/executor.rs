@@ -1,10 +1,11 @@
 //! `pomona executor`.
 
+use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use pomona_cluster::{ExecutorOptions, run_executor};
 
@@ -65,7 +66,8 @@ pub(crate) struct ExecutorArguments {
     #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     vcores: Option<u16>,
 
-    /// The folder for results between stages [default: a temporary folder]
+    /// The folder for results between stages; each executor makes one of its own below it [default: in
+    /// the temporary folder of the system]
     #[arg(long, value_name = "DIR")]
     work_dir: Option<PathBuf>,
 
@@ -74,7 +76,7 @@ pub(crate) struct ExecutorArguments {
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     memory_pool_size: Option<usize>,
 
-    /// The share of the machine's memory that the operators may hold: network and pictures are
+    /// The share of the machine's memory that the operators may hold: network and images are
     /// beside it
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     memory_pool_fraction: f64,
@@ -85,14 +87,11 @@ pub(crate) struct ExecutorArguments {
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: ExecutorArguments) -> Result<ExitCode> {
-    let temporary;
-    let work_dir = match arguments.work_dir {
-        Some(folder) => folder,
-        None => {
-            temporary = tempfile::tempdir().context("make a temporary folder")?;
-            temporary.path().to_path_buf()
-        }
-    };
+    let work_dir = arguments.work_dir.unwrap_or_else(|| {
+        // One a user: a folder that somebody else made may not be written to.
+        let user = env::var("USER").unwrap_or_default();
+        env::temp_dir().join(format!("pomona-executors-{user}"))
+    });
     let cores = || available_parallelism().map_or(1, usize::from);
     let options = ExecutorOptions {
         bind_host: arguments.bind_host,

@@ -1,23 +1,23 @@
-//! Pictures for a first try: fruit that is drawn, because no photograph is part of the program.
+//! Images for a first try: fruit that is drawn, because no photograph is part of the program.
 
 mod canvas;
-mod fruit;
+mod kinds;
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use canvas::{Chance, draw};
-use fruit::KINDS;
+use kinds::KINDS;
 use pomona_analysis::report::encode_jpeg;
 
-/// The side of a picture, as in Fruits-360.
+/// The side of an image, as in Fruits-360.
 const SIDE: usize = 100;
 
 /// High enough that nobody sees the difference.
 const QUALITY: f32 = 92.0;
 
-/// Draws `each` pictures of eight kinds of fruit into `folder/KIND/N.jpg`, the same ones at every
+/// Draws `each` images of eight kinds of fruit into `folder/KIND/N.jpg`, the same ones at every
 /// call, and returns how many there are.
 ///
 /// # Errors
@@ -31,7 +31,7 @@ pub(crate) fn draw_fruit(folder: &Path, each: u32) -> io::Result<u32> {
             let mut chance = Chance::new(1000 * index as u64 + u64::from(number));
             let pixels = draw(SIDE, &fruit(&mut chance), &mut chance);
             let jpeg = encode_jpeg(&pixels, SIDE as u32, SIDE as u32, QUALITY)
-                .ok_or_else(|| io::Error::other("libjpeg writes no picture"))?;
+                .ok_or_else(|| io::Error::other("libjpeg writes no image"))?;
             fs::write(below.join(format!("{number}.jpg")), jpeg)?;
             count += 1;
         }
@@ -48,22 +48,22 @@ mod tests {
     use pomona_mobilenet::preprocess::{DecodeLimits, RgbImage, decode_rgb};
 
     #[test]
-    fn every_picture_is_another_and_shows_something_on_white() {
+    fn every_image_is_another_and_shows_something_on_white() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(draw_fruit(folder.path(), 3).unwrap(), 24);
         let mut seen = HashSet::new();
         for (label, _) in KINDS {
             for number in 0..3 {
                 let file = fs::read(folder.path().join(label).join(format!("{number}.jpg")));
-                let mut picture = RgbImage::default();
-                decode_rgb(&file.unwrap(), &DecodeLimits::default(), &mut picture).unwrap();
-                assert_eq!((picture.width, picture.height), (100, 100));
-                let (pixels, _) = picture.pixels.as_chunks::<3>();
+                let mut image = RgbImage::default();
+                decode_rgb(&file.unwrap(), &DecodeLimits::default(), &mut image).unwrap();
+                assert_eq!((image.width, image.height), (100, 100));
+                let (pixels, _) = image.pixels.as_chunks::<3>();
                 let white = pixels.iter().filter(|p| p.iter().all(|v| *v > 240)).count();
                 let share = white as f64 / pixels.len() as f64;
                 assert!((0.2..0.9).contains(&share), "{label} {number}: {share}");
                 assert!(pixels[..3].iter().flatten().all(|v| *v > 230), "{label}");
-                assert!(seen.insert(picture.pixels.clone()), "{label} {number}");
+                assert!(seen.insert(image.pixels.clone()), "{label} {number}");
             }
         }
         // Nothing depends on when or where it is drawn.

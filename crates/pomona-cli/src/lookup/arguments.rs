@@ -26,12 +26,12 @@ pub(crate) struct SimilarArguments {
     #[command(flatten)]
     pub(crate) results: ResultsArguments,
 
-    /// A picture of the results, by its URL, its path or the last parts of its path, or any other
-    /// picture file or URL
+    /// An image of the results, by its URL, its path or the last parts of its path, or any other
+    /// image file or URL
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
 
-    /// How many pictures to show
+    /// How many images to show
     #[arg(id = "similar_count", short = 'n', long = "count", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: u64,
 
@@ -62,7 +62,7 @@ pub(crate) struct OutliersArguments {
     #[command(flatten)]
     pub(crate) results: ResultsArguments,
 
-    /// How many pictures to show
+    /// How many images to show
     #[arg(id = "outliers_count", short = 'n', long = "count", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: u64,
 
@@ -83,11 +83,11 @@ pub(crate) struct SuspectsArguments {
     #[command(flatten)]
     pub(crate) results: ResultsArguments,
 
-    /// How many pictures to show
+    /// How many images to show
     #[arg(id = "suspects_count", short = 'n', long = "count", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: u64,
 
-    /// How many of the nearest other pictures vote on a label
+    /// How many of the nearest other images vote on a label
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) neighbours: u64,
 

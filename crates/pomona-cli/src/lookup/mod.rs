@@ -20,20 +20,13 @@ pub(crate) use arguments::{
 pub(crate) use print::{print, show_sql};
 
 /// Runs `pomona similar`.
-pub(crate) async fn similar(
-    arguments: SimilarArguments,
-) -> Result<ExitCode> {
+pub(crate) async fn similar(arguments: SimilarArguments) -> Result<ExitCode> {
     let asked = Similar {
         image: arguments.image.clone(),
         by: arguments.by.into(),
         count: arguments.count,
     };
-    let asking = Asking::open(
-        &arguments.session,
-        &arguments.results,
-        arguments.format,
-    )
-    .await?;
+    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
     let lookup = pomona_analysis::similar(&asking.ctx, &asking.results, &asked).await?;
     // What the network says of a file does not name it.
     let answer = asking.answer(&lookup, arguments.show_sql).await;
@@ -41,34 +34,20 @@ pub(crate) async fn similar(
 }
 
 /// Runs `pomona outliers`.
-pub(crate) async fn outliers(
-    arguments: OutliersArguments,
-) -> Result<ExitCode> {
-    let asking = Asking::open(
-        &arguments.session,
-        &arguments.results,
-        arguments.format,
-    )
-    .await?;
+pub(crate) async fn outliers(arguments: OutliersArguments) -> Result<ExitCode> {
+    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
     let lookup = pomona_analysis::outliers(&asking.results, arguments.count)?;
     asking.answer(&lookup, arguments.show_sql).await
 }
 
 /// Runs `pomona suspects`.
-pub(crate) async fn suspects(
-    arguments: SuspectsArguments,
-) -> Result<ExitCode> {
+pub(crate) async fn suspects(arguments: SuspectsArguments) -> Result<ExitCode> {
     let asked = Suspects {
         by: arguments.by.into(),
         neighbours: arguments.neighbours,
         count: arguments.count,
     };
-    let asking = Asking::open(
-        &arguments.session,
-        &arguments.results,
-        arguments.format,
-    )
-    .await?;
+    let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
     let lookup = pomona_analysis::suspects(&asking.results, &asked)?;
     asking.answer(&lookup, arguments.show_sql).await
 }
@@ -85,7 +64,7 @@ impl Asking {
         session: &SessionArguments,
         results: &ResultsArguments,
         format: PrintFormat,
-        ) -> Result<Self> {
+    ) -> Result<Self> {
         let Session { ctx, .. } = open(session).await?;
         let location = Location::parse(&results.results)?;
         let results = FinishedRun::open(&ctx, location).await?;

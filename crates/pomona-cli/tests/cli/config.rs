@@ -76,7 +76,7 @@ fn commands_do_what_the_settings_say() {
 #[test]
 fn a_run_can_come_from_the_project_alone() {
     let place = Workplace::new();
-    let settings = "weights = \"random.safetensors\"\n[run]\ninput = \"pictures\"\n\
+    let settings = "weights = \"random.safetensors\"\n[run]\ninput = \"images\"\n\
                     output = \"out\"\ncomponents = 2\nlimit = 6\n";
     write(&place, "pomona.toml", settings);
     // Paths are relative to the file, which is found from below.
@@ -169,7 +169,7 @@ fn mistakes_are_told_with_their_place() {
         .code(1)
         .says("POMONA_RUN_LIMIT");
     place
-        .run(&["-i", "pictures", "-o", "out"])
+        .run(&["-i", "images", "-o", "out"])
         .code(2)
         .says("many");
 }

@@ -4,16 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pomona_tests::pictures;
+use pomona_tests::images;
 
 use crate::resume::{assert_alike, assert_consistent, assert_same, counts, files, manifest};
 use crate::workplace::Workplace;
 
-/// Pictures between checkpoints.
+/// Images between checkpoints.
 const CHECKPOINT: u64 = 4;
-/// Pictures in the folder, in nine chunks.
-const PICTURES: u64 = 35;
-const RUN: [&str; 6] = ["-i", "pictures", "-o", "out", "--checkpoint", "4"];
+/// Images in the folder, in nine chunks.
+const IMAGES: u64 = 35;
+const RUN: [&str; 6] = ["-i", "images", "-o", "out", "--checkpoint", "4"];
 
 /// When a run is killed.
 enum Moment {
@@ -36,7 +36,7 @@ impl Moment {
 fn a_first_run_that_is_killed_loses_the_chunk_in_flight_at_most() {
     let place = place();
     place
-        .run(&["-i", "pictures", "-o", "undisturbed", "--checkpoint", "4"])
+        .run(&["-i", "images", "-o", "undisturbed", "--checkpoint", "4"])
         .code(0);
     let moments = [
         Moment::Appears("_temporary/"),
@@ -62,8 +62,8 @@ fn a_first_run_that_is_killed_loses_the_chunk_in_flight_at_most() {
             true => 0,
             false => computed,
         };
-        assert_eq!(images, PICTURES);
-        assert!(computed <= PICTURES - complete, "{computed}, {complete}");
+        assert_eq!(images, IMAGES);
+        assert!(computed <= IMAGES - complete, "{computed}, {complete}");
         assert_consistent(&place);
         assert_same(&place, "undisturbed", "out");
     }
@@ -86,16 +86,16 @@ fn a_continuing_run_that_is_killed_leaves_the_old_results_or_the_new() {
         let seed = 200 + 20 * round as u32;
         // Some are changed, some are new, one is gone.
         for number in 0..8 {
-            let path = place.path(&format!("pictures/Kiwi/{}.png", 10 + number));
-            fs::write(path, pictures::png(seed + number, 90, 90)).unwrap();
+            let path = place.path(&format!("images/Kiwi/{}.png", 10 + number));
+            fs::write(path, images::png(seed + number, 90, 90)).unwrap();
         }
-        fs::remove_file(place.path(&format!("pictures/Apple Red/{round}.png"))).unwrap();
+        fs::remove_file(place.path(&format!("images/Apple Red/{round}.png"))).unwrap();
         kill(&place, moment, &mut killed);
         assert_readable(&place);
         place.run(&[&RUN[..], &["--prune"]].concat()).code(0);
         assert_consistent(&place);
         let _ = fs::remove_dir_all(place.path("undisturbed"));
-        place.run(&["-i", "pictures", "-o", "undisturbed"]).code(0);
+        place.run(&["-i", "images", "-o", "undisturbed"]).code(0);
         assert_alike(&place, "undisturbed", "out");
     }
     assert!(killed >= 2, "{killed} runs were killed");
@@ -103,11 +103,11 @@ fn a_continuing_run_that_is_killed_leaves_the_old_results_or_the_new() {
 
 fn place() -> Workplace {
     let place = Workplace::new();
-    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 15);
+    images::write_folder(&place.path("images"), &["Apple Red", "Kiwi"], 15);
     place
 }
 
-/// Starts a run and kills it when a moment has come, and returns how many pictures were complete
+/// Starts a run and kills it when a moment has come, and returns how many images were complete
 /// then. A run that ends before is as good.
 fn kill(place: &Workplace, moment: &Moment, killed: &mut u32) -> u64 {
     let output = place.path("out");
@@ -128,9 +128,9 @@ fn kill(place: &Workplace, moment: &Moment, killed: &mut u32) -> u64 {
     }
     child.wait().unwrap();
     if output.join("manifest.json").exists() && !output.join("_temporary").exists() {
-        return PICTURES;
+        return IMAGES;
     }
-    u64::min(checkpoints(&output) as u64 * CHECKPOINT, PICTURES)
+    u64::min(checkpoints(&output) as u64 * CHECKPOINT, IMAGES)
 }
 
 fn checkpoints(output: &Path) -> usize {

@@ -7,13 +7,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pomona_tests::certificates::{flags, write_certificates};
 use pomona_tests::cluster::{Cluster, ClusterOptions};
-use pomona_tests::{pictures, weights};
+use pomona_tests::{images, weights};
 use tempfile::TempDir;
 
-/// A folder with pictures of two labels and a network with random weights.
+/// A folder with images of two labels and a network with random weights.
 fn place() -> TempDir {
     let place = tempfile::tempdir().unwrap();
-    pictures::write_folder(&place.path().join("pictures"), &["Apple Red", "Kiwi"], 6);
+    images::write_folder(&place.path().join("images"), &["Apple Red", "Kiwi"], 6);
     weights::write_random(&place.path().join("random.safetensors")).unwrap();
     place
 }
@@ -26,14 +26,7 @@ fn variances(place: &TempDir, output: &str, arguments: &[String]) -> Output {
     fs::create_dir_all(place.path().join(output)).unwrap();
     Command::new(env!("CARGO_BIN_EXE_pomona-driver"))
         .args(["images", "features", "pca_fit", "variances.sql"])
-        .args([
-            "-d",
-            "input=pictures",
-            "-d",
-            "filter=true",
-            "-d",
-            "limit=100",
-        ])
+        .args(["-d", "input=images", "-d", "filter=true", "-d", "limit=100"])
         .args(["-d", "components=3", "-d", &format!("output={output}")])
         // A path from this folder, which an executor does not stand in.
         .args(["--weights", "random.safetensors"])

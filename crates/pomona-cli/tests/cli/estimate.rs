@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pomona_tests::pictures;
+use pomona_tests::images;
 use pomona_tests::s3_server::S3Server;
 use serde_json::Value;
 
@@ -38,22 +38,18 @@ fn json(ran: &Ran) -> Value {
 #[test]
 fn counts_are_exact_and_speeds_are_measured() {
     let place = Workplace::new();
-    let ran = estimate(&place, &["-i", "pictures", "--format", "json"]).code(0);
+    let ran = estimate(&place, &["-i", "images", "--format", "json"]).code(0);
     let found = json(&ran);
-    let bytes: u64 = files(&place.path("pictures"))
+    let bytes: u64 = files(&place.path("images"))
         .keys()
-        .map(|file| {
-            fs::metadata(place.path("pictures").join(file))
-                .unwrap()
-                .len()
-        })
+        .map(|file| fs::metadata(place.path("images").join(file)).unwrap().len())
         .sum();
     assert_eq!(found["images"], 15);
     assert_eq!(found["bytes"], bytes);
     assert_eq!(found["sample"]["images"], 15);
     assert_eq!(found["sample"]["bytes"], bytes);
     assert_eq!(found["sample"]["bad"], 0);
-    // One a picture; the root and its three folders, whose objects are listed with them.
+    // One an image; the root and its three folders, whose objects are listed with them.
     assert_eq!(found["requests"]["get"], 15);
     assert_eq!(found["requests"]["list"], 4);
     for (part, figures) in [
@@ -84,7 +80,7 @@ fn counts_are_exact_and_speeds_are_measured() {
 
     let limited = [
         "-i",
-        "pictures",
+        "images",
         "--filter",
         "label = 'Kiwi'",
         "--limit",
@@ -96,14 +92,14 @@ fn counts_are_exact_and_speeds_are_measured() {
 }
 
 #[test]
-fn the_sample_is_spread_over_all_pictures() {
+fn the_sample_is_spread_over_all_images() {
     let place = Workplace::new();
-    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 100);
-    fs::write(place.path("pictures/Kiwi/bad.png"), "no picture").unwrap();
-    let found = json(&estimate(&place, &["-i", "pictures", "--format", "json"]).code(0));
+    images::write_folder(&place.path("images"), &["Apple Red", "Kiwi"], 100);
+    fs::write(place.path("images/Kiwi/bad.png"), "no image").unwrap();
+    let found = json(&estimate(&place, &["-i", "images", "--format", "json"]).code(0));
     assert_eq!(found["images"], 206);
     assert_eq!(found["sample"]["images"], 64);
-    let table = estimate(&place, &["-i", "pictures", "-n", "3"])
+    let table = estimate(&place, &["-i", "images", "-n", "3"])
         .code(0)
         .stdout();
     for says in [
@@ -122,7 +118,7 @@ fn the_sample_is_spread_over_all_pictures() {
 fn costs_follow_the_table_of_prices() {
     let place = Workplace::new();
     fs::write(place.path("mine.toml"), PRICES).unwrap();
-    let mine = ["-i", "pictures", "--prices", "mine.toml"];
+    let mine = ["-i", "images", "--prices", "mine.toml"];
     let with = |more: &[&'static str]| estimate(&place, &[&mine[..], more].concat());
     let found = json(&with(&["-n", "4", "--format", "json"]).code(0));
     let cluster = &found["cluster"];
@@ -153,8 +149,8 @@ fn costs_follow_the_table_of_prices() {
 #[test]
 fn mistakes_tell_the_way_out() {
     let place = Workplace::new();
-    let pictures = ["-i", "pictures"];
-    let with = |more: &[&'static str]| estimate(&place, &[&pictures[..], more].concat());
+    let images = ["-i", "images"];
+    let with = |more: &[&'static str]| estimate(&place, &[&images[..], more].concat());
     with(&["--type", "m5.xlage"])
         .code(1)
         .says("did you mean 'm5.xlarge'?")
@@ -170,7 +166,7 @@ fn mistakes_tell_the_way_out() {
     estimate(&place, &["-i", "empty"])
         .code(1)
         .says("no image found in 'empty'");
-    fs::write(place.path("empty/bad.png"), "no picture").unwrap();
+    fs::write(place.path("empty/bad.png"), "no image").unwrap();
     estimate(&place, &["-i", "empty"])
         .code(1)
         .says("none of 1 images taken from 'empty' can be decoded");
@@ -179,7 +175,7 @@ fn mistakes_tell_the_way_out() {
 #[test]
 fn weights_need_not_be_at_hand() {
     let place = Workplace::new();
-    let ran = place.pomona(["estimate", "-i", "pictures"]).code(0);
+    let ran = place.pomona(["estimate", "-i", "images"]).code(0);
     assert!(
         ran.stdout().contains("random, since none are given"),
         "{}",
@@ -192,7 +188,7 @@ fn weights_need_not_be_at_hand() {
 #[test]
 fn a_bucket_is_estimated_as_it_lies_there() {
     let server = S3Server::start(&["photos"]).unwrap();
-    pictures::write_folder(
+    images::write_folder(
         &server.bucket("photos").join("Training"),
         &["Kiwi", "Apple"],
         6,

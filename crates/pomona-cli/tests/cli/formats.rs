@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use pomona_tests::pictures;
+use pomona_tests::images;
 
 use crate::resume::{assert_alike, assert_consistent, counts, files, manifest};
 use crate::workplace::Workplace;
 
-const RUN: [&str; 4] = ["-i", "pictures", "-o", "out"];
+const RUN: [&str; 4] = ["-i", "images", "-o", "out"];
 
 /// Whether there is a file below each of the folders of results.
 fn written(place: &Workplace) -> [bool; 5] {
@@ -46,12 +46,8 @@ fn formats_are_what_was_asked_for_and_change_without_computing() {
     assert_consistent(&place);
 
     // What is added goes into every format that is asked for.
-    fs::write(
-        place.path("pictures/Kiwi/new.png"),
-        pictures::png(9, 50, 50),
-    )
-    .unwrap();
-    fs::write(place.path("pictures/Kiwi/bad.png"), "no picture").unwrap();
+    fs::write(place.path("images/Kiwi/new.png"), images::png(9, 50, 50)).unwrap();
+    fs::write(place.path("images/Kiwi/bad.png"), "no image").unwrap();
     place.run(&run("parquet,csv")).code(3);
     assert_eq!(counts(&place), (17, 15, 2));
     assert_consistent(&place);
@@ -66,7 +62,7 @@ fn formats_are_what_was_asked_for_and_change_without_computing() {
 fn text_holds_the_numbers_of_parquet() {
     let place = Workplace::new();
     for bad in ["Kiwi/bad", "Kiwi/a, \"b\"", "Apple Red/worse"] {
-        fs::write(place.path(&format!("pictures/{bad}.png")), "no picture").unwrap();
+        fs::write(place.path(&format!("images/{bad}.png")), "no image").unwrap();
     }
     place
         .run(&[&RUN[..], &["--format", "parquet,csv"]].concat())
@@ -112,7 +108,7 @@ fn text_holds_the_numbers_of_parquet() {
 const TARGET: u64 = 64 << 10;
 pub const SIZED: [&str; 10] = [
     "-i",
-    "pictures",
+    "images",
     "-o",
     "out",
     "--checkpoint",
@@ -126,31 +122,27 @@ pub const SIZED: [&str; 10] = [
 #[test]
 fn files_are_neither_small_nor_large_after_many_runs() {
     let place = Workplace::new();
-    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 30);
+    images::write_folder(&place.path("images"), &["Apple Red", "Kiwi"], 30);
     place.run(&SIZED).code(0);
     assert_eq!(counts(&place), (65, 0, 65));
     assert_sizes(&place);
     assert_consistent(&place);
     for round in 0..8 {
         for number in 0..=round % 3 {
-            let path = place.path(&format!("pictures/Kiwi/{round} {number}.png"));
-            fs::write(path, pictures::png(300 + 10 * round + number, 70, 70)).unwrap();
+            let path = place.path(&format!("images/Kiwi/{round} {number}.png"));
+            fs::write(path, images::png(300 + 10 * round + number, 70, 70)).unwrap();
         }
         if round == 4 {
-            fs::write(
-                place.path("pictures/Kiwi/3.png"),
-                pictures::png(500, 80, 80),
-            )
-            .unwrap();
-            fs::remove_file(place.path("pictures/Apple Red/4.png")).unwrap();
+            fs::write(place.path("images/Kiwi/3.png"), images::png(500, 80, 80)).unwrap();
+            fs::remove_file(place.path("images/Apple Red/4.png")).unwrap();
         }
         place.run(&[&SIZED[..], &["--prune"]].concat()).code(0);
         let (_, _, computed) = counts(&place);
-        assert!(computed <= 4, "{computed} pictures were computed");
+        assert!(computed <= 4, "{computed} images were computed");
         assert_sizes(&place);
     }
     assert_consistent(&place);
-    place.run(&["-i", "pictures", "-o", "fresh"]).code(0);
+    place.run(&["-i", "images", "-o", "fresh"]).code(0);
     assert_alike(&place, "fresh", "out");
 }
 
@@ -165,8 +157,8 @@ fn a_chunk_that_is_too_large_is_divided() {
             "false".to_string(),
         ),
     ]);
-    pictures::write_folder(&place.path("pictures"), &["Kiwi"], 60);
-    let run = ["-i", "pictures", "-o", "out", "--file-size", "64k"];
+    images::write_folder(&place.path("images"), &["Kiwi"], 60);
+    let run = ["-i", "images", "-o", "out", "--file-size", "64k"];
     place.run(&run).code(0);
     assert_sizes(&place);
     assert_consistent(&place);

@@ -18,7 +18,7 @@ pub(crate) fn interrupt(child: &Child) {
 #[test]
 fn a_run_stops_and_publishes_nothing() {
     let place = Workplace::new();
-    place.many_pictures(3000);
+    place.many_images(3000);
     let arguments = [
         "run",
         "-k",

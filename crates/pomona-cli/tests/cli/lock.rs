@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::resume::{assert_consistent, files};
 use crate::workplace::Workplace;
 
 const LONG: [&str; 4] = ["-i", "many", "-o", "out"];
-const SHORT: [&str; 4] = ["-i", "pictures", "-o", "out"];
+const SHORT: [&str; 4] = ["-i", "images", "-o", "out"];
 
 fn lock(place: &Workplace) -> PathBuf {
     place.path("out/_temporary/lock.json")
@@ -32,7 +32,7 @@ fn hold(place: &Workplace) -> Child {
 #[test]
 fn the_second_run_is_refused_until_the_first_ends() {
     let place = Workplace::new();
-    place.many_pictures(3000);
+    place.many_images(3000);
     let mut holder = hold(&place);
     let refused = place.run(&SHORT).code(1);
     for says in [
@@ -43,7 +43,7 @@ fn the_second_run_is_refused_until_the_first_ends() {
         assert!(refused.stderr().contains(says), "{}", refused.stderr());
     }
     // Another output is free.
-    place.run(&["-i", "pictures", "-o", "other"]).code(0);
+    place.run(&["-i", "images", "-o", "other"]).code(0);
 
     // Ctrl-C gives the output back.
     interrupt(&holder);
@@ -52,6 +52,18 @@ fn the_second_run_is_refused_until_the_first_ends() {
     place.run(&SHORT).code(0);
     assert!(!place.path("out/_temporary").exists());
     assert_consistent(&place);
+}
+
+#[test]
+fn a_run_that_is_told_to_end_gives_the_output_back() {
+    let place = Workplace::new();
+    place.many_images(3000);
+    let mut holder = hold(&place);
+    let pid = nix::unistd::Pid::from_raw(holder.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(holder.wait().unwrap().code(), Some(130));
+    assert!(!lock(&place).exists());
+    place.run(&SHORT).code(0);
 }
 
 #[test]
@@ -65,7 +77,7 @@ fn a_run_that_fails_gives_the_output_back() {
 #[test]
 fn the_lock_of_a_killed_run_is_taken_over_at_once() {
     let place = Workplace::new();
-    place.many_pictures(3000);
+    place.many_images(3000);
     let mut holder = hold(&place);
     holder.kill().unwrap();
     // Its parent, this test, has not asked for its exit code yet.
@@ -83,7 +95,7 @@ fn the_lock_of_a_killed_run_is_taken_over_at_once() {
 #[test]
 fn of_many_runs_one_takes_a_lock_over() {
     let place = Workplace::new();
-    place.many_pictures(3000);
+    place.many_images(3000);
     for _ in 0..3 {
         let _ = fs::remove_dir_all(place.path("out"));
         let mut holder = hold(&place);
@@ -121,35 +133,53 @@ fn of_many_runs_one_takes_a_lock_over() {
     }
 }
 
+/// The identifier of a run elsewhere.
+const RUN: &str = "20260101T000000.000000Z";
+
+/// A moment of this machine's clock, as locks are dated.
+fn in_seconds(seconds: u32) -> String {
+    let later = format!("+{seconds} seconds");
+    let date = Command::new("date")
+        .args(["-u", "-d", &later, "+%FT%TZ"])
+        .output();
+    let date = String::from_utf8(date.unwrap().stdout).unwrap();
+    date.trim().to_string()
+}
+
 #[test]
 fn the_lock_of_another_machine_holds_until_it_is_stale() {
     let place = Workplace::new();
     let held = |renewed: &str| {
         let json = format!(
-            r#"{{"run":"R","process":{{"host":"elsewhere","pid":7,"space":null,"began":null}},
+            r#"{{"run":"{RUN}","process":{{"host":"elsewhere","pid":7,"space":null,"began":null}},
                 "began":"2026-01-01T00:00:00Z","renewed":"{renewed}"}}"#
         );
         fs::create_dir_all(place.path("out/_temporary")).unwrap();
         fs::write(lock(&place), json).unwrap();
     };
-    // Nothing shows that it ended, whatever the clocks say.
+    // Renewed a moment ago, by a clock that may be ahead of ours.
+    held(&in_seconds(20));
+    place.run(&SHORT).code(1).says(&format!(
+        "process 7 on elsewhere, since 2026-01-01T00:00:00Z, run {RUN}"
+    ));
+    // A clock that is far ahead is wrong: only a renewal would be a sign of life.
     held("2999-01-01T00:00:00Z");
-    place
-        .run(&SHORT)
-        .code(1)
-        .says("process 7 on elsewhere, since 2026-01-01T00:00:00Z, run R");
-    // It has been silent for long, and is silent while it is watched.
-    held("2026-01-01T00:00:00Z");
-    let start = Instant::now();
     place
         .run(&SHORT)
         .code(0)
         .says("waiting 15 s for a sign of it");
+    // It has been silent for long, and is silent while it is watched.
+    held("2026-01-01T00:00:00Z");
+    let start = Instant::now();
+    place
+        .run(&["-i", "images", "-o", "out", "-k", "2"])
+        .code(0)
+        .says("waiting 15 s for a sign of it");
     assert!(start.elapsed() >= Duration::from_secs(15));
     // Whoever knows better need not wait.
-    held("2999-01-01T00:00:00Z");
+    held(&in_seconds(0));
     place
-        .run(&["-i", "pictures", "-o", "out", "-k", "4", "--force-unlock"])
+        .run(&["-i", "images", "-o", "out", "-k", "4", "--force-unlock"])
         .code(0);
     assert_consistent(&place);
 
@@ -157,14 +187,14 @@ fn the_lock_of_another_machine_holds_until_it_is_stale() {
     fs::write(lock(&place), "{").unwrap();
     place.run(&SHORT).code(1).says("--force-unlock");
     place
-        .run(&["-i", "pictures", "-o", "out", "--force-unlock"])
+        .run(&["-i", "images", "-o", "out", "--force-unlock"])
         .code(0);
 }
 
 #[test]
 fn a_run_that_loses_its_lock_publishes_nothing() {
     let place = Workplace::new();
-    place.many_pictures(3000);
+    place.many_images(3000);
     let mut command = place.command(["run", "-k", "3", "--weights", place.weights()]);
     command
         .args(LONG)

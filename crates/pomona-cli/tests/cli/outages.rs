@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
-use pomona_tests::pictures;
+use pomona_tests::images;
 use pomona_tests::s3_faults::{Fault, FaultPlan};
 use pomona_tests::s3_server::S3Server;
 
@@ -16,7 +16,7 @@ const LABELS: [&str; 2] = ["Apple Red", "Kiwi"];
 /// Images in a bucket of a server, and a bucket for results.
 fn place(images: u32, plan: FaultPlan) -> (S3Server, Workplace) {
     let server = S3Server::start_faulty(&["images", "results"], plan).unwrap();
-    pictures::write_folder(&server.bucket("images"), &LABELS, images);
+    images::write_folder(&server.bucket("images"), &LABELS, images);
     let place = Workplace::new().with_environment(server.environment());
     (server, place)
 }
@@ -54,7 +54,10 @@ fn an_outage_is_waited_out() {
         .code(0)
         .says("has not answered for 10 s");
     assert!(start.elapsed() > Duration::from_secs(14));
-    assert_eq!(place.query("SELECT count(features) AS n FROM 's3://results/out/features/'"), "n\n12\n");
+    assert_eq!(
+        place.query("SELECT count(features) AS n FROM 's3://results/out/features/'"),
+        "n\n12\n"
+    );
 }
 
 #[test]
@@ -85,11 +88,21 @@ fn one_denied_object_is_a_row_with_the_reason() {
         is_one.then_some(Fault::Refusal(StatusCode::FORBIDDEN, code))
     });
     let (server, place) = place(6, plan);
-    let run = ["-i", "s3://images/", "-o", "s3://results/out", "--max-error-rate", "0.5"];
+    let run = [
+        "-i",
+        "s3://images/",
+        "-o",
+        "s3://results/out",
+        "--max-error-rate",
+        "0.5",
+    ];
     place.run(&run).code(0);
     let errors = std::fs::read_to_string(server.bucket("results").join("out/errors/errors.csv"));
     let errors = errors.unwrap();
-    assert!(errors.contains("InvalidObjectState: by the test"), "{errors}");
+    assert!(
+        errors.contains("InvalidObjectState: by the test"),
+        "{errors}"
+    );
     assert!(errors.contains("not found"), "{errors}");
 }
 
@@ -97,13 +110,20 @@ fn one_denied_object_is_a_row_with_the_reason() {
 /// publishes the right rows.
 #[test]
 fn a_fault_while_publishing_wedges_nothing() {
-    for fault in [Fault::Reset, Fault::LostAnswer, Fault::Status(StatusCode::INTERNAL_SERVER_ERROR)] {
+    for fault in [
+        Fault::Reset,
+        Fault::LostAnswer,
+        Fault::Status(StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
         // The requests of a publication, counted from the one that announces it.
         let is_publishing = Arc::new(AtomicBool::new(false));
         let (since, failing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let plan: FaultPlan = {
-            let (is_publishing, since, failing) =
-                (Arc::clone(&is_publishing), Arc::clone(&since), Arc::clone(&failing));
+            let (is_publishing, since, failing) = (
+                Arc::clone(&is_publishing),
+                Arc::clone(&since),
+                Arc::clone(&failing),
+            );
             Box::new(move |line| {
                 if line.method == "PUT" && line.path.ends_with("publication.json") {
                     is_publishing.store(true, Ordering::Relaxed);
@@ -118,7 +138,13 @@ fn a_fault_while_publishing_wedges_nothing() {
             })
         };
         let (server, place) = place(2, plan);
-        let run = ["-i", "s3://images/", "-o", "s3://results/out", "--no-report"];
+        let run = [
+            "-i",
+            "s3://images/",
+            "-o",
+            "s3://results/out",
+            "--no-report",
+        ];
         let mut expected = None;
         for number in 0.. {
             is_publishing.store(false, Ordering::Relaxed);
@@ -131,8 +157,14 @@ fn a_fault_while_publishing_wedges_nothing() {
                 place.run(&run).code(0);
             }
             let rows = rows(&place, "s3://results/out");
-            assert_eq!(*expected.get_or_insert(rows.clone()), rows, "request {number}");
-            let left = server.bucket("results").join("out/_temporary/publication.json");
+            assert_eq!(
+                *expected.get_or_insert(rows.clone()),
+                rows,
+                "request {number}"
+            );
+            let left = server
+                .bucket("results")
+                .join("out/_temporary/publication.json");
             assert!(!left.exists(), "request {number}");
             if number >= requests {
                 break;
@@ -152,7 +184,9 @@ fn resets_and_cut_answers_change_no_row() {
     let (server, place) = place(60, plan);
     let copied = place.path("local");
     copy(&server.bucket("images"), &copied);
-    place.run(&["-i", "s3://images/", "-o", "s3://results/out"]).code(0);
+    place
+        .run(&["-i", "s3://images/", "-o", "s3://results/out"])
+        .code(0);
     place.run(&["-i", "local", "-o", "undisturbed"]).code(0);
     let features = |output: &str| {
         place.query(&format!(

@@ -1,20 +1,16 @@
-//! `pomona outliers`: the pictures that the components describe worst.
+//! `pomona outliers`: the images that the components describe worst.
 
 use std::fs;
 
 use image::{ImageFormat, RgbImage};
-use pomona_tests::pictures;
+use pomona_tests::images;
 
 use crate::workplace::Workplace;
 
-/// A run over 45 soft pictures and one of noise.
+/// A run over 45 soft images and one of noise.
 fn run() -> Workplace {
     let place = Workplace::new();
-    pictures::write_folder(
-        &place.path("pictures"),
-        &["Apple Red", "Kiwi", "Quince"],
-        15,
-    );
+    images::write_folder(&place.path("images"), &["Apple Red", "Kiwi", "Quince"], 15);
     let mut state = 1_u32;
     let noise = RgbImage::from_fn(100, 100, |_, _| {
         image::Rgb([0; 3].map(|_: u8| {
@@ -22,14 +18,14 @@ fn run() -> Workplace {
             (state >> 24) as u8
         }))
     });
-    let noise = pictures::encode(&noise, ImageFormat::Png);
-    fs::write(place.path("pictures/Kiwi/noise.png"), noise).unwrap();
-    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    let noise = images::encode(&noise, ImageFormat::Png);
+    fs::write(place.path("images/Kiwi/noise.png"), noise).unwrap();
+    place.run(&["-i", "images", "-o", "out"]).code(0);
     place
 }
 
 #[test]
-fn a_picture_unlike_all_others_comes_first() {
+fn a_image_unlike_all_others_comes_first() {
     let place = run();
     let ran = place.pomona(["outliers", "--in", "out", "-n", "3", "--format", "csv"]);
     let csv = ran.code(0).stdout();

@@ -17,7 +17,7 @@ pub fn objects(ran: &Ran) -> Vec<Value> {
 #[test]
 fn every_phase_ends_at_its_total() {
     let place = Workplace::new();
-    let ran = place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    let ran = place.run(&["-i", "images", "-o", "out"]).code(0);
     let lines = objects(&ran);
     for phase in ["metadata", "features", "errors", "pca_fit", "pca_transform"] {
         let last = lines.iter().rfind(|line| line["phase"] == phase);
@@ -32,7 +32,7 @@ fn every_phase_ends_at_its_total() {
 #[test]
 fn a_long_phase_is_told_every_few_seconds() {
     let place = Workplace::new();
-    place.many_pictures(900);
+    place.many_images(900);
     let ran = place
         .run(&["-i", "many", "-o", "out", "--partitions", "1"])
         .code(0);
@@ -70,21 +70,13 @@ fn a_long_phase_is_told_every_few_seconds() {
 fn quiet_and_off() {
     let place = Workplace::new();
     let quiet = place
-        .run(&["-i", "pictures", "-o", "quiet", "--quiet"])
+        .run(&["-i", "images", "-o", "quiet", "--quiet"])
         .code(0);
     assert_eq!(quiet.stderr(), "");
-    let both = [
-        "-i",
-        "pictures",
-        "-o",
-        "both",
-        "--quiet",
-        "--progress",
-        "on",
-    ];
+    let both = ["-i", "images", "-o", "both", "--quiet", "--progress", "on"];
     assert_eq!(place.run(&both).code(0).stderr(), "");
     let off = place
-        .run(&["-i", "pictures", "-o", "off", "--progress", "off"])
+        .run(&["-i", "images", "-o", "off", "--progress", "off"])
         .code(0);
     assert_eq!(objects(&off), Vec::<Value>::new());
     assert!(off.stderr().contains("15 images"), "{}", off.stderr());

@@ -5,26 +5,26 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pomona_tests::{broken, pictures};
+use pomona_tests::{broken, images};
 use serde_json::{Value, json};
 
 use crate::chromium::Chromium;
 use crate::workplace::Workplace;
 
-const RUN: [&str; 4] = ["-i", "pictures", "-o", "out"];
+const RUN: [&str; 4] = ["-i", "images", "-o", "out"];
 
 /// A label that a page must show and not obey.
 const HOSTILE: &str = "<img src=x onerror=alert(1)> & \"Poire\" 🍐";
 
-/// A workplace with broken files, twins and a hostile label, whose pictures are those of the first
-/// label, beside its plain pictures.
+/// A workplace with broken files, twins and a hostile label, whose images are those of the first
+/// label, beside its plain images.
 fn workplace() -> Workplace {
     let place = Workplace::new();
-    pictures::write_folder(&place.path("pictures"), &[HOSTILE], 3);
-    let twin = place.path("pictures/Kiwi/twin.png");
-    fs::copy(place.path("pictures/Kiwi/0.png"), twin).unwrap();
+    images::write_folder(&place.path("images"), &[HOSTILE], 3);
+    let twin = place.path("images/Kiwi/twin.png");
+    fs::copy(place.path("images/Kiwi/0.png"), twin).unwrap();
     for broken in broken::corpus().into_iter().take(2) {
-        fs::write(place.path("pictures/Kiwi").join(broken.name), &broken.bytes).unwrap();
+        fs::write(place.path("images/Kiwi").join(broken.name), &broken.bytes).unwrap();
     }
     place
 }
@@ -69,7 +69,7 @@ fn a_run_ends_with_its_report() {
             file.name
         );
     }
-    // The hostile pictures are those of another label.
+    // The hostile images are those of another label.
     assert!(html.contains("Most alike with different labels"));
     // The twins have features of cosine 1, and paths are relative to the input.
     assert!(html.contains("cosine 1.0000"), "{html}");
@@ -146,14 +146,14 @@ fn a_report_is_written_again_in_another_language() {
 }
 
 #[test]
-fn vanished_pictures_have_no_thumbnails() {
+fn vanished_images_have_no_thumbnails() {
     let place = workplace();
     run(&place, &["--no-report"]);
-    fs::remove_dir_all(place.path("pictures/Apple Red")).unwrap();
+    fs::remove_dir_all(place.path("images/Apple Red")).unwrap();
     place.pomona(["report", "out"]).code(0);
     let html = read(&place.path("out/report.html"));
     assert!(html.contains("have a thumbnail: the others are gone"));
-    fs::remove_dir_all(place.path("pictures")).unwrap();
+    fs::remove_dir_all(place.path("images")).unwrap();
     place.pomona(["report", "out"]).code(0);
     let html = read(&place.path("out/report.html"));
     assert!(html.contains("class=\"no-image\"") && !html.contains("src=\"data:image"));

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use pomona_tests::{pictures, weights};
+use pomona_tests::{images, weights};
 use serde_json::Value;
 
 use crate::workplace::Workplace;
 
-/// Files of features of the sizes that such few pictures make are large enough to stay.
-const RUN: [&str; 6] = ["-i", "pictures", "-o", "out", "--file-size", "4k"];
+/// Files of features of the sizes that such few images make are large enough to stay.
+const RUN: [&str; 6] = ["-i", "images", "-o", "out", "--file-size", "4k"];
 
 #[test]
 fn where_nothing_changed_everything_stays_as_it_is() {
@@ -43,7 +43,7 @@ fn where_nothing_changed_everything_stays_as_it_is() {
 }
 
 #[test]
-fn pictures_are_added_changed_and_removed() {
+fn images_are_added_changed_and_removed() {
     let place = Workplace::new();
     place.run(&RUN).code(0);
     let before = files(&place.path("out"));
@@ -52,11 +52,7 @@ fn pictures_are_added_changed_and_removed() {
     );
     place.query("COPY (SELECT * FROM 'out/moments/') TO 'moments.parquet' STORED AS PARQUET");
 
-    fs::write(
-        place.path("pictures/Kiwi/new.png"),
-        pictures::png(90, 80, 70),
-    )
-    .unwrap();
+    fs::write(place.path("images/Kiwi/new.png"), images::png(90, 80, 70)).unwrap();
     place.run(&RUN).code(0);
     assert_eq!(counts(&place), (16, 15, 1));
     assert_consistent(&place);
@@ -69,12 +65,8 @@ fn pictures_are_added_changed_and_removed() {
         assert_eq!(after.get(path), Some(time), "{path}");
     }
 
-    fs::write(
-        place.path("pictures/Kiwi/0.png"),
-        pictures::png(91, 101, 99),
-    )
-    .unwrap();
-    fs::remove_file(place.path("pictures/Kiwi/1.png")).unwrap();
+    fs::write(place.path("images/Kiwi/0.png"), images::png(91, 101, 99)).unwrap();
+    fs::remove_file(place.path("images/Kiwi/1.png")).unwrap();
     place.run(&RUN).code(0);
     assert_eq!(counts(&place), (16, 15, 1));
     assert_consistent(&place);
@@ -100,7 +92,7 @@ fn pictures_are_added_changed_and_removed() {
         SELECT count(*) AS n, max(abs(ours / theirs - 1)) <= 1e-9 AS same FROM both";
     assert_eq!(place.query(drift), "n,same\n10,true\n");
 
-    // The row of the picture that is gone stays until it is pruned.
+    // The row of the image that is gone stays until it is pruned.
     let gone = "SELECT count(*) AS n FROM 'out/features/' WHERE path LIKE '%Kiwi/1.png'";
     assert_eq!(place.query(gone), "n\n1\n");
     place.run(&[&RUN[..], &["--prune"]].concat()).code(0);
@@ -109,32 +101,28 @@ fn pictures_are_added_changed_and_removed() {
     assert_consistent(&place);
 
     // All is as if it had been computed at once.
-    place.run(&["-i", "pictures", "-o", "fresh"]).code(0);
+    place.run(&["-i", "images", "-o", "fresh"]).code(0);
     assert_alike(&place, "fresh", "out");
 }
 
 #[test]
 fn filters_add_up_and_errors_are_tried_again() {
     let place = Workplace::new();
-    let filtered = |filter: &'static str| ["-i", "pictures", "-o", "out", "--filter", filter];
-    fs::write(place.path("pictures/Kiwi/bad.png"), "no picture").unwrap();
+    let filtered = |filter: &'static str| ["-i", "images", "-o", "out", "--filter", filter];
+    fs::write(place.path("images/Kiwi/bad.png"), "no image").unwrap();
     place.run(&filtered("label = 'Apple Red'")).code(0);
     place.run(&filtered("label = 'Kiwi'")).code(3);
     assert_eq!(counts(&place), (11, 5, 6));
     assert_consistent(&place);
 
-    // A bad picture that stays bad changes nothing; mended, it has features.
+    // A bad image that stays bad changes nothing; repaired, it has features.
     let before = files(&place.path("out"));
     place
         .run(&filtered("label = 'Kiwi'"))
         .code(3)
         .says("nothing has changed");
     assert_eq!(files(&place.path("out")), before);
-    fs::write(
-        place.path("pictures/Kiwi/bad.png"),
-        pictures::png(77, 60, 60),
-    )
-    .unwrap();
+    fs::write(place.path("images/Kiwi/bad.png"), images::png(77, 60, 60)).unwrap();
     place.run(&RUN).code(0);
     assert_eq!(counts(&place), (16, 10, 6));
     assert_consistent(&place);
@@ -182,7 +170,7 @@ pub fn counts(place: &Workplace) -> (u64, u64, u64) {
     (count("images"), count("reused"), count("computed"))
 }
 
-/// That the manifest names all files there are, and that each table has a row a picture.
+/// That the manifest names all files there are, and that each table has a row an image.
 #[track_caller]
 pub fn assert_consistent(place: &Workplace) {
     let manifest = manifest(place, "out");
@@ -227,7 +215,7 @@ pub fn assert_consistent(place: &Workplace) {
 }
 
 /// That two outputs hold the same rows, with features to 1e-5: how the network rounds depends on
-/// the pictures that it sees together.
+/// the images that it sees together.
 #[track_caller]
 pub fn assert_alike(place: &Workplace, a: &str, b: &str) {
     let rows = |output: &str| {

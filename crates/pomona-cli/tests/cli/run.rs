@@ -11,7 +11,7 @@ use crate::workplace::Workplace;
 fn a_run_writes_every_output() {
     let place = Workplace::new();
     place
-        .run(&["--input", "pictures", "--output", "out"])
+        .run(&["--input", "images", "--output", "out"])
         .code(0)
         .says("15 images");
 
@@ -50,12 +50,12 @@ fn a_run_writes_every_output() {
 }
 
 #[test]
-fn filter_and_limit_choose_the_pictures() {
+fn filter_and_limit_choose_the_images() {
     let place = Workplace::new();
     place
         .run(&[
             "-i",
-            "pictures",
+            "images",
             "-o",
             "out",
             "--filter",
@@ -70,27 +70,20 @@ fn filter_and_limit_choose_the_pictures() {
         .code(0);
     assert_eq!(ran.stdout(), "label\nPêche+Plate\n");
     place
-        .run(&["-i", "pictures", "-o", "other", "--filter", "label LIKE"])
+        .run(&["-i", "images", "-o", "other", "--filter", "label LIKE"])
         .code(1);
     place
-        .run(&[
-            "-i",
-            "pictures",
-            "-o",
-            "other",
-            "--filter",
-            "label = 'none'",
-        ])
+        .run(&["-i", "images", "-o", "other", "--filter", "label = 'none'"])
         .code(1)
-        .says("no image found in 'pictures' where label = 'none'");
+        .says("no image found in 'images' where label = 'none'");
 }
 
 #[test]
 fn overwriting_starts_from_nothing() {
     let place = Workplace::new();
-    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    place.run(&["-i", "images", "-o", "out"]).code(0);
     place
-        .run(&["-i", "pictures", "-o", "out", "--limit", "7", "--overwrite"])
+        .run(&["-i", "images", "-o", "out", "--limit", "7", "--overwrite"])
         .code(0);
     let sql = "SELECT count(*) AS n FROM 'out/features/'";
     assert_eq!(place.query(sql), "n\n7\n");
@@ -109,18 +102,18 @@ fn mistakes_tell_the_way_out_and_leave_nothing() {
         .code(1)
         .says("no image found in 'empty'");
     place
-        .run(&["-i", "pictures", "-o", "out", "--limit", "2"])
+        .run(&["-i", "images", "-o", "out", "--limit", "2"])
         .code(1)
         .says("ask for 2 or fewer");
     place
-        .pomona(["run", "-i", "pictures", "-o", "out"])
+        .pomona(["run", "-i", "images", "-o", "out"])
         .code(1)
         .says("--weights FILE");
     place
         .pomona([
             "run",
             "-i",
-            "pictures",
+            "images",
             "-o",
             "out",
             "--weights",
@@ -133,7 +126,7 @@ fn mistakes_tell_the_way_out_and_leave_nothing() {
         .pomona([
             "run",
             "-i",
-            "pictures",
+            "images",
             "-o",
             "out",
             "--weights",
@@ -142,7 +135,7 @@ fn mistakes_tell_the_way_out_and_leave_nothing() {
         .code(1)
         .says("text.safetensors");
     place
-        .run(&["-i", "pictures", "-o", "ftp://host/out"])
+        .run(&["-i", "images", "-o", "ftp://host/out"])
         .code(1)
         .says("ftp://");
     assert!(!files_below(&place.path("out")));
@@ -152,13 +145,13 @@ fn mistakes_tell_the_way_out_and_leave_nothing() {
 fn bad_images_are_reported_and_counted() {
     let place = Workplace::new();
     for broken in broken::corpus() {
-        fs::write(place.path("pictures/Kiwi").join(broken.name), &broken.bytes).unwrap();
+        fs::write(place.path("images/Kiwi").join(broken.name), &broken.bytes).unwrap();
     }
-    fs::create_dir(place.path("pictures/Kiwi/directory.jpg")).unwrap();
+    fs::create_dir(place.path("images/Kiwi/directory.jpg")).unwrap();
     let bad = broken::corpus().len();
 
     place
-        .run(&["-i", "pictures", "-o", "out"])
+        .run(&["-i", "images", "-o", "out"])
         .code(3)
         .says(&format!("{bad} of {} images", 15 + bad));
     let errors = fs::read_to_string(place.path("out/errors/errors.csv")).unwrap();
@@ -178,16 +171,16 @@ fn bad_images_are_reported_and_counted() {
     );
 
     place
-        .run(&["-i", "pictures", "-o", "lenient", "--max-error-rate", "0.5"])
+        .run(&["-i", "images", "-o", "lenient", "--max-error-rate", "0.5"])
         .code(0);
 }
 
 #[test]
-fn no_picture_that_can_be_decoded_is_an_error() {
+fn no_image_that_can_be_decoded_is_an_error() {
     let place = Workplace::new();
     fs::create_dir(place.path("bad")).unwrap();
     fs::write(place.path("bad/a.jpg"), "").unwrap();
-    // One picture has no three components, which is known before it is read.
+    // One image has no three components, which is known before it is read.
     let run = ["-i", "bad", "-o", "out"];
     place.run(&run).code(1).says("ask for 1 or fewer");
     fs::write(place.path("bad/b.jpg"), "").unwrap();
@@ -209,7 +202,7 @@ fn files_below(folder: &Path) -> bool {
 #[test]
 fn the_weights_inside_the_program_need_no_file() {
     let place = Workplace::new();
-    let run = ["run", "-i", "pictures", "-o", "out", "-k", "3", "--weights"];
+    let run = ["run", "-i", "images", "-o", "out", "-k", "3", "--weights"];
     place.pomona(run.iter().chain(&["fruits"])).code(0);
     let features = "SELECT count(*) AS n, count(DISTINCT features) AS d FROM 'out/features/'";
     assert_eq!(place.query(features), "n,d\n15,15\n");
@@ -217,7 +210,7 @@ fn the_weights_inside_the_program_need_no_file() {
     fs::create_dir(place.path("settings")).unwrap();
     let settings = place.path("settings/pomona.toml");
     fs::write(&settings, "weights = \"fruits\"\n").unwrap();
-    let again = ["--config", "settings/pomona.toml", "run", "-i", "pictures"];
+    let again = ["--config", "settings/pomona.toml", "run", "-i", "images"];
     place
         .pomona(again.iter().chain(&["-o", "out", "-k", "3"]))
         .code(0)

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use pomona_tests::images;
 use pomona_tests::instance_metadata::InstanceMetadata;
-use pomona_tests::pictures;
 use pomona_tests::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 use crate::workplace::Workplace;
@@ -12,7 +12,7 @@ use crate::workplace::Workplace;
 fn a_run_reads_and_writes_a_bucket() {
     let server = S3Server::start(&["photos", "results"]).unwrap();
     let labels = ["Apple Red", "Kiwi", "Pêche+Plate"];
-    pictures::write_folder(&server.bucket("photos").join("Training"), &labels, 5);
+    images::write_folder(&server.bucket("photos").join("Training"), &labels, 5);
     let place = Workplace::new().with_environment(server.environment());
 
     place
@@ -25,12 +25,12 @@ fn a_run_reads_and_writes_a_bucket() {
             .is_file()
     );
 
-    // The same pictures on a disk have the same features.
-    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    // The same images on a disk have the same features.
+    place.run(&["-i", "images", "-o", "out"]).code(0);
     let sql = "SELECT count(*) AS n, min(features_differ) AS differ FROM (
         SELECT CASE WHEN a.features = b.features THEN 0 ELSE 1 END AS features_differ
         FROM 's3://results/fruits/features/' a JOIN 'out/features/' b
-        ON split_part(a.path, '/Training/', 2) = split_part(b.path, '/pictures/', 2))";
+        ON split_part(a.path, '/Training/', 2) = split_part(b.path, '/images/', 2))";
     let ran = place
         .pomona(["sql", "-q", "--format", "csv", "-c", sql])
         .code(0);
@@ -42,7 +42,7 @@ fn a_run_reads_and_writes_a_bucket() {
         .code(0);
     assert_eq!(ran.stdout(), "path\ns3://photos/Training/Apple Red/0.png\n");
 
-    // The report is there, with pictures that were read from the bucket, and can be written again.
+    // The report is there, with images that were read from the bucket, and can be written again.
     let report = server.bucket("results").join("fruits/report.html");
     let html = fs::read_to_string(&report).unwrap();
     assert!(html.contains("<title>Apple Red/0.png</title>"));
@@ -57,13 +57,13 @@ fn a_run_reads_and_writes_a_bucket() {
 #[test]
 fn a_listing_of_several_pages_is_whole() {
     let server = S3Server::start(&["photos"]).unwrap();
-    let picture = pictures::png(1, 8, 8);
+    let image = images::png(1, 8, 8);
     for number in 0..2_345 {
         let folder = server
             .bucket("photos")
             .join(format!("label {}", number % 7));
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(format!("{number}.png")), &picture).unwrap();
+        fs::write(folder.join(format!("{number}.png")), &image).unwrap();
     }
     let place = Workplace::new().with_environment(server.environment());
     let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://photos';
@@ -73,7 +73,7 @@ fn a_listing_of_several_pages_is_whole() {
         .code(0);
     let expected = format!(
         "n,paths,contents,bytes\n2345,2345,1,{}\n",
-        2345 * picture.len()
+        2345 * image.len()
     );
     assert_eq!(ran.stdout(), expected);
 }
@@ -114,7 +114,7 @@ fn wrong_credentials_and_buckets_are_named() {
 #[test]
 fn a_profile_has_credentials_and_a_region() {
     let server = S3Server::start(&["photos"]).unwrap();
-    pictures::write_folder(&server.bucket("photos"), &["Kiwi"], 2);
+    images::write_folder(&server.bucket("photos"), &["Kiwi"], 2);
     let place = Workplace::new().with_environment([
         ("AWS_ENDPOINT_URL", server.endpoint()),
         ("AWS_PROFILE", "tests".to_string()),
@@ -133,7 +133,7 @@ fn a_profile_has_credentials_and_a_region() {
 #[test]
 fn an_instance_has_the_credentials_of_its_role() {
     let server = S3Server::start(&["photos"]).unwrap();
-    pictures::write_folder(&server.bucket("photos"), &["Kiwi"], 2);
+    images::write_folder(&server.bucket("photos"), &["Kiwi"], 2);
     let instance = InstanceMetadata::start().unwrap();
     let place = Workplace::new().with_environment([
         ("AWS_ENDPOINT_URL", server.endpoint()),
@@ -165,13 +165,13 @@ const COUNT: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3:
 fn a_run_into_a_bucket_continues() {
     let server = S3Server::start(&["photos", "results"]).unwrap();
     let photos = server.bucket("photos");
-    pictures::write_folder(&photos, &["Kiwi"], 6);
+    images::write_folder(&photos, &["Kiwi"], 6);
     let place = Workplace::new().with_environment(server.environment());
     let run = ["-i", "s3://photos/", "-o", "s3://results/fruits"];
     place.run(&run).code(0);
     place.run(&run).code(0).says("nothing has changed");
 
-    fs::write(photos.join("Kiwi/new.png"), pictures::png(77, 90, 80)).unwrap();
+    fs::write(photos.join("Kiwi/new.png"), images::png(77, 90, 80)).unwrap();
     place.run(&run).code(0);
     let manifest = server.bucket("results").join("fruits/manifest.json");
     let manifest: serde_json::Value = serde_json::from_slice(&fs::read(manifest).unwrap()).unwrap();

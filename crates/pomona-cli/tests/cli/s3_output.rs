@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pomona_tests::pictures;
+use pomona_tests::images;
 use pomona_tests::s3_server::S3Server;
 
 use crate::resume::files;
@@ -13,7 +13,7 @@ use crate::workplace::Workplace;
 
 const RUN: [&str; 6] = [
     "-i",
-    "pictures",
+    "images",
     "-o",
     "s3://results/out",
     "--checkpoint",
@@ -24,7 +24,7 @@ const RUN: [&str; 6] = [
 fn a_run_that_is_killed_is_continued_with_the_same_result() {
     let server = S3Server::start(&["results"]).unwrap();
     let place = place(&server);
-    let undisturbed = ["-i", "pictures", "-o", "undisturbed", "--checkpoint", "4"];
+    let undisturbed = ["-i", "images", "-o", "undisturbed", "--checkpoint", "4"];
     place.run(&undisturbed).code(0);
     let output = server.bucket("results").join("out");
     let mut killed = 0;
@@ -76,7 +76,7 @@ fn a_run_that_is_killed_is_continued_with_the_same_result() {
 fn one_run_at_a_time_writes_a_bucket() {
     let server = S3Server::start(&["results"]).unwrap();
     let place = place(&server);
-    place.many_pictures(3000);
+    place.many_images(3000);
     let long = ["-i", "many", "-o", "s3://results/out"];
     let lock = server.bucket("results").join("out/_temporary/lock.json");
 
@@ -136,7 +136,7 @@ fn a_store_that_only_overwrites_is_told() {
         .code(0)
         .says("runs that start at the same moment may not see each other");
     // A lock that is there is respected all the same.
-    place.many_pictures(3000);
+    place.many_images(3000);
     let lock = server.bucket("results").join("out/_temporary/lock.json");
     let mut holder = place.start(&["-i", "many", "-o", "s3://results/out"]);
     wait_for(&lock, &mut holder);
@@ -147,7 +147,7 @@ fn a_store_that_only_overwrites_is_told() {
 
 fn place(server: &S3Server) -> Workplace {
     let place = Workplace::new().with_environment(server.environment());
-    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 15);
+    images::write_folder(&place.path("images"), &["Apple Red", "Kiwi"], 15);
     place
 }
 

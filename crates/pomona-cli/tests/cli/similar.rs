@@ -1,20 +1,20 @@
-//! `pomona similar`: the nearest pictures of a run.
+//! `pomona similar`: the nearest images of a run.
 
 use std::fs;
 
 use image::ImageFormat;
-use pomona_tests::{broken, pictures, weights};
+use pomona_tests::{broken, images, weights};
 
 use crate::workplace::Workplace;
 
-/// A run over the workplace's pictures and a near-duplicate of one of them under another label.
+/// A run over the workplace's images and a near-duplicate of one of them under another label.
 fn run() -> Workplace {
     let place = Workplace::new();
-    let mut copy = pictures::draw(2, 100, 100);
+    let mut copy = images::draw(2, 100, 100);
     copy.get_pixel_mut(50, 50).0 = [0, 0, 0];
-    let file = pictures::encode(&copy, ImageFormat::Png);
-    fs::write(place.path("pictures/Kiwi/copy.png"), file).unwrap();
-    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    let file = images::encode(&copy, ImageFormat::Png);
+    fs::write(place.path("images/Kiwi/copy.png"), file).unwrap();
+    place.run(&["-i", "images", "-o", "out"]).code(0);
     place
 }
 
@@ -25,14 +25,14 @@ fn rows(csv: &str) -> Vec<(String, f64)> {
     lines
         .map(|line| {
             let mut values = line.split(',');
-            let path = values.next().unwrap().rsplit_once("pictures/").unwrap().1;
+            let path = values.next().unwrap().rsplit_once("images/").unwrap().1;
             (path.to_string(), values.nth(1).unwrap().parse().unwrap())
         })
         .collect()
 }
 
 #[test]
-fn a_near_duplicate_is_the_nearest_picture() {
+fn a_near_duplicate_is_the_nearest_image() {
     let place = run();
     for by in ["features", "pca"] {
         let ran = place.pomona([
@@ -68,15 +68,15 @@ fn a_near_duplicate_is_the_nearest_picture() {
 }
 
 #[test]
-fn a_picture_has_many_names() {
+fn a_image_has_many_names() {
     let place = run();
-    let path = place.path("pictures/Pêche+Plate/1.png");
+    let path = place.path("images/Pêche+Plate/1.png");
     let path = path.to_str().unwrap();
     let url = format!("file://{path}");
     let encoded = url.replace('ê', "%C3%AA");
     let names = [
         "Pêche+Plate/1.png",
-        "./pictures/Pêche+Plate/1.png",
+        "./images/Pêche+Plate/1.png",
         path,
         &url,
         &encoded,
@@ -94,7 +94,7 @@ fn a_picture_has_many_names() {
 #[test]
 fn any_other_file_goes_through_the_network_of_the_run() {
     let place = run();
-    fs::write(place.path("new.png"), pictures::png(12, 100, 100)).unwrap();
+    fs::write(place.path("new.png"), images::png(12, 100, 100)).unwrap();
     for by in ["features", "pca"] {
         let ran = place.pomona([
             "similar", "new.png", "--in", "out", "--by", by, "--format", "csv",
@@ -151,7 +151,7 @@ fn any_other_file_goes_through_the_network_of_the_run() {
 #[test]
 fn the_sql_that_is_shown_gives_the_same_rows() {
     let place = run();
-    fs::write(place.path("it's new.png"), pictures::png(12, 100, 100)).unwrap();
+    fs::write(place.path("it's new.png"), images::png(12, 100, 100)).unwrap();
     for image in ["Apple Red/2.png", "it's new.png"] {
         for by in ["features", "pca"] {
             let asked = ["similar", image, "--in", "out", "--by", by];
@@ -167,7 +167,7 @@ fn mistakes_name_the_candidates() {
     place
         .pomona(["similar", "1.png", "--in", "out"])
         .code(1)
-        .says("any of 3 pictures")
+        .says("any of 3 images")
         .says("Apple Red/1.png")
         .says("Kiwi/1.png");
     place
@@ -187,7 +187,7 @@ fn mistakes_name_the_candidates() {
         String::from_utf8_lossy(&ran.stderr)
     );
     place
-        .pomona(["similar", "Kiwi/1.png", "--in", "pictures"])
+        .pomona(["similar", "Kiwi/1.png", "--in", "images"])
         .code(1)
         .says("holds no finished run");
     place

@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int32Type, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-/// Pictures with their vectors.
+/// Images with their vectors.
 pub type Rows = Vec<(String, Vec<f64>)>;
 
 /// How Spark holds a vector.
@@ -75,9 +75,9 @@ pub fn write(folder: &Path, column: &str, form: Form, rows: &[(String, Vec<f64>)
 
 /// A path as Spark on a cluster gives it: another root, and percent-encoded.
 pub fn elsewhere(path: &str) -> String {
-    let below = path.rsplit_once("/pictures/").unwrap().1;
+    let below = path.rsplit_once("/images/").unwrap().1;
     let below = below.replace(' ', "%20").replace('ê', "%C3%AA");
-    format!("hdfs://namenode:8020/data/pictures/{below}")
+    format!("hdfs://namenode:8020/data/images/{below}")
 }
 
 fn vectors(form: Form, rows: &[(String, Vec<f64>)]) -> ArrayRef {

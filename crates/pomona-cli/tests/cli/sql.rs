@@ -122,10 +122,10 @@ fn usage_errors_exit_with_2() {
         .code(2)
         .says("--format");
     place
-        .run(&["-i", "pictures", "-o", "out", "--components", "0"])
+        .run(&["-i", "images", "-o", "out", "--components", "0"])
         .code(2);
     place
-        .run(&["-i", "pictures", "-o", "out", "--max-error-rate", "2"])
+        .run(&["-i", "images", "-o", "out", "--max-error-rate", "2"])
         .code(2)
         .says("0 to 1");
     place.pomona(["nothing"]).code(2);

@@ -2,34 +2,34 @@
 
 use std::fs;
 
-use pomona_tests::pictures;
+use pomona_tests::images;
 
 use crate::workplace::Workplace;
 
-/// A run over three labels of pictures that look alike, and two pictures of the first under
+/// A run over three labels of images that look alike, and two images of the first under
 /// another label.
 fn run() -> Workplace {
     let place = Workplace::new();
-    fs::remove_dir_all(place.path("pictures")).unwrap();
+    fs::remove_dir_all(place.path("images")).unwrap();
     for (label, seed) in [("Apple Red", 1), ("Kiwi", 12), ("Pêche+Plate", 23)] {
-        let folder = place.path("pictures").join(label);
+        let folder = place.path("images").join(label);
         fs::create_dir_all(&folder).unwrap();
         for number in 0..8 {
-            let picture = pictures::png(seed, 100 + number, 100);
-            fs::write(folder.join(format!("{number}.png")), picture).unwrap();
+            let image = images::png(seed, 100 + number, 100);
+            fs::write(folder.join(format!("{number}.png")), image).unwrap();
         }
     }
     for number in [9, 10] {
-        let picture = pictures::png(1, 100 + number, 100);
+        let image = images::png(1, 100 + number, 100);
         fs::write(
             place
-                .path("pictures/Kiwi")
+                .path("images/Kiwi")
                 .join(format!("wrong_{number}.png")),
-            picture,
+            image,
         )
         .unwrap();
     }
-    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    place.run(&["-i", "images", "-o", "out"]).code(0);
     place
 }
 
@@ -58,7 +58,7 @@ fn wrong_labels_come_first_with_the_right_ones() {
 }
 
 #[test]
-fn few_pictures_have_few_neighbours() {
+fn few_images_have_few_neighbours() {
     let place = run();
     let ran = place.pomona([
         "suspects",

@@ -10,7 +10,7 @@ use crate::workplace::Workplace;
 
 fn run() -> Workplace {
     let place = Workplace::new();
-    place.run(&["-i", "pictures", "-o", "out"]).code(0);
+    place.run(&["-i", "images", "-o", "out"]).code(0);
     place
 }
 
@@ -51,7 +51,7 @@ fn moved(rows: &Rows, change: impl Fn(&mut Vec<f64>)) -> Rows {
 fn two_runs_of_the_same_are_equal() {
     let place = run();
     place
-        .run(&["-i", "pictures", "-o", "again", "--partitions", "1"])
+        .run(&["-i", "images", "-o", "again", "--partitions", "1"])
         .code(0);
     let ran = place
         .pomona(["verify", "out", "--against", "again", "--format", "csv"])
@@ -78,7 +78,7 @@ fn other_weights_differ() {
         .pomona([
             "run",
             "-i",
-            "pictures",
+            "images",
             "-o",
             "other",
             "-k",
@@ -204,14 +204,14 @@ fn components_of_near_variances_may_have_turned() {
 }
 
 #[test]
-fn pictures_that_are_missing_or_twice_count_unless_they_may() {
+fn images_that_are_missing_or_twice_count_unless_they_may() {
     let place = run();
     let rows = read(&place.path("out/features"), "features");
     let mut other = moved(&rows, |_| ());
     other.remove(0);
     other.push(other[4].clone());
     other.push((
-        "hdfs://namenode/pictures/Kiwi/new.png".to_string(),
+        "hdfs://namenode/images/Kiwi/new.png".to_string(),
         other[4].1.clone(),
     ));
     write(&place.path("spark"), "features", Form::Dense, &other);
@@ -219,9 +219,9 @@ fn pictures_that_are_missing_or_twice_count_unless_they_may() {
     let ran = place
         .pomona(verify)
         .code(1)
-        .says("1 picture not in --against: pictures/Apple Red/0.png")
-        .says("1 picture in --against alone: pictures/Kiwi/new.png")
-        .says("1 picture there several times");
+        .says("1 image not in --against: images/Apple Red/0.png")
+        .says("1 image in --against alone: images/Kiwi/new.png")
+        .says("1 image there several times");
     let verdicts = Verdicts::of(&ran.stdout());
     assert_eq!(verdicts.number("features", "rows"), 13.0);
     for name in ["only_here", "only_there", "duplicates"] {
@@ -238,13 +238,13 @@ fn paths_are_matched_by_as_many_parts_as_are_asked_for() {
     let rows = read(&place.path("out/features"), "features");
     let other: Rows = moved(&rows, |_| ())
         .into_iter()
-        .map(|(path, vector)| (path.replace("/data/pictures/", "/data/training/"), vector))
+        .map(|(path, vector)| (path.replace("/data/images/", "/data/training/"), vector))
         .collect();
     write(&place.path("spark"), "features", Form::Array, &other);
     place
         .pomona(["verify", "out", "--against", "spark"])
         .code(1)
-        .says("15 pictures not in --against")
+        .says("15 images not in --against")
         .says("training/Apple Red/0.png");
     // A minimum of nothing allowed to be missing is no match either.
     place

@@ -11,15 +11,15 @@ use crate::workplace::Workplace;
 
 const REPOSITORY: &str = "google/mobilenet_v2_1.0_224";
 
-/// The features of every picture, as one number made of all of them.
-const FEATURES: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures';
+/// The features of every image, as one number made of all of them.
+const FEATURES: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images';
      SELECT path, md5(array_to_string(mobilenet_v2(content), ' ')) AS features FROM images ORDER BY path";
 
 fn hub(place: Workplace, server: &HubServer) -> Workplace {
     place.with_environment([("HF_ENDPOINT", server.endpoint())])
 }
 
-/// The features of the pictures with these weights, as CSV.
+/// The features of the images with these weights, as CSV.
 #[track_caller]
 fn features(place: &Workplace, weights: &str) -> String {
     let sql = ["sql", "-q", "--format", "csv", "-c", FEATURES];
@@ -58,7 +58,7 @@ fn imagenet_comes_from_the_hub_once() {
         .pomona([
             "run",
             "-i",
-            "pictures",
+            "images",
             "-o",
             "out",
             "-k",
@@ -244,7 +244,7 @@ fn a_converted_file_is_the_same_network() {
         .collect();
     fs::write(place.path("labels.txt"), labels.join("\n")).unwrap();
     convert(&["fruits", "mine.safetensors", "--labels", "labels.txt"]).code(0);
-    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures';
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images';
                SELECT count(*) AS n FROM images
                WHERE classify_image(content, 1)[1]['label'] LIKE 'class of mine %'";
     let ran = place.pomona([
@@ -278,7 +278,7 @@ fn classes_without_names_say_how_to_name_them() {
     // The same file without the entry.
     let file = safetensors_without_labels(&bytes);
     fs::write(place.path("unnamed.safetensors"), file).unwrap();
-    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures';
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images';
                SELECT classify_image(content) FROM images";
     place
         .pomona(["sql", "-q", "-c", sql, "--weights", "unnamed.safetensors"])

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use pomona_tests::{pictures, weights};
+use pomona_tests::{images, weights};
 use tempfile::TempDir;
 
-/// A folder to work in, with pictures of three labels, and a network with random weights.
+/// A folder to work in, with images of three labels, and a network with random weights.
 pub struct Workplace {
     folder: TempDir,
     weights: PathBuf,
@@ -19,8 +19,8 @@ pub struct Workplace {
 impl Workplace {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        pictures::write_folder(
-            &folder.path().join("pictures"),
+        images::write_folder(
+            &folder.path().join("images"),
             &["Apple Red", "Kiwi", "Pêche+Plate"],
             5,
         );
@@ -80,14 +80,14 @@ impl Workplace {
         command
     }
 
-    /// Makes the folder `many` with this many pictures, the same ones over and over.
-    pub fn many_pictures(&self, count: usize) {
-        let folder = self.path("pictures/Kiwi");
-        let pictures: Vec<_> = fs::read_dir(folder).unwrap().flatten().collect();
+    /// Makes the folder `many` with this many images, the same ones over and over.
+    pub fn many_images(&self, count: usize) {
+        let folder = self.path("images/Kiwi");
+        let images: Vec<_> = fs::read_dir(folder).unwrap().flatten().collect();
         fs::create_dir(self.path("many")).unwrap();
-        for (index, picture) in pictures.iter().cycle().take(count).enumerate() {
-            let name = picture.file_name().into_string().unwrap();
-            fs::hard_link(picture.path(), self.path(&format!("many/{index}_{name}"))).unwrap();
+        for (index, image) in images.iter().cycle().take(count).enumerate() {
+            let name = image.file_name().into_string().unwrap();
+            fs::hard_link(image.path(), self.path(&format!("many/{index}_{name}"))).unwrap();
         }
     }
 

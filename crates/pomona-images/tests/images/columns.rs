@@ -55,7 +55,7 @@ async fn a_local_file_is_described_as_the_file_system_does() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("Apple Braeburn");
     fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("0_100.jpg"), b"not really a picture").unwrap();
+    fs::write(folder.join("0_100.jpg"), b"not really an image").unwrap();
     let ctx = session(store_with::<&str>([]).await, 2);
     create(&ctx, dir.path().to_str().unwrap(), "")
         .await
@@ -70,7 +70,7 @@ async fn a_local_file_is_described_as_the_file_system_does() {
         "SELECT path = 'file://{path}' AND label = 'Apple Braeburn' AND length = 20 \
          AND to_unixtime(modification_time) = {} \
          AND CAST(modification_time AS BIGINT) = {} \
-         AND e_tag = '{}' AND content = arrow_cast('not really a picture', 'Binary') AS right FROM images",
+         AND e_tag = '{}' AND content = arrow_cast('not really an image', 'Binary') AS right FROM images",
         meta.last_modified.timestamp(),
         meta.last_modified.timestamp_micros(),
         meta.e_tag.unwrap(),

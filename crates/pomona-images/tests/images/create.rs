@@ -12,7 +12,7 @@ async fn bucket(names: &[&str]) -> SessionContext {
     session(store_with(names).await, 2)
 }
 
-/// The names of the pictures at `location`, without the bucket.
+/// The names of the images at `location`, without the bucket.
 async fn listed(names: &[&str], location: &str, options: &str) -> Vec<String> {
     let ctx = bucket(names).await;
     create(&ctx, location, options).await.unwrap();
@@ -78,7 +78,7 @@ async fn folders_files_and_globs() {
 }
 
 #[tokio::test]
-async fn options_choose_pictures() {
+async fn options_choose_images() {
     let d = "s3://bucket/d/";
     assert_eq!(
         listed(&NAMES, d, "OPTIONS (recursive 'false')").await,
@@ -154,7 +154,7 @@ async fn a_table_survives_being_written_and_read() {
 }
 
 #[tokio::test]
-async fn folders_named_like_pictures_are_no_pictures() {
+async fn folders_named_like_images_are_no_images() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("x.jpg/empty.png")).unwrap();
     fs::write(dir.path().join("x.jpg/inside.jpg"), "").unwrap();
@@ -186,7 +186,7 @@ async fn folders_named_like_pictures_are_no_pictures() {
 }
 
 #[tokio::test]
-async fn an_existing_folder_without_pictures_is_an_empty_table() {
+async fn an_existing_folder_without_images_is_an_empty_table() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = bucket(&["d/notes.txt"]).await;
     for location in [dir.path().to_str().unwrap(), "s3://bucket/d/"] {

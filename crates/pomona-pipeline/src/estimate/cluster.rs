@@ -7,13 +7,13 @@ use super::prices::{NodeType, Prices};
 /// What there is to do, and how fast a core does it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Work {
-    /// Pictures.
+    /// Images.
     pub(crate) images: u64,
-    /// Pictures that a core decodes and computes in a second.
+    /// Images that a core decodes and computes in a second.
     pub(crate) images_per_second_core: f64,
     /// Seconds that are not divided among cores: the listing and the solution of the PCA.
     pub(crate) serial_seconds: f64,
-    /// Seconds of a core for every picture after its features: its moments and its projection.
+    /// Seconds of a core for every image after its features: its moments and its projection.
     pub(crate) pca_seconds_image: f64,
     /// The most that the results take, in bytes.
     pub(crate) output_bytes: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Work {
 /// Requests to an object store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Requests {
-    /// GET: one a picture.
+    /// GET: one an image.
     pub get: u64,
     /// LIST: one a thousand objects of a folder.
     pub list: u64,
@@ -149,7 +149,7 @@ mod tests {
     fn the_arithmetic_is_that_of_a_hand() {
         let prices = Prices::parse(TABLE, "by hand").unwrap();
         let node = prices.node(None).unwrap();
-        // 72,000 pictures at 10 a second and core on 2 cores: an hour; 2 minutes alone, 6 to start.
+        // 72,000 images at 10 a second and core on 2 cores: an hour; 2 minutes alone, 6 to start.
         let one = cluster(&WORK, &prices, node, 1);
         assert_eq!((one.cores, one.paid_nodes), (2, 1));
         close(one.minutes, 68.0);

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// The content that a partition holds that is not yet computed: two batches of `batch_bytes`.
 const CONTENT_BYTES: u64 = 2 * (32 << 20);
 
-/// The pictures of two batches.
+/// The images of two batches.
 const CONTENT_IMAGES: u64 = 2 * 256;
 
 /// The encoded rows that the writer of features holds until a row group is complete.
@@ -16,7 +16,7 @@ const ROW_GROUP_BYTES: u64 = 64 << 20;
 /// The buffers of the network, a thread: measured, see docs/src/results.md.
 const SCRATCH_BYTES: u64 = 6 << 20;
 
-/// What a run knows of a picture besides its listed row: its path twice and its version, in the
+/// What a run knows of an image besides its listed row: its path twice and its version, in the
 /// row_index of what is there and what must be computed.
 const LEDGER_BYTES: u64 = 3 * 96;
 
@@ -25,9 +25,9 @@ const LEDGER_BYTES: u64 = 3 * 96;
 pub struct Memory {
     /// What this process has held at most so far: the program, the network, the sample.
     pub process: u64,
-    /// Pictures read ahead, buffers of the network and moments, for all cores.
+    /// Images read ahead, buffers of the network and moments, for all cores.
     pub cores: u64,
-    /// The listing and what is known of each picture.
+    /// The listing and what is known of each image.
     pub listing: u64,
     /// The row group that is being written, and the rows that are sorted for the CSV of the
     /// projection.

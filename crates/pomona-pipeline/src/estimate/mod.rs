@@ -1,4 +1,4 @@
-//! [`Estimate`]: what a run will take here and on a cluster, from a sample of its pictures.
+//! [`Estimate`]: what a run will take here and on a cluster, from a sample of its images.
 
 mod cluster;
 mod memory;
@@ -33,13 +33,13 @@ const RESULT_FILES: u64 = 10;
 /// What an estimate is of.
 #[derive(Debug, Clone)]
 pub struct EstimateOptions {
-    /// The folder of pictures: a path or a URL.
+    /// The folder of images: a path or a URL.
     pub input: String,
-    /// A condition on the pictures, in SQL.
+    /// A condition on the images, in SQL.
     pub filter: Option<String>,
-    /// The largest number of pictures.
+    /// The largest number of images.
     pub limit: Option<u64>,
-    /// Pictures between checkpoints.
+    /// Images between checkpoints.
     pub checkpoint: u64,
     /// The components that are kept, which is what a row of the projection has.
     pub components: u64,
@@ -52,7 +52,7 @@ pub struct EstimateOptions {
 /// What a run will take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
-    /// Pictures that were listed.
+    /// Images that were listed.
     pub images: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -85,9 +85,9 @@ pub struct Estimate {
 pub struct Here {
     /// Partitions that are computed at the same time.
     pub cores: u32,
-    /// Pictures a second on one of them.
+    /// Images a second on one of them.
     pub images_per_second_core: f64,
-    /// Pictures a second on all.
+    /// Images a second on all.
     pub images_per_second: f64,
     /// For the whole run.
     pub minutes: f64,
@@ -96,10 +96,10 @@ pub struct Here {
 }
 
 impl Estimate {
-    /// Lists the pictures, takes some of them through the network, and reckons with the prices.
+    /// Lists the images, takes some of them through the network, and reckons with the prices.
     ///
     /// # Errors
-    /// When there are no weights, no pictures or no such type of node, and when all pictures of the
+    /// When there are no weights, no images or no such type of node, and when all images of the
     /// sample are bad.
     pub async fn make(
         ctx: &SessionContext,
@@ -186,7 +186,7 @@ async fn list(ctx: &SessionContext, options: &EstimateOptions) -> Result<Listing
     Ok(Listing::collect(ctx, &options.input).await?)
 }
 
-/// The paths of the pictures below the folder that all of them lie in.
+/// The paths of the images below the folder that all of them lie in.
 fn below(listing: &Listing) -> Vec<String> {
     let paths: Vec<&str> = listing.iter().map(|(path, _)| path).collect();
     let (Some(first), Some(last)) = (paths.first(), paths.last()) else {
@@ -205,7 +205,7 @@ fn below(listing: &Listing) -> Vec<String> {
     paths.iter().map(|path| path[start..].to_string()).collect()
 }
 
-/// The most that a picture takes in the results: its features, its metadata twice and its projection
+/// The most that an image takes in the results: its features, its metadata twice and its projection
 /// twice, once as text.
 fn row_bytes(components: u64) -> u64 {
     4 * FEATURE_LEN as u64 + 16 * components + 5 * 256
@@ -229,7 +229,7 @@ mod tests {
     fn requests_grow_with_chunks_and_bytes() {
         // One chunk: 5,120 bytes are a part; begin, complete, metadata, record, copy.
         assert_eq!(put_requests(1, 100), 1 + 2 + 3 + 40);
-        // 10,240 pictures of 5,120 bytes are 50 MiB: 5 parts, in ten chunks and a small one.
+        // 10,240 images of 5,120 bytes are 50 MiB: 5 parts, in ten chunks and a small one.
         assert_eq!(put_requests(10_240, 1_000), 5 + 22 + 33 + 40);
     }
 }

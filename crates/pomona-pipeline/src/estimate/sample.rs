@@ -1,4 +1,4 @@
-//! Some pictures, taken through the real path and timed.
+//! Some images, taken through the real path and timed.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,16 +13,16 @@ use pomona_results::Listing;
 
 use crate::PipelineError;
 
-/// Pictures that are taken.
+/// Images that are taken.
 const SAMPLE: usize = 64;
 
 /// Passes over them, of which the fastest counts: what a machine does besides only slows it.
 const PASSES: usize = 3;
 
-/// What a sample of pictures took.
+/// What a sample of images took.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Sample {
-    /// Pictures in it.
+    /// Images in it.
     pub images: u64,
     /// Those that cannot be decoded.
     pub bad: u64,
@@ -34,7 +34,7 @@ pub struct Sample {
     pub decode_seconds_image: f64,
     /// Seconds of a core to decode and resize one and to take it through the network.
     pub core_seconds_image: f64,
-    /// Pictures a second, from storage to features, on all cores here.
+    /// Images a second, from storage to features, on all cores here.
     pub images_per_second: f64,
     /// Seconds of a core for what follows the features of one: its moments.
     pub moments_seconds_image: f64,
@@ -43,18 +43,18 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Takes pictures evenly from a listing, which is not empty.
+    /// Takes images evenly from a listing, which is not empty.
     pub(super) async fn take(
         ctx: &SessionContext,
         listing: &Listing,
     ) -> Result<Self, PipelineError> {
-        let pictures = Arc::new(listing.table(&positions(listing.len()))?);
-        ctx.deregister_table("pictures")?;
-        ctx.register_table("pictures", pictures)?;
+        let images = Arc::new(listing.table(&positions(listing.len()))?);
+        ctx.deregister_table("selected_images")?;
+        ctx.register_table("selected_images", images)?;
 
         let start = Instant::now();
         let batches = ctx
-            .sql("SELECT content FROM pictures")
+            .sql("SELECT content FROM selected_images")
             .await?
             .collect()
             .await?;
@@ -77,7 +77,7 @@ impl Sample {
         let network = "SELECT count(try_mobilenet_v2(content)) FROM sample";
         count(ctx, network).await?;
         let (core_seconds, _) = fastest(ctx, network).await?;
-        let all = "SELECT count(try_mobilenet_v2(content)) FROM pictures";
+        let all = "SELECT count(try_mobilenet_v2(content)) FROM selected_images";
         let (all_seconds, _) = fastest(ctx, all).await?;
         let (moments_seconds, solve_seconds) = pca(ctx).await?;
         let each = |seconds: f64| seconds / images as f64;

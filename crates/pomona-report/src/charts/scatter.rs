@@ -1,4 +1,4 @@
-//! [`ScatterPlot`]: pictures along the first two components, and the legend of their labels.
+//! [`ScatterPlot`]: images along the first two components, and the legend of their labels.
 
 use maud::{Markup, Render, html};
 
@@ -21,7 +21,7 @@ const FRAME: Frame = Frame {
 /// The part of the range of values that is added at each end, so that no mark is cut.
 const MARGIN: f64 = 0.03;
 
-/// The map of the pictures.
+/// The map of the images.
 pub(crate) struct ScatterPlot {
     title: &'static str,
     description: String,
@@ -72,7 +72,7 @@ impl ScatterPlot {
         );
 
         let mut order: Vec<usize> = (0..points.len()).collect();
-        let label = |point: &usize| report.pictures[points[*point].picture].label.as_str();
+        let label = |point: &usize| report.images[points[*point].image].label.as_str();
         order.sort_by_key(label);
         let mut groups = vec![];
         let mut legend = vec![];
@@ -81,7 +81,7 @@ impl ScatterPlot {
             let place = |&point: &usize| Placed {
                 x: length.at(points[point].x),
                 y: height.at(points[point].y),
-                path: report.pictures[points[point].picture].path.clone(),
+                path: report.images[points[point].image].path.clone(),
                 point,
             };
             groups.push(Group {

@@ -1,4 +1,4 @@
-//! The pictures of each label.
+//! The images of each label.
 
 use maud::{Markup, html};
 

@@ -1,8 +1,8 @@
-//! Pictures that are almost alike, two by two.
+//! Images that are almost alike, two by two.
 
 use maud::{Markup, html};
 
-use super::picture::picture;
+use super::image::image;
 use super::titled;
 use crate::{Language, Pair, Report};
 
@@ -51,7 +51,7 @@ fn card(pair: &Pair, report: &Report, language: Language) -> Markup {
     let words = language.phrases();
     html! {
         li.card.pair {
-            @for number in [pair.first, pair.second] { (picture(&report.pictures[number], words)) }
+            @for number in [pair.first, pair.second] { (image(&report.images[number], words)) }
             p.measure { strong { ((words.cosine)(&language.decimal(pair.cosine, 4))) } }
         }
     }

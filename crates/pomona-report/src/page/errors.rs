@@ -1,4 +1,4 @@
-//! The pictures without features, by their reasons.
+//! The images without features, by their reasons.
 
 use maud::{Markup, html};
 

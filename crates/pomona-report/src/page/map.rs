@@ -1,4 +1,4 @@
-//! The map of the pictures, its legend, and what the script is given for it.
+//! The map of the images, its legend, and what the script is given for it.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -13,7 +13,7 @@ pub(super) fn section(report: &Report, language: Language) -> Markup {
         true => html! { p { (words.no_points) } },
         false => map(report, language),
     };
-    titled("map-of-pictures", words.scatter, content)
+    titled("map-of-images", words.scatter, content)
 }
 
 fn map(report: &Report, language: Language) -> Markup {

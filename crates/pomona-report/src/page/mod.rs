@@ -3,9 +3,9 @@
 mod classes;
 mod duplicates;
 mod errors;
+mod image;
 mod map;
 mod outliers;
-mod picture;
 mod settings;
 mod summary;
 mod timings;
@@ -23,12 +23,12 @@ impl Report {
     /// The report as a page of HTML in a language.
     ///
     /// # Panics
-    /// When a part of the report names a picture that the report has not.
+    /// When a part of the report names an image that the report has not.
     pub fn to_html(&self, language: Language) -> String {
         let words = language.phrases();
         let links = [
             ("variance", words.variance),
-            ("map-of-pictures", words.scatter),
+            ("map-of-images", words.scatter),
             ("labels", words.classes),
             ("errors", words.errors),
             ("outliers", words.outliers),

@@ -1,8 +1,8 @@
-//! The pictures that the kept components describe worst.
+//! The images that the kept components describe worst.
 
 use maud::{Markup, html};
 
-use super::picture::picture;
+use super::image::image;
 use super::titled;
 use crate::{Language, Report};
 
@@ -19,7 +19,7 @@ pub(super) fn section(report: &Report, language: Language) -> Markup {
             ul.cards {
                 @for outlier in &outliers.worst {
                     li.card {
-                        (picture(&report.pictures[outlier.picture], words))
+                        (image(&report.images[outlier.image], words))
                         p.measure {
                             strong { ((words.outlier_error)(&language.significant(outlier.error))) }
                         }

@@ -25,7 +25,7 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     all_rows: |count| format!("All {count} labels"),
 
     summary: "Summary",
-    images: "Pictures",
+    images: "Images",
     with_features: "With features",
     without_features: "Without features",
     labels: "Labels",
@@ -33,12 +33,12 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     components_kept: "Components kept",
     variance_kept: "Variance kept",
     total_time: "Time",
-    images_per_second: |rate| format!("{rate} pictures a second"),
-    rate: "Pictures a second",
+    images_per_second: |rate| format!("{rate} images a second"),
+    rate: "Images a second",
     computed_and_reused: |computed, reused| {
         format!("{computed} computed in this run, {reused} by earlier ones")
     },
-    of_images: |share| format!("{share} of the pictures"),
+    of_images: |share| format!("{share} of the images"),
     of_dimensions: |dimensions| format!("of {dimensions}"),
 
     variance: "Variance",
@@ -65,27 +65,27 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     kept_mark: |kept| format!("{kept} kept"),
     level_of: |level, components| format!("{level} with {components}"),
 
-    scatter: "Map of the pictures",
+    scatter: "Map of the images",
     scatter_all: |total| {
-        format!("All {total} pictures with features along the first two components.")
+        format!("All {total} images with features along the first two components.")
     },
     scatter_sample: |shown, total| {
         format!(
-            "{shown} of the {total} pictures with features along the first two components: \
+            "{shown} of the {total} images with features along the first two components: \
              a sample that keeps the proportions of the labels."
         )
     },
-    scatter_hint: "Point at a mark to see its picture; choose labels in the legend to bring them out. \
-                   With the map in focus, the arrow keys go from picture to picture.",
+    scatter_hint: "Point at a mark to see its image; choose labels in the legend to bring them out. \
+                   With the map in focus, the arrow keys go from image to image.",
     scatter_description: |points, labels| {
-        format!("A scatter plot of {points} pictures of {labels} labels, a mark a picture.")
+        format!("A scatter plot of {points} images of {labels} labels, a mark an image.")
     },
     axis: |component, share| format!("Component {component} ({share} of the variance)"),
     legend: "Labels",
     legend_filter: "Find a label",
     legend_clear: "Show all",
     marks_repeat: "There are more labels than marks, so some labels share one.",
-    no_points: "No picture has features.",
+    no_points: "No image has features.",
     thumbnails_missing: |made, wanted| {
         format!(
             "{made} of these {wanted} have a thumbnail: the others are gone, or too many bytes to \
@@ -95,21 +95,21 @@ pub(crate) static ENGLISH: Phrases = Phrases {
 
     classes: "Labels",
     classes_text: |labels, smallest, median, largest| {
-        format!("{labels} labels of {smallest} to {largest} pictures each, {median} in the middle.")
+        format!("{labels} labels of {smallest} to {largest} images each, {median} in the middle.")
     },
     classes_alike: |count, labels, images| match count {
-        1 => format!("One label, of {images} pictures."),
-        _ => format!("{labels} labels of {images} pictures each."),
+        1 => format!("One label, of {images} images."),
+        _ => format!("{labels} labels of {images} images each."),
     },
-    what_labels_are: "A label is the name of the folder that a picture lies in.",
+    what_labels_are: "A label is the name of the folder that an image lies in.",
     classes_extremes: |shown| format!("The {shown} largest and the {shown} smallest:"),
     label: "Label",
 
     errors: "Errors",
-    no_errors: |images| format!("None: all {images} pictures have features."),
+    no_errors: |images| format!("None: all {images} images have features."),
     errors_text: |count, errors, images, share| {
         let have = if count == 1 { "has" } else { "have" };
-        format!("{errors} of {images} pictures ({share}) {have} no features. The whole list is in")
+        format!("{errors} of {images} images ({share}) {have} no features. The whole list is in")
     },
     reason: "Reason",
     and_others: |count| format!("and {count} more"),
@@ -121,25 +121,25 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     outliers: "Outliers",
     outliers_text: |total, median| {
         format!(
-            "Of {total} pictures with features, those that the kept components describe worst: \
+            "Of {total} images with features, those that the kept components describe worst: \
              the reconstruction error is the squared distance between the features and what the \
              components make of them. Its median is {median}."
         )
     },
-    no_outliers: "The components describe every picture fully.",
+    no_outliers: "The components describe every image fully.",
     outlier_error: |error| format!("error {error}"),
     outlier_share: |share| format!("{share} of its distance from the mean is unexplained"),
 
     duplicates: "Near duplicates",
     duplicates_text: |threshold| {
-        format!("Pairs of pictures whose features have a cosine of {threshold} or more.")
+        format!("Pairs of images whose features have a cosine of {threshold} or more.")
     },
     compared_all: |total, pairs| {
-        format!("All {total} pictures with features were compared with one another: {pairs} pairs.")
+        format!("All {total} images with features were compared with one another: {pairs} pairs.")
     },
     compared_sample: |compared, total, pairs| {
         format!(
-            "{compared} of the {total} pictures with features, a sample, were compared with one \
+            "{compared} of the {total} images with features, a sample, were compared with one \
              another: {pairs} pairs."
         )
     },
@@ -157,10 +157,10 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     total: "Total",
     describe_phase: |name| {
         Some(match name {
-            "metadata" => "size and format of every picture",
-            "features" => "pictures through the network",
+            "metadata" => "size and format of every image",
+            "features" => "images through the network",
             "stats" => "counts by label",
-            "errors" => "pictures without features",
+            "errors" => "images without features",
             "pca_fit" => "moments and components",
             "pca_transform" => "features along the components",
             _ => return None,

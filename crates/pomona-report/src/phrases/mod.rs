@@ -115,7 +115,7 @@ pub(crate) struct Phrases {
 }
 
 impl Phrases {
-    /// A label as it is shown: pictures at the very top of a store have none.
+    /// A label as it is shown: images at the very top of a store have none.
     pub(crate) fn label_or_none(&self, label: &str) -> String {
         match label {
             "" => self.no_label.to_string(),

@@ -55,7 +55,7 @@ pub enum ScriptError {
     },
 
     /// A condition is not one SQL expression.
-    #[error("'{condition}' is not a condition: {reason}")]
+    #[error("'{condition}' is not a condition, one SQL expression: {reason}")]
     Condition {
         /// What was given.
         condition: String,

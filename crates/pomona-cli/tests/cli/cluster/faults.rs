@@ -20,12 +20,12 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// 3 s, and looks every second.
 const OVERCOME: Duration = Duration::from_secs(10);
 
-const PICTURES: usize = 1500;
+const IMAGES: usize = 1500;
 
-/// A folder of pictures, and the undisturbed results in `local`.
+/// A folder of images, and the undisturbed results in `local`.
 fn prepared() -> Workplace {
     let place = Workplace::new();
-    place.many_pictures(PICTURES);
+    place.many_images(IMAGES);
     place
         .run(&["-i", "many", "-o", "local", "--no-report"])
         .code(0);
@@ -197,7 +197,7 @@ fn a_cluster_without_executors_is_waited_for_and_then_given_up() {
 fn a_bucket_that_fails_now_and_then_changes_nothing() {
     let server = S3Server::start_with_faults(&["photos"], 10).unwrap();
     let place = Workplace::new().with_environment(server.environment());
-    place.many_pictures(200);
+    place.many_images(200);
     std::fs::remove_dir(server.bucket("photos")).unwrap();
     std::fs::rename(place.path("many"), server.bucket("photos")).unwrap();
     let cluster = start(options().with_environment(server.environment()));

@@ -2,6 +2,7 @@
 
 mod counts;
 mod faults;
+mod hostile;
 mod jobs;
 mod pipeline;
 mod secrets;

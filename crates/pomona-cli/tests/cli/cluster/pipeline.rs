@@ -1,6 +1,6 @@
 //! `pomona run` on a cluster gives what it gives on one machine.
 
-use pomona_tests::pictures;
+use pomona_tests::images;
 use pomona_tests::s3_server::S3Server;
 
 use super::{assert_same_results, options, start};
@@ -13,7 +13,7 @@ use crate::workplace::Workplace;
 fn a_run_on_a_cluster_gives_the_local_results() {
     let cluster = start(options());
     let place = Workplace::new();
-    place.many_pictures(200);
+    place.many_images(200);
     place.run(&["-i", "many", "-o", "local"]).code(0);
     let url = cluster.url();
     let run = ["-i", "many", "-o", "distributed", "--scheduler", &url];
@@ -34,7 +34,7 @@ fn a_run_on_a_cluster_gives_the_local_results() {
 fn the_progress_on_a_cluster_is_told_while_it_runs() {
     let cluster = start(options());
     let place = Workplace::new();
-    place.many_pictures(5000);
+    place.many_images(5000);
     let url = cluster.url();
     let folders = ["-i", "many", "-o", "out", "--no-report"];
     let spread = ["--scheduler", &url, "--partitions", "50"];
@@ -58,7 +58,7 @@ fn the_progress_on_a_cluster_is_told_while_it_runs() {
 fn files_of_features_have_their_size_on_a_cluster() {
     let cluster = start(options());
     let place = Workplace::new();
-    pictures::write_folder(&place.path("pictures"), &["Apple Red", "Kiwi"], 60);
+    images::write_folder(&place.path("images"), &["Apple Red", "Kiwi"], 60);
     let url = cluster.url();
     // Four partitions of each chunk, written at once by two executors, and far smaller than a file.
     let run = [&SIZED[..], &["--scheduler", &url, "--partitions", "4"]].concat();
@@ -71,7 +71,7 @@ fn files_of_features_have_their_size_on_a_cluster() {
 fn a_run_on_a_cluster_reads_and_writes_a_bucket() {
     let server = S3Server::start(&["photos", "results"]).unwrap();
     let labels = ["Apple Red", "Kiwi", "Pêche+Plate"];
-    pictures::write_folder(&server.bucket("photos").join("Training"), &labels, 5);
+    images::write_folder(&server.bucket("photos").join("Training"), &labels, 5);
     let cluster = start(options().with_environment(server.environment()));
     let place = Workplace::new().with_environment(server.environment());
     let input = "s3://photos/Training/";

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pomona_tests::pictures;
+use pomona_tests::images;
 use pomona_tests::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 use super::{options, start};
@@ -11,7 +11,7 @@ use crate::workplace::Workplace;
 #[test]
 fn a_planted_key_is_found_nowhere() {
     let server = S3Server::start(&["photos"]).unwrap();
-    pictures::write_folder(&server.bucket("photos"), &["Kiwi"], 5);
+    images::write_folder(&server.bucket("photos"), &["Kiwi"], 5);
     let debug = [(
         "RUST_LOG",
         "info,pomona_session=trace,ballista_scheduler=debug",

@@ -20,7 +20,7 @@ fn every_executor_writes_its_part() {
     let cluster = start(options());
     let place = Workplace::new();
     let url = cluster.url();
-    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images/';
         COPY (SELECT path, label, length FROM images) TO 'out/' STORED AS PARQUET";
     let copy = ["sql", "--scheduler", &url, "--partitions", "4", "-c", sql];
     let ran = place.pomona(copy).code(0);
@@ -47,7 +47,7 @@ fn formats_options_and_partitions_of_a_copy_arrive() {
     let cluster = start(options());
     let place = Workplace::new();
     let url = cluster.url();
-    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images/';
         COPY (SELECT label, length FROM images) TO 'csv/' STORED AS CSV
             OPTIONS ('format.has_header' 'true', 'format.delimiter' ';');
         COPY (SELECT label, length FROM images) TO 'json/' STORED AS JSON;
@@ -69,7 +69,7 @@ fn formats_options_and_partitions_of_a_copy_arrive() {
     let one = fs::read_to_string(place.path("one.csv")).unwrap();
     assert_eq!(one.lines().count(), 15);
     // As on one machine, names and all.
-    let hive = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+    let hive = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images/';
         COPY (SELECT label, length FROM images) TO 'here/' STORED AS PARQUET PARTITIONED BY (label)";
     place.pomona(["sql", "-c", hive]).code(0);
     assert_eq!(files(&place.path("hive")), files(&place.path("here")));
@@ -87,7 +87,7 @@ fn a_failed_copy_leaves_nothing() {
     let cluster = start(options());
     let place = Workplace::new();
     let url = cluster.url();
-    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images/';
         COPY (SELECT path, 1 / (length - length) AS boom FROM images) TO 'out/' STORED AS PARQUET";
     place
         .pomona(["sql", "--scheduler", &url, "-c", sql])

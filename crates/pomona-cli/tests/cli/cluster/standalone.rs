@@ -14,7 +14,7 @@ use crate::workplace::Workplace;
 fn a_run_on_a_standalone_cluster_gives_the_local_results() {
     let place = Workplace::new();
     fs::create_dir(place.path("tmp")).unwrap();
-    place.many_pictures(200);
+    place.many_images(200);
     place.run(&["-i", "many", "-o", "local"]).code(0);
     let mut command = place.command(["run", "--weights", place.weights(), "--components=3"]);
     let run = command

@@ -17,7 +17,7 @@ fn a_cluster_with_certificates_refuses_those_without() {
     encrypted.tls = flags(&ours);
     let cluster = start(encrypted);
     let url = cluster.url();
-    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images/';
         SELECT label, count(content) AS n FROM images GROUP BY label ORDER BY label";
     let query = |certificates: &[String]| {
         let mut arguments: Vec<String> = ["sql", "--format", "csv", "--scheduler", &url, "-c", sql]

@@ -8,7 +8,7 @@ use pomona_tests::weights::{sha256, write_random_of, write_resnet18};
 use super::{options, start};
 use crate::workplace::Workplace;
 
-const FEATURES: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+const FEATURES: &str = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images/';
     SELECT count(mobilenet_v2(content)) AS n FROM images";
 
 #[test]
@@ -65,7 +65,7 @@ fn networks_by_name_run_on_executors() {
     write_resnet18(&place.path("resnet18.safetensors"), 0.0).unwrap();
     // The path is one from the client's folder.
     let sql = "SET pomona.backbone_weights = 'resnet18.safetensors';
-        CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+        CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images/';
         SELECT path, image_features(content, 'resnet18') AS f FROM images ORDER BY path";
     let query = ["sql", "-q", "--format", "nd-json", "-c", sql];
     let here = place.pomona(query).code(0).stdout();
@@ -86,7 +86,7 @@ fn weights_come_from_a_path_a_bucket_or_the_program() {
     )
     .unwrap();
     // Features of two networks differ, and those of one network from two places do not.
-    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'pictures/';
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images/';
         SELECT sum(mobilenet_v2(content)[1] + mobilenet_v2(content)[1280]) AS s FROM images";
     let sum = |weights: &str, scheduler: Option<&str>| {
         let mut query = vec![

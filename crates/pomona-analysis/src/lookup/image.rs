@@ -1,4 +1,4 @@
-//! Which picture a person means by a path.
+//! Which image a person means by a path.
 
 use std::fs;
 use std::path::{Path, absolute};
@@ -8,44 +8,44 @@ use crate::AnalysisError;
 /// How many names an error lists.
 const LISTED: usize = 5;
 
-/// A picture.
+/// An image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Picture {
+pub(super) enum Image {
     /// One of the results, by its path there.
     Known(String),
     /// A file that has not been through the network, as a path or URL.
     File(String),
 }
 
-/// Finds the picture that `image` names: one of the results by its URL or path, else a file that
+/// Finds the image that `image` names: one of the results by its URL or path, else a file that
 /// exists or a URL, else one of the results by the last parts of its path.
 ///
-/// `pictures` are those of the results with the reason why they have no features; `results` is
+/// `images` are those of the results with the reason why they have no features; `results` is
 /// their folder, for errors.
 pub(super) fn find(
     image: &str,
-    pictures: &[(String, Option<String>)],
+    images: &[(String, Option<String>)],
     results: &str,
-) -> Result<Picture, AnalysisError> {
+) -> Result<Image, AnalysisError> {
     let names = names(image);
-    if let Some(picture) = pictures.iter().find(|(path, _)| names.contains(path)) {
-        return known(picture);
+    if let Some(image) = images.iter().find(|(path, _)| names.contains(path)) {
+        return known(image);
     }
     if image.contains("://") || Path::new(image).is_file() {
-        return Ok(Picture::File(image.to_string()));
+        return Ok(Image::File(image.to_string()));
     }
     let end = image.trim_start_matches("./");
     let ends = |path: &str| {
         path.strip_suffix(end)
             .is_some_and(|before| before.ends_with('/'))
     };
-    let mut found = pictures.iter().filter(|(path, _)| ends(path));
+    let mut found = images.iter().filter(|(path, _)| ends(path));
     match (found.next(), found.next()) {
-        (Some(picture), None) => known(picture),
+        (Some(image), None) => known(image),
         (Some(_), Some(_)) => {
-            let candidates = pictures.iter().map(|(path, _)| path.as_str());
+            let candidates = images.iter().map(|(path, _)| path.as_str());
             let candidates: Vec<&str> = candidates.filter(|path| ends(path)).collect();
-            Err(AnalysisError::AmbiguousPicture {
+            Err(AnalysisError::AmbiguousImage {
                 image: image.to_string(),
                 count: candidates.len(),
                 candidates: candidates
@@ -55,18 +55,18 @@ pub(super) fn find(
                     .collect(),
             })
         }
-        _ => Err(AnalysisError::UnknownPicture {
+        _ => Err(AnalysisError::UnknownImage {
             image: image.to_string(),
             results: results.to_string(),
-            nearest: nearest_names(end, pictures),
+            nearest: nearest_names(end, images),
         }),
     }
 }
 
-fn known((path, error): &(String, Option<String>)) -> Result<Picture, AnalysisError> {
+fn known((path, error): &(String, Option<String>)) -> Result<Image, AnalysisError> {
     match error {
-        None => Ok(Picture::Known(path.clone())),
-        Some(reason) => Err(AnalysisError::PictureWithoutFeatures {
+        None => Ok(Image::Known(path.clone())),
+        Some(reason) => Err(AnalysisError::ImageWithoutFeatures {
             path: path.clone(),
             reason: reason.clone(),
         }),
@@ -88,9 +88,9 @@ fn names(image: &str) -> Vec<String> {
 }
 
 /// The paths that look most like what was typed, by as many of their last parts.
-fn nearest_names(image: &str, pictures: &[(String, Option<String>)]) -> Vec<String> {
+fn nearest_names(image: &str, images: &[(String, Option<String>)]) -> Vec<String> {
     let parts = image.matches('/').count() + 1;
-    let mut scored: Vec<(f64, &str)> = pictures
+    let mut scored: Vec<(f64, &str)> = images
         .iter()
         .map(|(path, _)| {
             let start = path.rmatch_indices('/').nth(parts - 1);
@@ -113,34 +113,34 @@ fn nearest_names(image: &str, pictures: &[(String, Option<String>)]) -> Vec<Stri
 mod tests {
     use super::*;
 
-    fn pictures() -> Vec<(String, Option<String>)> {
+    fn images() -> Vec<(String, Option<String>)> {
         let good = [
             "Apple Red/0.png",
             "Apple Red/10.png",
             "Kiwi/0.png",
             "Kiwi/l'été.png",
         ];
-        let mut pictures: Vec<_> = good
+        let mut images: Vec<_> = good
             .iter()
             .map(|name| (format!("s3://bucket/{name}"), None))
             .collect();
-        pictures.push((
+        images.push((
             "s3://bucket/Kiwi/bad.png".to_string(),
             Some("empty".to_string()),
         ));
-        pictures
+        images
     }
 
-    fn found(image: &str) -> Result<Picture, String> {
-        find(image, &pictures(), "out").map_err(|error| error.to_string())
+    fn found(image: &str) -> Result<Image, String> {
+        find(image, &images(), "out").map_err(|error| error.to_string())
     }
 
-    fn is(path: &str) -> Result<Picture, String> {
-        Ok(Picture::Known(format!("s3://bucket/{path}")))
+    fn is(path: &str) -> Result<Image, String> {
+        Ok(Image::Known(format!("s3://bucket/{path}")))
     }
 
     #[test]
-    fn urls_and_unique_ends_name_pictures_of_the_results() {
+    fn urls_and_unique_ends_name_images_of_the_results() {
         assert_eq!(found("s3://bucket/Kiwi/0.png"), is("Kiwi/0.png"));
         assert_eq!(
             found("s3://bucket/Apple%20Red/0.png"),
@@ -154,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn other_urls_and_files_are_new_pictures() {
+    fn other_urls_and_files_are_new_images() {
         assert_eq!(
             found("s3://other/Kiwi/0.png"),
-            Ok(Picture::File("s3://other/Kiwi/0.png".to_string()))
+            Ok(Image::File("s3://other/Kiwi/0.png".to_string()))
         );
         assert_eq!(
             found("Cargo.toml"),
-            Ok(Picture::File("Cargo.toml".to_string()))
+            Ok(Image::File("Cargo.toml".to_string()))
         );
     }
 
@@ -169,7 +169,7 @@ mod tests {
     fn errors_name_the_candidates_and_the_nearest() {
         let error = found("0.png").unwrap_err();
         assert!(
-            error.contains("2 pictures")
+            error.contains("2 images")
                 && error.contains("s3://bucket/Apple Red/0.png")
                 && error.contains("s3://bucket/Kiwi/0.png"),
             "{error}"

@@ -1,10 +1,10 @@
-//! [`Album`]: the pictures that a report shows, and the sizes they are wanted in.
+//! [`Album`]: the images that a report shows, and the sizes they are wanted in.
 
 use std::collections::HashMap;
 
-use pomona_report::{Picture, Thumbnail, Thumbnails};
+use pomona_report::{Image, Thumbnail, Thumbnails};
 
-/// How large a picture is shown.
+/// How large an image is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Size {
     /// Under the pointer.
@@ -14,7 +14,7 @@ pub(super) enum Size {
 }
 
 impl Size {
-    /// The longer side in pixels, of pictures that are not smaller. Small ones are many; large ones
+    /// The longer side in pixels, of images that are not smaller. Small ones are many; large ones
     /// are sharp on screens of two pixels a CSS pixel.
     pub(super) fn side(self) -> u32 {
         match self {
@@ -32,41 +32,41 @@ impl Size {
     }
 }
 
-/// The most bytes of small pictures, as base64 in the page: with them a page of 3,000 points is
+/// The most bytes of small images, as base64 in the page: with them a page of 3,000 points is
 /// below 8 MB, which a browser opens in a second and a mail server lets through.
 const SMALL_BYTES: usize = 6_000_000;
 
-/// The pictures of a report in the order in which they were put in.
+/// The images of a report in the order in which they were put in.
 pub(super) struct Album {
     /// What paths are relative to.
     input: String,
-    pictures: Vec<(String, Picture, Size)>,
+    images: Vec<(String, Image, Size)>,
     places: HashMap<(String, Size), usize>,
 }
 
-/// What came of a picture that was to be made small.
+/// What came of an image that was to be made small.
 pub(super) type Made = HashMap<(String, Size), Thumbnail>;
 
 impl Album {
     pub(super) fn new(input: &str) -> Self {
         Self {
             input: input.to_string(),
-            pictures: vec![],
+            images: vec![],
             places: HashMap::new(),
         }
     }
 
-    /// Puts a picture in, and returns its position; the same picture of the same size has one.
+    /// Puts an image in, and returns its position; the same image of the same size has one.
     pub(super) fn add(&mut self, path: &str, label: &str, size: Size) -> usize {
-        let next = self.pictures.len();
+        let next = self.images.len();
         let place = *self.places.entry((path.to_string(), size)).or_insert(next);
         if place == next {
-            let picture = Picture {
+            let image = Image {
                 path: self.relative(path),
                 label: label.to_string(),
                 thumbnail: None,
             };
-            self.pictures.push((path.to_string(), picture, size));
+            self.images.push((path.to_string(), image, size));
         }
         place
     }
@@ -81,33 +81,33 @@ impl Album {
 
     /// The paths in order, each with a size that it is wanted in.
     pub(super) fn wanted(&self) -> impl Iterator<Item = (&str, Size)> {
-        self.pictures
+        self.images
             .iter()
             .map(|(path, _, size)| (path.as_str(), *size))
     }
 
-    /// The pictures with their thumbnails, as far as there is room for them.
-    pub(super) fn filled(self, mut made: Made) -> (Vec<Picture>, Thumbnails) {
+    /// The images with their thumbnails, as far as there is room for them.
+    pub(super) fn filled(self, mut made: Made) -> (Vec<Image>, Thumbnails) {
         let mut counts = Thumbnails::default();
         let mut bytes = 0;
-        let mut pictures = vec![];
-        for (path, mut picture, size) in self.pictures {
-            picture.thumbnail = made.remove(&(path, size));
+        let mut images = vec![];
+        for (path, mut image, size) in self.images {
+            image.thumbnail = made.remove(&(path, size));
             if size == Size::Small {
                 counts.wanted += 1;
                 // Four letters stand for three bytes.
-                bytes += picture
+                bytes += image
                     .thumbnail
                     .as_ref()
                     .map_or(0, |small| small.jpeg.len() * 4 / 3);
                 if bytes > SMALL_BYTES {
-                    picture.thumbnail = None;
+                    image.thumbnail = None;
                 }
-                counts.made += u64::from(picture.thumbnail.is_some());
+                counts.made += u64::from(image.thumbnail.is_some());
             }
-            pictures.push(picture);
+            images.push(image);
         }
-        (pictures, counts)
+        (images, counts)
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_has_a_place_a_size() {
+    fn a_image_has_a_place_a_size() {
         let mut album = Album::new("s3://b/in/");
         assert_eq!(album.add("s3://b/in/A/1.jpg", "A", Size::Small), 0);
         assert_eq!(album.add("s3://b/in/A/1.jpg", "A", Size::Large), 1);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn small_pictures_are_left_out_when_there_is_no_room() {
+    fn small_images_are_left_out_when_there_is_no_room() {
         let mut album = Album::new("");
         let mut made = Made::new();
         for number in 0..9 {
@@ -142,8 +142,8 @@ mod tests {
                 },
             );
         }
-        let (pictures, counts) = album.filled(made);
+        let (images, counts) = album.filled(made);
         assert_eq!(counts, Thumbnails { wanted: 9, made: 4 });
-        assert!(pictures[3].thumbnail.is_some() && pictures[4].thumbnail.is_none());
+        assert!(images[3].thumbnail.is_some() && images[4].thumbnail.is_none());
     }
 }

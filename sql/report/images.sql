@@ -1,4 +1,4 @@
--- The files of the pictures to be shown, in the order of their importance, as long as they are not
+-- The files of the images to be shown, in the order of their importance, as long as they are not
 -- too many bytes to be read again: ${bytes} in all, ${largest} each.
 SELECT path, label, length, modification_time, CAST(NULL AS VARCHAR) AS e_tag
 FROM (

@@ -1,4 +1,4 @@
-//! Pictures drawn by code, so that tests need no photographs.
+//! Images drawn by code, so that tests need no photographs.
 
 use std::fs;
 use std::io::Cursor;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
-/// A picture whose colours depend on `seed`: soft waves with a disc, so that neighbouring
+/// An image whose colours depend on `seed`: soft waves with a disc, so that neighbouring
 /// pixels differ and no two seeds look alike.
 pub fn draw(seed: u32, width: u32, height: u32) -> RgbImage {
     let phase = seed as f32 * 0.7;
@@ -28,12 +28,12 @@ pub fn draw(seed: u32, width: u32, height: u32) -> RgbImage {
     })
 }
 
-/// The file of a picture in a format.
-pub fn encode(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
+/// The file of an image in a format.
+pub fn encode(image: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
-    DynamicImage::ImageRgb8(picture.clone())
+    DynamicImage::ImageRgb8(image.clone())
         .write_to(&mut file, format)
-        .expect("an RGB picture can be written in every format that is compiled in");
+        .expect("an RGB image can be written in every format that is compiled in");
     file.into_inner()
 }
 
@@ -42,7 +42,7 @@ pub fn png(seed: u32, width: u32, height: u32) -> Vec<u8> {
     encode(&draw(seed, width, height), ImageFormat::Png)
 }
 
-/// Writes `count` pictures a label below `folder`, in `folder/label/N.png`.
+/// Writes `count` images a label below `folder`, in `folder/label/N.png`.
 pub fn write_folder(folder: &Path, labels: &[&str], count: u32) {
     for (index, label) in labels.iter().enumerate() {
         let below = folder.join(label);

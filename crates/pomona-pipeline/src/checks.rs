@@ -1,0 +1,63 @@
+//! What is refused before anything is computed.
+
+use pomona_functions::FEATURE_LEN;
+use pomona_images::Location;
+use pomona_pca::PcaError;
+use pomona_results::layout::is_result;
+use pomona_results::{Manifest, Output};
+
+use crate::{Pipeline, PipelineError};
+
+impl Pipeline<'_> {
+    /// Refuses to write results over images, and to read images from among results.
+    pub(crate) fn check_places(&self) -> Result<(), PipelineError> {
+        let input = Location::parse(&self.options.input)?
+            .before_glob()
+            .resolved();
+        let below = self.options.output.resolved();
+        let relation = match below.strip(&input) {
+            Some([]) => "the same folder",
+            Some([first, ..]) if is_result(first) => "in each other's way",
+            _ => return Ok(()),
+        };
+        Err(PipelineError::InputIsOutput {
+            input: self.options.input.clone(),
+            output: self.options.output.to_string(),
+            relation,
+        })
+    }
+
+    /// Whether the finished run in the output can be continued: by the same weights, with its rows
+    /// as they were.
+    pub(crate) async fn check_finished(
+        &self,
+        output: &Output,
+        finished: &Manifest,
+        weights_sha256: &str,
+    ) -> Result<(), PipelineError> {
+        if finished.weights_sha256 != weights_sha256 {
+            return Err(PipelineError::WeightsDiffer {
+                output: self.options.output.to_string(),
+                before: finished.weights_sha256.clone(),
+                now: weights_sha256.to_string(),
+            });
+        }
+        Ok(output.check_rows(finished).await?)
+    }
+
+    /// Refuses more components than there can be, before anything is computed.
+    pub(crate) fn check_components(&self, rows: u64) -> Result<(), PipelineError> {
+        let largest = FEATURE_LEN.min(usize::try_from(rows).unwrap_or(usize::MAX));
+        let asked = self.options.components.as_deref().map(str::parse::<usize>);
+        match asked {
+            Some(Ok(requested)) if requested > largest => Err(PcaError::TooManyComponents {
+                requested,
+                samples: rows,
+                dimension: FEATURE_LEN,
+                largest,
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a run is given, and what it came to.
+
+use pomona_images::Location;
+use pomona_report::Language;
+use pomona_results::{FileSize, Formats, Manifest};
+
+/// Components that are kept unless the run says otherwise; fewer where there are fewer images.
+pub const DEFAULT_COMPONENTS: usize = 50;
+
+/// What a run is given.
+#[derive(Debug, Clone)]
+pub struct PipelineOptions {
+    /// The folder of images: a path or a URL.
+    pub input: String,
+    /// Where the results go.
+    pub output: Location,
+    /// The number of components to keep (`50`), or the share of the variance (`0.95`); if `None`, at
+    /// most [`DEFAULT_COMPONENTS`].
+    pub components: Option<String>,
+    /// A condition on `path`, `label`, `length` or `modification_time`, in SQL.
+    pub filter: Option<String>,
+    /// The largest number of images, in the order of their paths.
+    pub limit: Option<u64>,
+    /// Whether to start from nothing, whatever the output holds.
+    pub overwrite: bool,
+    /// Whether rows of images that are no longer there are dropped.
+    pub prune: bool,
+    /// Images between checkpoints: what a crash loses at most. At least 1.
+    pub checkpoint: usize,
+    /// Whether to take the output from a run that holds it.
+    pub force_unlock: bool,
+    /// The formats that are asked for; the usual ones if `None`.
+    pub format: Option<Formats>,
+    /// The size that files of rows aim at.
+    pub file_size: FileSize,
+    /// The language of the report; `None` for no report.
+    pub report: Option<Language>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The manifest; where nothing has changed that of the finished run, but for the counts of
+    /// reused and computed images.
+    pub manifest: Manifest,
+    /// Whether anything has been published.
+    pub changed: bool,
+}
