@@ -25,7 +25,7 @@ class Player:
 
     def __exit__(self, *_):
         for thread in self.threads:
-            thread.join(300)
+            thread.join(600)
         for name in set(self.backend.clusters) - self.known:
             self.backend.clusters[name].terminate()
         assert self.failure is None, self.failure
@@ -55,7 +55,7 @@ class Player:
             running = cluster.steps[-1]
             for passing in ("STARTING", "BOOTSTRAPPING", "RUNNING"):
                 cluster.state = passing
-                time.sleep(0.2)
+                time.sleep(0.05)
             if status is not None:
                 self.leave(running.name, "status.json", json.dumps(status))
             running.state = step
@@ -64,7 +64,7 @@ class Player:
             self.failure = failure
 
     def _wait(self, steps):
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 500
         while time.monotonic() < deadline:
             if self._new() and len(self.cluster.steps) == steps:
                 return self.cluster

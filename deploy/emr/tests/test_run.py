@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+from conftest import PATIENCE, PROGRAMS
 
 RUN = ["run", "-n", "4", "-t", "c7i.2xlarge"]
 JOB = ["--", "--input", "s3://pictures/Training/", "--weights", "fruits"]
@@ -112,7 +113,9 @@ def test_a_dry_run_prints_commands_that_a_shell_takes(emr, stack, program, playe
     [upload] = [line for line in lines if "/job.json" in line]
     [create] = [line for line in lines if " emr create-cluster " in line]
     assert " s3 cp " in upload and "--auto-termination-policy IdleTimeout=3600" in create
-    subprocess.run(["bash", "-c", create], env=emr.environment, check=True, capture_output=True, timeout=60)
+    # With the AWS CLI as it is installed, which the other calls of these tests fork (`fork_aws`).
+    plain = emr.environment | {"PATH": f"{PROGRAMS}:{emr.environment['PATH']}"}
+    subprocess.run(["bash", "-c", create], env=plain, check=True, capture_output=True, timeout=PATIENCE)
     [action] = player.cluster.bootstrap_actions
     assert action.args[action.args.index("--life") + 1] == "28800"
     assert [fleet.kind for fleet in player.cluster.fleets] == ["MASTER", "CORE", "TASK"]
