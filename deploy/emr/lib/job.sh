@@ -35,6 +35,8 @@ check_job() {
         OUTPUT=s3://${OUTPUTS[Bucket]}/results/$JOB/
         JOB_ARGUMENTS+=(--output "$OUTPUT")
     fi
+    [[ $OUTPUT != "s3://${OUTPUTS[Bucket]}"/* && $OUTPUT != "s3://${OUTPUTS[Bucket]}" || $OUTPUT == "s3://${OUTPUTS[Bucket]}/results/"?* ]] ||
+        die_usage "--output '$OUTPUT': nodes may write below s3://${OUTPUTS[Bucket]}/results/ alone; give a folder there"
     [[ $OUTPUT == s3://* ]] || die_usage "--output '$OUTPUT': nodes vanish with what is on their disks; give s3://BUCKET/FOLDER/"
 }
 

@@ -19,11 +19,14 @@ class Player:
         self.known = set(self.backend.clusters)
         self.threads = []
         self.failure = None
+        self.over = threading.Event()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        # Where the test has failed nobody starts the cluster any more that a thread waits for.
+        self.over.set()
         for thread in self.threads:
             thread.join(600)
         for name in set(self.backend.clusters) - self.known:
@@ -65,7 +68,7 @@ class Player:
 
     def _wait(self, steps):
         deadline = time.monotonic() + 500
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.over.is_set():
             if self._new() and len(self.cluster.steps) == steps:
                 return self.cluster
             time.sleep(0.05)

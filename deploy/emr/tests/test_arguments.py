@@ -41,6 +41,8 @@ def test_mistakes_tell_the_way_out(emr, stack, arguments, says):
     (["--input", "pictures/"], "aws s3 sync"),
     (["--input=pictures/"], "aws s3 sync"),
     (["--input", "s3://p/", "--output", "results"], "nodes vanish"),
+    (["--input", "s3://p/", "--output", "s3://pomona-123456789012-eu-west-3/artefacts/x/"], "/results/ alone"),
+    (["--input", "s3://p/", "--output", "s3://pomona-123456789012-eu-west-3"], "/results/ alone"),
     (["--input", "s3://p/", "--weights", "mine.safetensors"], "upload the file"),
     (["--input", "s3://p/", "--scheduler", "df://x:1"], "--scheduler is what emr gives"),
 ])
