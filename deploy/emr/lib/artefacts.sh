@@ -73,7 +73,7 @@ readonly NEWEST_GLIBC=2.34
 binary_problem() {
     local glibc type
     if [[ ! -f $BINARY ]]; then
-        printf "there is no program '%s': build it with cargo build --release, or give --binary" "$BINARY"
+        printf "there is no program '%s': emr build makes it, or give --binary" "$BINARY"
         return
     fi
     if [[ $(head -c 4 "$BINARY" | od -An -tx1) != *'7f 45 4c 46'* ]]; then
@@ -88,7 +88,6 @@ binary_problem() {
     done
     glibc=$(glibc_of "$BINARY")
     if [[ -n $glibc && $(printf '%s\n' "$glibc" "$NEWEST_GLIBC" | sort -V | tail -n 1) != "$NEWEST_GLIBC" ]]; then
-        printf "'%s' needs glibc %s, and Amazon Linux 2023 has %s: build it there, or with cargo zigbuild --target %s.%s" \
-            "$BINARY" "$glibc" "$NEWEST_GLIBC" x86_64-unknown-linux-gnu "$NEWEST_GLIBC"
+        printf "'%s' needs glibc %s, and Amazon Linux 2023 has %s: emr build makes one" "$BINARY" "$glibc" "$NEWEST_GLIBC"
     fi
 }

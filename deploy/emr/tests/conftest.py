@@ -42,9 +42,9 @@ class Command:
             "POMONA_EMR_POLL": "0.1",
         }
 
-    def __call__(self, *arguments, code=0, region=REGION, answer="", environment=None, cwd=None):
+    def __call__(self, *arguments, code=0, region=REGION, answer="", environment=None, cwd=None, program=EMR):
         done = subprocess.run(
-            [EMR, "--endpoint-url", self.url, *(["--region", region] if region else []), *arguments],
+            [program, "--endpoint-url", self.url, *(["--region", region] if region else []), *arguments],
             env=self.environment | (environment or {}),
             input=answer, capture_output=True, text=True, timeout=PATIENCE, cwd=cwd,
         )

@@ -44,5 +44,5 @@ with_pip() {
 
 # uv itself, where the machine has none.
 uv_environment() {
-    command -v uv >/dev/null || environment uv requirements-uv.txt
+    command -v uv >/dev/null || environment uv "$ENVIRONMENTS/../../deploy/emr/tests/requirements-uv.txt"
 }

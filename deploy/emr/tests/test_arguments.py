@@ -57,7 +57,7 @@ def test_without_a_stack_the_way_out_is_setup(emr, program):
 
 
 @pytest.mark.parametrize("command", [
-    "setup", "check", "estimate", "run", "submit", "status", "logs", "get", "ui", "resize", "down", "audit", "destroy",
+    "build", "setup", "check", "estimate", "run", "submit", "status", "logs", "get", "ui", "resize", "down", "audit", "destroy",
 ])
 def test_every_command_has_help_that_needs_no_region(emr, command):
     assert f"Usage: emr {command}" in emr(command, "--help", region=None).stdout
