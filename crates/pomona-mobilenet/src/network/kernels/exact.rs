@@ -12,11 +12,14 @@ use super::packing::{pack_depthwise, pad, padded};
 use super::*;
 
 fn every_kernels() -> Vec<Kernels> {
-    [Isa::Amx, Isa::Avx512, Isa::Avx2, Isa::Portable]
+    let kernels = Isa::ALL
         .into_iter()
         .flat_map(|isa| [Precision::F32, Precision::Bf16].map(|precision| (isa, precision)))
-        .filter_map(|(isa, precision)| Kernels::new(isa, precision))
-        .collect()
+        .filter_map(|(isa, precision)| Kernels::new(isa, precision));
+    // Where the processor multiplies bf16 itself, what stands in for that elsewhere is left out.
+    #[cfg(target_arch = "x86_64")]
+    let kernels = kernels.chain(Isa::Avx512.is_available().then_some(avx512_halves::KERNELS));
+    kernels.collect()
 }
 
 /// A multiple of 1/8 from -1 to 7/8: exact in bf16, and so is every sum below.

@@ -10,7 +10,10 @@ pub(super) mod packing;
 mod depthwise;
 #[cfg(test)]
 mod exact;
+mod halves;
 mod isa;
+mod limit;
+mod parts;
 mod places;
 mod pooled;
 mod product;
@@ -49,10 +52,13 @@ pub(super) struct Kernels {
     depthwise: unsafe fn(&mut Depthwise<'_>),
     stem: unsafe fn(&mut Stem<'_>),
     normalize: unsafe fn(&[u8], &mut [f32]),
+    /// Lanes of a vector, and multiplications in registers alone.
+    lanes: usize,
+    chains: unsafe fn(usize) -> f32,
     /// Operands in parts; those of f32 where there are none.
-    tile_product: unsafe fn(&mut Product<'_>),
-    tile_pooled: unsafe fn(&mut Product<'_>, usize),
-    tile_depthwise: unsafe fn(&mut Depthwise<'_>),
+    parts_product: unsafe fn(&mut Product<'_>),
+    parts_pooled: unsafe fn(&mut Product<'_>, usize),
+    parts_depthwise: unsafe fn(&mut Depthwise<'_>),
 }
 
 impl Kernels {
@@ -69,15 +75,29 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             (Isa::Avx512, Precision::F32) => Some(avx512::KERNELS),
             #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, Precision::Bf16) if is_x86_feature_detected!("avx512bf16") => {
+                Some(avx512_bf16::KERNELS)
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, Precision::Bf16) => Some(avx512_halves::KERNELS),
+            #[cfg(target_arch = "x86_64")]
             (Isa::Avx2, Precision::F32) => Some(avx2::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, Precision::Bf16) => Some(avx2_halves::KERNELS),
             (_, Precision::F32) => Some(portable::KERNELS),
-            (_, Precision::Bf16) => None,
+            (_, Precision::Bf16) => Some(portable_halves::KERNELS),
         }
     }
 
     /// The instruction set.
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// Operations of f32 a second that one core's multipliers do at best, measured now.
+    pub fn limit(&self) -> f64 {
+        // SAFETY: the processor has the instruction set.
+        limit::operations(self.lanes, |rounds| unsafe { (self.chains)(rounds) })
     }
 
     /// Whether a 1x1 convolution should read its operand in parts.
@@ -106,13 +126,11 @@ impl Kernels {
         depth: usize,
         weight: impl Fn(usize, usize) -> f32,
     ) -> Vec<f32> {
-        if !in_parts {
-            return packing::pack(columns, depth, self.panel, weight);
+        if in_parts {
+            parts::pack(self.parts, columns, depth, weight)
+        } else {
+            packing::pack(columns, depth, self.panel, weight)
         }
-        #[cfg(target_arch = "x86_64")]
-        return tiles::parts::pack(self.parts, columns, depth, weight);
-        #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("parts are for the tile unit of x86-64");
     }
 
     /// Packs the outputs of the first convolution for [`Session::stem`].
@@ -132,8 +150,8 @@ impl Kernels {
     /// Prepares the calling thread for the kernels.
     pub fn session(&self) -> Session<'_> {
         #[cfg(target_arch = "x86_64")]
-        if self.parts > 0 {
-            // SAFETY: kernels in parts are made only where the tile unit is available.
+        if self.isa == Isa::Amx {
+            // SAFETY: kernels on tiles are made only where the tile unit is available.
             unsafe { pomona_amx::configure() }
         }
         let kernels = self;
@@ -150,10 +168,9 @@ impl Session<'_> {
     /// A 1x1 convolution.
     pub fn product(&self, mut task: Product<'_>) {
         if task.in_parts {
-            #[cfg(target_arch = "x86_64")]
-            tiles::check(&task, self.kernels.parts);
+            parts::check(&task, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.tile_product)(&mut task) }
+            unsafe { (self.kernels.parts_product)(&mut task) }
         } else {
             task.check();
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -164,10 +181,9 @@ impl Session<'_> {
     /// The last 1x1 convolution of several pictures, averaged over pixels; see [`pooled`].
     pub fn pooled(&self, mut task: Product<'_>, pictures: usize) {
         if task.in_parts {
-            #[cfg(target_arch = "x86_64")]
-            tiles::check_pooled(&task, pictures, self.kernels.parts);
+            parts::check_pooled(&task, pictures, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.tile_pooled)(&mut task, pictures) }
+            unsafe { (self.kernels.parts_pooled)(&mut task, pictures) }
         } else {
             pooled::check(&task, pictures);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -180,7 +196,7 @@ impl Session<'_> {
         if task.in_parts {
             task.check(self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.tile_depthwise)(&mut task) }
+            unsafe { (self.kernels.parts_depthwise)(&mut task) }
         } else {
             task.check(0);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -205,7 +221,7 @@ impl Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         #[cfg(target_arch = "x86_64")]
-        if self.kernels.parts > 0 {
+        if self.kernels.isa == Isa::Amx {
             // SAFETY: the session has configured the tile unit.
             unsafe { pomona_amx::release() }
         }
@@ -218,7 +234,8 @@ macro_rules! kernels {
         mod $module {
             //! The kernels compiled for one instruction set.
 
-            use super::vector::$isa as V;
+            use super::product::Full;
+            use super::vector::{$isa as V, Vector};
             use super::{Depthwise, Isa, Kernels, Product, Stem};
 
             pub(super) const KERNELS: Kernels = Kernels {
@@ -230,21 +247,23 @@ macro_rules! kernels {
                 depthwise,
                 stem,
                 normalize,
-                tile_product: product,
-                tile_pooled: pooled,
-                tile_depthwise: depthwise,
+                lanes: <V as Vector>::LANES,
+                chains,
+                parts_product: product,
+                parts_pooled: pooled,
+                parts_depthwise: depthwise,
             };
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn product(task: &mut Product<'_>) {
                 // SAFETY: passed on to the caller.
-                unsafe { super::product::product::<V, $rows, $wide, $narrow>(task) }
+                unsafe { super::product::product::<V, Full, $rows, $wide, $narrow>(task) }
             }
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
                 // SAFETY: passed on to the caller.
-                unsafe { super::pooled::pooled::<V, $rows, $wide, $narrow>(task, pictures) }
+                unsafe { super::pooled::pooled::<V, Full, $rows, $wide, $narrow>(task, pictures) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -263,6 +282,12 @@ macro_rules! kernels {
             unsafe fn normalize(pixels: &[u8], row: &mut [f32]) {
                 super::stem::normalize(pixels, row);
             }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn chains(rounds: usize) -> f32 {
+                // SAFETY: passed on to the caller.
+                unsafe { super::limit::chains::<V>(rounds) }
+            }
         }
     };
 }
@@ -276,6 +301,63 @@ kernels!(avx512, Avx512, "avx512f", rows: 14, wide: 2, narrow: 1, panel: 32, dep
 kernels!(avx2, Avx2, "avx2,fma", rows: 6, wide: 2, narrow: 2, panel: 16, depthwise: 4);
 kernels!(portable, Portable, , rows: 6, wide: 4, narrow: 4, panel: 16, depthwise: 4);
 
+/// Kernels for operands in one bf16 part, on vectors; those of f32 are of the `base`.
+macro_rules! half_kernels {
+    ($module:ident, $vector:ident, $base:ident, $($feature:literal)?, rows: $rows:literal,
+     wide: $wide:literal, narrow: $narrow:literal, depthwise: $width:literal) => {
+        mod $module {
+            //! The kernels for operands in one bf16 part, compiled for one instruction set.
+
+            use super::depthwise::depthwise_into;
+            use super::halves::{Bf16, Halves};
+            use super::parts::Parts;
+            use super::vector::$vector as V;
+            use super::{$base, Depthwise, Kernels, Product};
+
+            pub(super) const KERNELS: Kernels = Kernels {
+                parts: 1,
+                parts_product: product,
+                parts_pooled: pooled,
+                parts_depthwise: depthwise,
+                ..$base::KERNELS
+            };
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn product(task: &mut Product<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::product::product::<V, Bf16, $rows, $wide, $narrow>(task) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::pooled::pooled::<V, Bf16, $rows, $wide, $narrow>(task, pictures) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise(task: &mut Depthwise<'_>) {
+                // SAFETY: passed on to the caller, who has checked the reach of the parts.
+                unsafe {
+                    let (to, stride) = (task.output.as_mut_ptr(), task.output_plane);
+                    let planes = task.output_planes;
+                    depthwise_into::<V, Halves, $width>(task, |plane| {
+                        Halves(Parts::new(to, stride, plane, planes))
+                    });
+                }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+half_kernels!(avx512_bf16, Avx512Bf16, avx512, "avx512f,avx512bf16", rows: 14, wide: 2, narrow: 1,
+    depthwise: 7);
+#[cfg(target_arch = "x86_64")]
+half_kernels!(avx512_halves, Avx512, avx512, "avx512f", rows: 14, wide: 2, narrow: 1, depthwise: 7);
+#[cfg(target_arch = "x86_64")]
+half_kernels!(avx2_halves, Avx2, avx2, "avx2,fma", rows: 6, wide: 2, narrow: 2, depthwise: 4);
+half_kernels!(portable_halves, Portable, portable, , rows: 6, wide: 4, narrow: 4, depthwise: 4);
+
 /// Kernels on tiles: the first convolution is that of AVX-512, whose weights are packed alike.
 #[cfg(target_arch = "x86_64")]
 macro_rules! tile_kernels {
@@ -284,16 +366,16 @@ macro_rules! tile_kernels {
             //! The kernels for operands in a number of bf16 parts.
 
             use super::depthwise::{Sink, depthwise_into};
-            use super::tiles::parts::Parts;
+            use super::parts::Parts;
             use super::vector::Avx512;
             use super::{Depthwise, Isa, Kernels, Product, avx512};
 
             pub(super) const KERNELS: Kernels = Kernels {
                 isa: Isa::Amx,
                 parts: $parts,
-                tile_product: product,
-                tile_pooled: pooled,
-                tile_depthwise: depthwise,
+                parts_product: product,
+                parts_pooled: pooled,
+                parts_depthwise: depthwise,
                 ..avx512::KERNELS
             };
 

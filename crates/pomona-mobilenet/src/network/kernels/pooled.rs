@@ -1,7 +1,7 @@
 //! The last 1x1 convolution with its ReLU6 and the average over pixels, none of it stored.
 
 use super::BLOCK;
-use super::product::{Product, multiply};
+use super::product::{Operand, Product};
 use super::tile::{Tile, unroll};
 use super::vector::Vector;
 
@@ -15,6 +15,7 @@ use super::vector::Vector;
 #[inline(always)]
 pub(super) unsafe fn pooled<
     V: Vector,
+    O: Operand<V>,
     const ROWS: usize,
     const WIDE: usize,
     const NARROW: usize,
@@ -27,13 +28,13 @@ pub(super) unsafe fn pooled<
     unsafe {
         while column + WIDE * V::LANES <= task.columns {
             for picture in 0..pictures {
-                panel::<V, ROWS, WIDE>(task, column, picture);
+                panel::<V, O, ROWS, WIDE>(task, column, picture);
             }
             column += WIDE * V::LANES;
         }
         while column < task.columns {
             for picture in 0..pictures {
-                panel::<V, ROWS, NARROW>(task, column, picture);
+                panel::<V, O, ROWS, NARROW>(task, column, picture);
             }
             column += NARROW * V::LANES;
         }
@@ -55,7 +56,7 @@ pub(super) fn check(task: &Product<'_>, pictures: usize) {
 }
 
 #[inline(always)]
-unsafe fn panel<V: Vector, const ROWS: usize, const VECTORS: usize>(
+unsafe fn panel<V: Vector, O: Operand<V>, const ROWS: usize, const VECTORS: usize>(
     task: &mut Product<'_>,
     column: usize,
     picture: usize,
@@ -67,15 +68,15 @@ unsafe fn panel<V: Vector, const ROWS: usize, const VECTORS: usize>(
     unsafe {
         let mut sums = [V::splat(0.0); VECTORS];
         while pixel + ROWS <= end {
-            rows::<V, ROWS, VECTORS>(task, &mut sums, column, pixel);
+            rows::<V, O, ROWS, VECTORS>(task, &mut sums, column, pixel);
             pixel += ROWS;
         }
         if pixel + 7 <= end {
-            rows::<V, 7, VECTORS>(task, &mut sums, column, pixel);
+            rows::<V, O, 7, VECTORS>(task, &mut sums, column, pixel);
             pixel += 7;
         }
         while pixel < end {
-            rows::<V, 1, VECTORS>(task, &mut sums, column, pixel);
+            rows::<V, O, 1, VECTORS>(task, &mut sums, column, pixel);
             pixel += 1;
         }
         let scale = V::splat(1.0 / task.pixels as f32);
@@ -91,7 +92,7 @@ unsafe fn panel<V: Vector, const ROWS: usize, const VECTORS: usize>(
 }
 
 #[inline(always)]
-unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
+unsafe fn rows<V: Vector, O: Operand<V>, const ROWS: usize, const VECTORS: usize>(
     task: &Product<'_>,
     sums: &mut [V; VECTORS],
     column: usize,
@@ -104,7 +105,7 @@ unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
             *bias = V::load(task.bias.as_ptr().add(column + vector * V::LANES));
         }
         let mut tile: Tile<V, ROWS, VECTORS> = [bias; ROWS];
-        multiply(task, &mut tile, column, pixel);
+        O::multiply(task, &mut tile, column, pixel);
         unroll!(row < ROWS => unroll!(vector < VECTORS => {
             sums[vector] = sums[vector].add(tile[row][vector].relu6());
         }));

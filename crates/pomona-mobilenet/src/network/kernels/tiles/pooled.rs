@@ -4,21 +4,14 @@ use std::arch::x86_64::*;
 
 use super::super::product::Product;
 use super::multiply::{store, sum};
-use super::product::check_operands;
 use super::{SIDE, Sums};
-
-/// Checks that every access of [`pooled`] will be inside its slice.
-pub(in super::super) fn check(task: &Product<'_>, pictures: usize, parts: usize) {
-    assert!(parts > 0 && pictures > 0 && task.pixels > 0 && task.output_plane >= task.columns);
-    check_operands(task, parts, task.pixels * pictures);
-    assert!(task.output.len() >= (pictures - 1) * task.output_plane + task.columns);
-}
 
 /// As [`super::super::pooled::pooled`]: tiles go over the pixels of all pictures, and each row is
 /// added to its picture's sum.
 ///
 /// # Safety
-/// The tile unit is configured, the processor has AVX-512F, and [`check`] has passed.
+/// The tile unit is configured, the processor has AVX-512F, and
+/// [`check_pooled`](super::super::parts::check_pooled) has passed.
 #[inline(always)]
 pub(in super::super) unsafe fn pooled<const PARTS: usize>(task: &mut Product<'_>, pictures: usize) {
     let pixels = task.pixels * pictures;
