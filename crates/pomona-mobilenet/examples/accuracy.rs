@@ -46,7 +46,7 @@ fn main() -> Result<(), Error> {
         let features = &mut features[..batch.len() * network.feature_len()];
         let scores = &mut scores[..batch.len() * labels.len()];
         let mut failure = None;
-        extractor.extract(&files, features, |row, error| failure = Some((row, error)));
+        extractor.extract(&files, features, |row, error| failure = Some((row, error)))?;
         if let Some((row, error)) = failure {
             return Err(format!("{}: {error}", batch[row].1.display()).into());
         }

@@ -1,10 +1,13 @@
 //! The weights that are shipped: a drawn picture as Keras sees it, and photographs by their names.
 
+mod network_run;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use network_run::largest_difference;
 use pomona_mobilenet::FeatureExtractor;
-use pomona_mobilenet::network::{Architecture, Isa, MobileNetV2, Precision, Scratch, Weights};
+use pomona_mobilenet::network::{Architecture, Isa, MobileNetV2, Precision, Weights};
 use pomona_mobilenet::preprocess::DecodeLimits;
 
 const SIDE: usize = 128;
@@ -48,12 +51,6 @@ fn drawn_picture() -> Vec<u8> {
     picture
 }
 
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
-    differences.fold(0.0, f32::max)
-}
-
 fn first(scores: &[f32]) -> usize {
     let scores = scores.iter().enumerate();
     let best = scores.max_by(|a, b| a.1.total_cmp(b.1));
@@ -91,14 +88,11 @@ fn the_file_says_what_it_is() {
 fn features_and_scores_of_a_drawn_picture_are_those_of_keras() {
     let weights = Weights::fruits().unwrap();
     let (picture, reference) = (drawn_picture(), reference());
-    for isa in [Isa::Amx, Isa::Avx512, Isa::Avx2, Isa::Portable] {
-        if !isa.is_available() {
-            println!("skipped: this processor has no {isa}");
+    for isa in Isa::ALL {
+        let Some(network) = network_run::network(&weights, isa, Precision::F32) else {
             continue;
-        }
-        let network = MobileNetV2::with_isa(&weights, isa, Precision::F32).unwrap();
-        let mut features = vec![0.0; network.feature_len()];
-        network.features_into(&mut Scratch::new(&network), &picture, &mut features);
+        };
+        let features = network_run::features(&network, &picture);
         let difference = largest_difference(&features, &reference.features);
         println!("{isa}: features {difference:e}");
         assert!(difference <= 1e-4, "{isa} differs by {difference}");
@@ -126,15 +120,9 @@ fn photographs_are_named_in_every_precision() {
     }
     let weights = Weights::fruits().unwrap();
     for precision in [Precision::F32, Precision::Bf16] {
-        let network = match MobileNetV2::with_precision(&weights, precision) {
-            Ok(network) => Arc::new(network),
-            Err(error) => {
-                println!("skipped: {error}");
-                continue;
-            }
-        };
+        let network = Arc::new(MobileNetV2::with_precision(&weights, precision).unwrap());
         let mut extractor = FeatureExtractor::new(Arc::clone(&network), DecodeLimits::default());
-        let labels = Arc::clone(extractor.classifier().unwrap().labels());
+        let labels = Arc::clone(network.classifier().unwrap().labels());
         let (mut pictures, mut right) = (0, 0);
         for (class, label) in labels.iter().enumerate() {
             let mut files: Vec<_> = std::fs::read_dir(folder.join(label)).unwrap().collect();
@@ -142,9 +130,11 @@ fn photographs_are_named_in_every_precision() {
             for file in files.into_iter().step_by(10) {
                 let file = std::fs::read(file.unwrap().path()).unwrap();
                 let mut features = vec![0.0; network.feature_len()];
-                extractor.extract(&[Some(&file)], &mut features, |_, error| panic!("{error}"));
+                let panics = |_, error| panic!("{error}");
+                let extracted = extractor.extract(&[Some(&file)], &mut features, panics);
+                extracted.unwrap();
                 let mut scores = vec![0.0; labels.len()];
-                let classifier = extractor.classifier().unwrap();
+                let classifier = network.classifier().unwrap();
                 classifier.scores(&features, &mut scores);
                 pictures += 1;
                 right += usize::from(first(&scores) == class);

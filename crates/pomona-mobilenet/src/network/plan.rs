@@ -6,6 +6,7 @@ use super::folding::FoldedConvolution;
 use super::kernels::packing::{pack_depthwise, pad, padded};
 use super::kernels::{BLOCK, Kernels, Places};
 use super::names::Place;
+use super::scratch::Sizes;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
 
@@ -265,6 +266,8 @@ pub(super) struct Plan {
     pub single: usize,
     /// The last convolution.
     pub last: Dense,
+    /// How long the buffers of a thread have to be.
+    pub scratch: Sizes,
 }
 
 impl Plan {
@@ -279,7 +282,15 @@ impl Plan {
             .iter()
             .position(|plan| matches!(plan.tiling, Tiling::Planes { .. }))
             .unwrap_or(blocks.len());
+        let scratch = Sizes::new(
+            &blocks,
+            single,
+            kernels,
+            architecture.input_size,
+            architecture.features,
+        );
         Ok(Self {
+            scratch,
             stem: Dense::stem(kernels, weights)?,
             stem_before: architecture.padding.before(architecture.input_size, 2),
             blocks,

@@ -21,12 +21,15 @@ pub(super) struct Picture<'a> {
 impl<'a> Picture<'a> {
     /// None of the picture's rows yet.
     pub fn new(plan: &'a Plan, image: &'a [u8], ring: &'a mut [f32]) -> Self {
+        let size = (image.len() / 3).isqrt();
+        // The buffer may be longer, made for a larger image.
+        let ring = &mut ring[..(PICTURE_ROWS + 1) * (size + 2) * 3];
         ring.fill(0.0);
         Self {
             plan,
             image,
             ring,
-            size: (image.len() / 3).isqrt(),
+            size,
             done: 0,
         }
     }
