@@ -1,7 +1,31 @@
-//! The names of EfficientNet's tensors: Candle asks as torchvision writes, the files are timm's.
+//! `efficientnet_b0`, and the names of its tensors: Candle asks as torchvision writes, the files are
+//! timm's.
+
+use candle_transformers::models::efficientnet;
+
+use crate::timm::{Timm, add_identity};
+
+const WIDTH: usize = 1280;
+
+/// Tan and Le 2019, arXiv:1905.11946, with TensorFlow's padding.
+pub(crate) static EFFICIENTNET_B0: Timm = Timm {
+    name: "efficientnet_b0",
+    repository: "tf_efficientnet_b0.ns_jft_in1k",
+    feature_len: WIDTH,
+    input_size: 224,
+    crop: 0.875,
+    prepare: |tensors| add_identity(tensors, "classifier", WIDTH, (WIDTH, WIDTH)),
+    build: |tensors| {
+        let blocks = efficientnet::MBConvConfig::b0();
+        let tensors = tensors.rename_f(timm_name);
+        Ok(Box::new(efficientnet::EfficientNet::new(
+            tensors, blocks, WIDTH,
+        )?))
+    },
+};
 
 /// The name in timm's file of what Candle's EfficientNet asks for.
-pub(crate) fn efficientnet(asked: &str) -> String {
+fn timm_name(asked: &str) -> String {
     let parts: Vec<&str> = asked.split('.').collect();
     match parts.as_slice() {
         ["classifier", "1", rest] => format!("classifier.{rest}"),
@@ -37,7 +61,7 @@ pub(crate) fn efficientnet(asked: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::efficientnet;
+    use super::timm_name;
 
     #[test]
     fn blocks_are_named_as_in_timm() {
@@ -64,7 +88,7 @@ mod tests {
             ("features.8.1.running_var", "bn2.running_var"),
             ("classifier.1.weight", "classifier.weight"),
         ] {
-            assert_eq!(efficientnet(asked), name);
+            assert_eq!(timm_name(asked), name);
         }
     }
 }
