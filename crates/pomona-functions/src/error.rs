@@ -92,7 +92,11 @@ pub enum FunctionError {
         classes: usize,
     },
 
-    /// A network by name cannot be had or run.
+    /// A network failed while it ran: its device failed, or had no memory.
+    #[error("the network cannot run: {0}")]
+    Forward(BackboneError),
+
+    /// A network by name cannot be had.
     #[error("image_features: {0}")]
     Backbone(#[from] BackboneError),
 

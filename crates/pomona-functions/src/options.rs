@@ -20,7 +20,7 @@ extensions_options! {
         pub backbone_weights: Option<String>, default = None
         /// The sha256 that the weights of networks by name must have, in hexadecimal: NAME=SHA256, several separated by commas; the query fails if they differ
         pub backbone_weights_sha256: Option<String>, default = None
-        /// What the network computes in: 'f32', or 'bf16' where the processor has AMX
+        /// What the network computes in: 'f32', or 'bf16', which is faster where the processor has AMX or AVX512_BF16
         pub precision: PrecisionOption, default = PrecisionOption::default()
         /// The largest picture that is decoded, in pixels (width times height)
         pub max_pixels: u64, default = DecodeLimits::default().max_pixels
