@@ -58,6 +58,30 @@ pub fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     differences.fold(0.0, f32::max)
 }
 
+/// The features that the folded weights define, computed in f64.
+#[allow(dead_code, reason = "not every test binary compares instruction sets")]
+pub fn exact(weights: &Weights, images: &[u8]) -> Vec<f64> {
+    layers(weights, images, DType::F64)
+}
+
+/// The features of Candle's layers in a type.
+#[allow(dead_code, reason = "not every test binary compares instruction sets")]
+fn layers(weights: &Weights, images: &[u8], dtype: DType) -> Vec<f64> {
+    let layers = Reference::with_dtype(weights, &Device::Cpu, dtype).unwrap();
+    let images = tensor(weights.architecture().input_size, images);
+    let features = layers.forward(&images).unwrap().to_dtype(DType::F64);
+    features.unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The largest distance of features from the exact ones.
+#[allow(dead_code, reason = "not every test binary compares instruction sets")]
+pub fn error(features: &[f32], exact: &[f64]) -> f64 {
+    assert_eq!(features.len(), exact.len());
+    let differences = features.iter().zip(exact);
+    let differences = differences.map(|(a, b)| (f64::from(*a) - b).abs());
+    differences.fold(0.0, f64::max)
+}
+
 /// How many times as far from the exact features as Candle's f32 layers an instruction set may be.
 ///
 /// Both round the same sums, in another order, so that their errors are draws from distributions of
@@ -76,19 +100,10 @@ const AMX_FACTOR: f64 = 8.0;
 /// computed in f64, as Candle's layers in f32.
 #[allow(dead_code, reason = "not every test binary compares instruction sets")]
 pub fn as_exact_as_layers(name: &str, weights: &Weights, images: &[u8]) {
-    let images_tensor = tensor(weights.architecture().input_size, images);
-    let layers = |dtype: DType| {
-        let layers = Reference::with_dtype(weights, &Device::Cpu, dtype).unwrap();
-        let features = layers.forward(&images_tensor).unwrap();
-        let features = features.to_dtype(DType::F64).unwrap();
-        features.flatten_all().unwrap().to_vec1::<f64>().unwrap()
-    };
-    let (exact, candle) = (layers(DType::F64), layers(DType::F32));
-    let error = |features: &mut dyn Iterator<Item = f64>| {
-        let differences = features.zip(&exact).map(|(a, b)| (a - b).abs());
-        differences.fold(0.0, f64::max)
-    };
-    let unit = error(&mut candle.into_iter());
+    let exact = exact(weights, images);
+    let candle = layers(weights, images, DType::F32);
+    let candle: Vec<f32> = candle.into_iter().map(|value| value as f32).collect();
+    let unit = error(&candle, &exact);
     let largest = exact.iter().copied().fold(0.0, f64::max);
     assert!(largest > 0.1, "{name}: the network has died out");
     assert!(unit > 1e-7 && unit < 1e-3, "{name}: {unit:e}");
@@ -96,9 +111,7 @@ pub fn as_exact_as_layers(name: &str, weights: &Weights, images: &[u8]) {
         let Some(network) = network(weights, isa, Precision::F32) else {
             continue;
         };
-        let features = features(&network, images);
-        assert_eq!(features.len(), exact.len());
-        let error = error(&mut features.into_iter().map(f64::from));
+        let error = error(&features(&network, images), &exact);
         println!("{name}, {isa}: {error:.2e} from f64, Candle's f32 {unit:.2e}");
         let factor = if isa == Isa::Amx { AMX_FACTOR } else { FACTOR };
         assert!(error <= factor * unit, "{name}, {isa}: {error:e}, {unit:e}");
