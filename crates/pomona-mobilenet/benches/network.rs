@@ -27,7 +27,7 @@ fn networks() -> Vec<(String, MobileNetV2)> {
     .collect()
 }
 
-fn pictures(network: &MobileNetV2, count: usize) -> Tensor {
+fn images(network: &MobileNetV2, count: usize) -> Tensor {
     let size = network.input_size();
     let bytes: Vec<u8> = (0..count * size * size * 3)
         .map(|byte| (byte * 31 % 251) as u8)
@@ -36,25 +36,25 @@ fn pictures(network: &MobileNetV2, count: usize) -> Tensor {
         .expect("as many as the shape says")
 }
 
-/// Whole forward passes of one picture and of eight.
+/// Whole forward passes of one image and of eight.
 fn whole(criterion: &mut Criterion) {
     for (name, network) in networks() {
         let mut group = criterion.benchmark_group(format!("network/{name}"));
         for count in [1, 8] {
-            let pictures = pictures(&network, count);
+            let images = images(&network, count);
             group.throughput(Throughput::Elements(count as u64));
-            group.bench_function(format!("{count}_pictures"), |bencher| {
-                bencher.iter(|| network.forward(black_box(&pictures)));
+            group.bench_function(format!("{count}_images"), |bencher| {
+                bencher.iter(|| network.forward(black_box(&images)));
             });
         }
     }
 }
 
-/// The stem with its block, every other block, and the last convolution, for eight pictures.
+/// The stem with its block, every other block, and the last convolution, for eight images.
 fn parts(criterion: &mut Criterion) {
     let (name, network) = networks().swap_remove(0);
     let mut group = criterion.benchmark_group(format!("parts/{name}"));
-    let pictures = pictures(&network, 8);
+    let images = images(&network, 8);
     let blocks = network.architecture().blocks.len();
     for part in 0..=blocks {
         let name = match part {
@@ -67,7 +67,7 @@ fn parts(criterion: &mut Criterion) {
                 let mut total = Duration::ZERO;
                 for _ in 0..iterations {
                     let mut last = Instant::now();
-                    let observed = network.forward_observed(&pictures, |done| {
+                    let observed = network.forward_observed(&images, |done| {
                         if done == part {
                             total += last.elapsed();
                         }

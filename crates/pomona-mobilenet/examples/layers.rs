@@ -5,7 +5,7 @@ use std::time::Instant;
 use candle_core::{Device, Tensor};
 use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Weights};
 
-const PICTURES: usize = 8;
+const IMAGES: usize = 8;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -20,20 +20,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let network = MobileNetV2::with_isa(&Weights::random(1.0, 1)?, isa, precision)?;
     let size = network.input_size();
-    let pictures: Vec<u8> = (0..PICTURES * size * size * 3)
+    let images: Vec<u8> = (0..IMAGES * size * size * 3)
         .map(|byte| (byte * 31 % 251) as u8)
         .collect();
-    let pictures = Tensor::from_vec(pictures, (PICTURES, size, size, 3), &Device::Cpu)?;
+    let images = Tensor::from_vec(images, (IMAGES, size, size, 3), &Device::Cpu)?;
 
     // The best of many rounds of each piece: what it takes when nothing else has the core.
     let sizes = network.architecture().block_sizes();
     let parts = sizes.len();
-    let mut best = vec![f64::INFINITY; parts * PICTURES];
+    let mut best = vec![f64::INFINITY; parts * IMAGES];
     for _ in 0..rounds {
         let mut calls = vec![0; parts];
         let mut last = Instant::now();
-        network.forward_observed(&pictures, |part| {
-            let slot = &mut best[part * PICTURES + calls[part]];
+        network.forward_observed(&images, |part| {
+            let slot = &mut best[part * IMAGES + calls[part]];
             *slot = slot.min(last.elapsed().as_secs_f64());
             calls[part] += 1;
             last = Instant::now();
@@ -41,11 +41,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let micros: Vec<f64> = best
-        .as_chunks::<PICTURES>()
+        .as_chunks::<IMAGES>()
         .0
         .iter()
         .map(|pieces| pieces.iter().filter(|t| t.is_finite()).sum::<f64>())
-        .map(|seconds| seconds / PICTURES as f64 * 1e6)
+        .map(|seconds| seconds / IMAGES as f64 * 1e6)
         .collect();
     let total: f64 = micros.iter().sum();
     let mut all = 0.0;
@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         all / total / 1e3 / limit * 100.0
     );
     println!(
-        "{isa} {precision:?}: {total:.0} us a picture, {:.0} pictures a second",
+        "{isa} {precision:?}: {total:.0} us an image, {:.0} images a second",
         1e6 / total
     );
     Ok(())

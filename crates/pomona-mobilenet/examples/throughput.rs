@@ -1,9 +1,9 @@
-//! Pictures a second on some threads: what `docs/benchmarks/compare.py` times and checks.
+//! Images a second on some threads: what `docs/benchmarks/compare.py` times and checks.
 //!
-//! `throughput WEIGHTS PICTURES THREADS SECONDS PRECISION [FEATURES]`, where PICTURES holds resized
-//! pictures as bytes, one after the other, PRECISION is `f32`, `avx512`, `avx2`, `bf16`
+//! `throughput WEIGHTS IMAGES THREADS SECONDS PRECISION [FEATURES]`, where IMAGES holds resized
+//! images as bytes, one after the other, PRECISION is `f32`, `avx512`, `avx2`, `bf16`
 //! or `avx512_bf16`, and
-//! FEATURES is a file to write their features to, as little-endian f32. Prints pictures a second of
+//! FEATURES is a file to write their features to, as little-endian f32. Prints images a second of
 //! the clock, and of the processor's time where Linux tells it: the second is what a busy machine
 //! gives while it runs this.
 
@@ -13,15 +13,13 @@ use std::time::{Duration, Instant};
 use candle_core::{Device, Module, Tensor};
 use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Weights};
 
-/// Pictures a call: how many a batch of a query gives to one call at the least.
+/// Images a call: how many a batch of a query gives to one call at the least.
 const BATCH: usize = 8;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, pictures, threads, seconds, precision, ..] = &arguments[..] else {
-        return Err(
-            "usage: throughput WEIGHTS PICTURES THREADS SECONDS PRECISION [FEATURES]".into(),
-        );
+    let [weights, images, threads, seconds, precision, ..] = &arguments[..] else {
+        return Err("usage: throughput WEIGHTS IMAGES THREADS SECONDS PRECISION [FEATURES]".into());
     };
     let weights = Weights::load(weights)?;
     let network = match precision.as_str() {
@@ -32,16 +30,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "avx2" => MobileNetV2::with_isa(&weights, Isa::Avx2, Precision::F32)?,
         other => return Err(format!("no precision {other}").into()),
     };
-    let pictures = std::fs::read(pictures)?;
+    let images = std::fs::read(images)?;
     let size = network.input_size();
-    let picture = size * size * 3;
-    let tensor = |pictures: &[u8]| {
-        let shape = (pictures.len() / picture, size, size, 3);
-        Tensor::from_slice(pictures, shape, &Device::Cpu)
+    let image = size * size * 3;
+    let tensor = |images: &[u8]| {
+        let shape = (images.len() / image, size, size, 3);
+        Tensor::from_slice(images, shape, &Device::Cpu)
     };
 
     if let Some(path) = arguments.get(5) {
-        let features = network.forward(&tensor(&pictures)?)?.flatten_all()?;
+        let features = network.forward(&tensor(&images)?)?.flatten_all()?;
         let bytes: Vec<u8> = features
             .to_vec1::<f32>()?
             .iter()
@@ -57,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for _ in 0..threads.parse().unwrap_or(1) {
             scope.spawn(|| {
                 let before = processor_time();
-                for batch in pictures.chunks_exact(BATCH * picture).cycle() {
+                for batch in images.chunks_exact(BATCH * image).cycle() {
                     if started.elapsed() >= limit {
                         break;
                     }
@@ -69,9 +67,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             });
         }
     });
-    let pictures = done.into_inner() as f64;
-    let rate = pictures / started.elapsed().as_secs_f64();
-    let busy = pictures / (busy.into_inner() as f64 / 1e9);
+    let images = done.into_inner() as f64;
+    let rate = images / started.elapsed().as_secs_f64();
+    let busy = images / (busy.into_inner() as f64 / 1e9);
     println!("{rate:.1} {busy:.1}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The weights that are shipped: a drawn picture as Keras sees it, and photographs by their names.
+//! The weights that are shipped: a drawn image as Keras sees it, and photographs by their names.
 
 mod network_run;
 
@@ -34,21 +34,21 @@ fn reference() -> Reference {
 }
 
 /// A shaded disc with stripes on white, as `drawn_picture` of `weights/fruits_keras.py` draws it.
-fn drawn_picture() -> Vec<u8> {
-    let mut picture = Vec::with_capacity(SIDE * SIDE * 3);
+fn drawn_image() -> Vec<u8> {
+    let mut image = Vec::with_capacity(SIDE * SIDE * 3);
     for row in 0..SIDE as i32 {
         for column in 0..SIDE as i32 {
             let distance = (column - 60).pow(2) + (row - 66).pow(2);
             let shade = 255 - distance / 16;
             let stripe = (column * 3 + row * 5) % 64;
-            picture.extend(if distance < 50 * 50 {
+            image.extend(if distance < 50 * 50 {
                 [shade, shade / 3 + stripe, shade / 4].map(|value| value as u8)
             } else {
                 [255; 3]
             });
         }
     }
-    picture
+    image
 }
 
 fn first(scores: &[f32]) -> usize {
@@ -85,14 +85,14 @@ fn the_file_says_what_it_is() {
 }
 
 #[test]
-fn features_and_scores_of_a_drawn_picture_are_those_of_keras() {
+fn features_and_scores_of_a_drawn_image_are_those_of_keras() {
     let weights = Weights::fruits().unwrap();
-    let (picture, reference) = (drawn_picture(), reference());
+    let (image, reference) = (drawn_image(), reference());
     for isa in Isa::ALL {
         let Some(network) = network_run::network(&weights, isa, Precision::F32) else {
             continue;
         };
-        let features = network_run::features(&network, &picture);
+        let features = network_run::features(&network, &image);
         let difference = largest_difference(&features, &reference.features);
         println!("{isa}: features {difference:e}");
         assert!(difference <= 1e-4, "{isa} differs by {difference}");
@@ -123,7 +123,7 @@ fn photographs_are_named_in_every_precision() {
         let network = Arc::new(MobileNetV2::with_precision(&weights, precision).unwrap());
         let mut extractor = FeatureExtractor::new(Arc::clone(&network), DecodeLimits::default());
         let labels = Arc::clone(network.classifier().unwrap().labels());
-        let (mut pictures, mut right) = (0, 0);
+        let (mut images, mut right) = (0, 0);
         for (class, label) in labels.iter().enumerate() {
             let mut files: Vec<_> = std::fs::read_dir(folder.join(label)).unwrap().collect();
             files.sort_by_key(|file| file.as_ref().unwrap().path());
@@ -136,11 +136,11 @@ fn photographs_are_named_in_every_precision() {
                 let mut scores = vec![0.0; labels.len()];
                 let classifier = network.classifier().unwrap();
                 classifier.scores(&features, &mut scores);
-                pictures += 1;
+                images += 1;
                 right += usize::from(first(&scores) == class);
             }
         }
-        println!("{precision:?}: {right} of {pictures}");
-        assert!(pictures >= 114 && right * 100 >= pictures * 99);
+        println!("{precision:?}: {right} of {images}");
+        assert!(images >= 114 && right * 100 >= images * 99);
     }
 }

@@ -107,12 +107,12 @@ fn any_number_of_classes_gives_the_softmax_of_the_products() {
             assert!(module.flatten_all().unwrap().to_vec1::<f32>().unwrap() == scores);
             let short = rows.narrow(1, 0, 1000).unwrap();
             assert!(classifier.forward(&short).is_err());
-            for (picture, features) in features.chunks_exact(FEATURES).enumerate() {
+            for (image, features) in features.chunks_exact(FEATURES).enumerate() {
                 let expected = head.logits(features);
                 let largest = expected.iter().copied().fold(f64::MIN, f64::max);
                 let sum: f64 = expected.iter().map(|logit| (logit - largest).exp()).sum();
                 for (class, expected) in expected.iter().enumerate() {
-                    let place = picture * classes + class;
+                    let place = image * classes + class;
                     let difference = (f64::from(logits[place]) - expected).abs();
                     assert!(difference < 2e-4, "{isa} {classes} {class}: {difference}");
                     let expected = (expected - largest).exp() / sum;
@@ -202,13 +202,13 @@ fn logits_of_a_photograph_are_those_of_keras() {
     let expected = values("logits_int8head");
     let weights = data.join("models/mobilenet_v2_1.0_224_classifier.safetensors");
     let weights = Weights::load(weights).unwrap();
-    let picture = golden["resized_rgb_u8_hwc"].unsqueeze(0).unwrap();
+    let image = golden["resized_rgb_u8_hwc"].unsqueeze(0).unwrap();
     for (isa, precision) in available() {
         if precision == Precision::Bf16 {
             continue;
         }
         let network = MobileNetV2::with_isa(&weights, isa, precision).unwrap();
-        let features = network.forward(&picture).unwrap();
+        let features = network.forward(&image).unwrap();
         let features: Vec<f32> = features.flatten_all().unwrap().to_vec1().unwrap();
         let mut logits = vec![0.0; expected.len()];
         network.classifier().unwrap().logits(&features, &mut logits);

@@ -52,7 +52,7 @@ fn symmetric_padding() {
 }
 
 #[test]
-fn more_pictures_than_a_group() {
+fn more_images_than_a_group() {
     agree(Architecture::keras(0.35, 72), 11);
 }
 

@@ -91,7 +91,7 @@ impl Classifier {
     /// `features` is `N x feature_len` floats, as the network gives them; `out` is `N x classes`.
     ///
     /// # Panics
-    /// If a length is not that of a whole number of pictures, the same for both slices.
+    /// If a length is not that of a whole number of images, the same for both slices.
     pub fn scores(&self, features: &[f32], out: &mut [f32]) {
         self.logits(features, out);
         for scores in out.chunks_exact_mut(self.labels.len()) {
@@ -109,7 +109,7 @@ impl Classifier {
         assert!(
             features.len().is_multiple_of(self.feature_len)
                 && out.len() == features.len() / self.feature_len * classes,
-            "{} features of {} and {} scores of {classes} are not the same number of pictures",
+            "{} features of {} and {} scores of {classes} are not the same number of images",
             features.len(),
             self.feature_len,
             out.len(),

@@ -8,7 +8,7 @@ use super::kernels::{BLOCK, Kernels, Places};
 use super::plan::{BlockPlan, GROUP};
 
 /// Rows of the image in memory: three for one output row and one to spare, a power of two.
-pub(super) const PICTURE_ROWS: usize = 4;
+pub(super) const IMAGE_ROWS: usize = 4;
 
 /// Floats beyond the last pixel of an operand: tiles read thirty-two pixels, if only to ignore some.
 const SLACK: usize = 32 * BLOCK;
@@ -94,7 +94,7 @@ impl Sizes {
             len.unwrap_or(0) + SLACK
         };
         Self {
-            rows: (PICTURE_ROWS + 1) * (input_size + 2) * 3,
+            rows: (IMAGE_ROWS + 1) * (input_size + 2) * 3,
             expanded: largest(&BlockPlan::expanded_len, blocks),
             depthwise: largest(&|block| block.depthwise_len(kernels), blocks) + SLACK,
             single: [0, 1].map(|parity| alternating(0, single - 1, parity, 1)),

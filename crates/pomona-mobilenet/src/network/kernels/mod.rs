@@ -178,16 +178,16 @@ impl Session<'_> {
         }
     }
 
-    /// The last 1x1 convolution of several pictures, averaged over pixels; see [`pooled`].
-    pub fn pooled(&self, mut task: Product<'_>, pictures: usize) {
+    /// The last 1x1 convolution of several images, averaged over pixels; see [`pooled`].
+    pub fn pooled(&self, mut task: Product<'_>, images: usize) {
         if task.in_parts {
-            parts::check_pooled(&task, pictures, self.kernels.parts);
+            parts::check_pooled(&task, images, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.parts_pooled)(&mut task, pictures) }
+            unsafe { (self.kernels.parts_pooled)(&mut task, images) }
         } else {
-            pooled::check(&task, pictures);
+            pooled::check(&task, images);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.pooled)(&mut task, pictures) }
+            unsafe { (self.kernels.pooled)(&mut task, images) }
         }
     }
 
@@ -261,9 +261,9 @@ macro_rules! kernels {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
+            unsafe fn pooled(task: &mut Product<'_>, images: usize) {
                 // SAFETY: passed on to the caller.
-                unsafe { super::pooled::pooled::<V, Full, $rows, $wide, $narrow>(task, pictures) }
+                unsafe { super::pooled::pooled::<V, Full, $rows, $wide, $narrow>(task, images) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -294,7 +294,7 @@ macro_rules! kernels {
 
 // A tile of sums, the weights of one step and one broadcast value fill the registers: 14 x 2 + 2
 // + 1 of 32, 6 x 2 + 2 + 1 of 16, 6 x 4 + 4 + 1 of NEON's 32. Rows of 14 pixels divide every
-// plane of a 224-pixel picture.
+// plane of a 224-pixel image.
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512, Avx512, "avx512f", rows: 14, wide: 2, narrow: 1, panel: 32, depthwise: 7);
 #[cfg(target_arch = "x86_64")]
@@ -329,9 +329,9 @@ macro_rules! half_kernels {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
+            unsafe fn pooled(task: &mut Product<'_>, images: usize) {
                 // SAFETY: passed on to the caller.
-                unsafe { super::pooled::pooled::<V, Bf16, $rows, $wide, $narrow>(task, pictures) }
+                unsafe { super::pooled::pooled::<V, Bf16, $rows, $wide, $narrow>(task, images) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -386,9 +386,9 @@ macro_rules! tile_kernels {
             }
 
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-            unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
+            unsafe fn pooled(task: &mut Product<'_>, images: usize) {
                 // SAFETY: passed on to the caller.
-                unsafe { super::tiles::pooled::<$parts>(task, pictures) }
+                unsafe { super::tiles::pooled::<$parts>(task, images) }
             }
 
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use super::super::kernels::{BLOCK, Session, Stem};
 use super::super::plan::{BlockPlan, Plan};
-use super::super::scratch::PICTURE_ROWS;
+use super::super::scratch::IMAGE_ROWS;
 
-/// A picture, of which some rows are normalised.
-pub(super) struct Picture<'a> {
+/// An image, of which some rows are normalised.
+pub(super) struct Image<'a> {
     plan: &'a Plan,
     image: &'a [u8],
-    /// A ring of rows of the picture with a zero pixel at either end, and one row of zeros.
+    /// A ring of rows of the image with a zero pixel at either end, and one row of zeros.
     ring: &'a mut [f32],
     /// Side in pixels.
     size: usize,
@@ -18,12 +18,12 @@ pub(super) struct Picture<'a> {
     done: usize,
 }
 
-impl<'a> Picture<'a> {
-    /// None of the picture's rows yet.
+impl<'a> Image<'a> {
+    /// None of the image's rows yet.
     pub fn new(plan: &'a Plan, image: &'a [u8], ring: &'a mut [f32]) -> Self {
         let size = (image.len() / 3).isqrt();
         // The buffer may be longer, made for a larger image.
-        let ring = &mut ring[..(PICTURE_ROWS + 1) * (size + 2) * 3];
+        let ring = &mut ring[..(IMAGE_ROWS + 1) * (size + 2) * 3];
         ring.fill(0.0);
         Self {
             plan,
@@ -48,7 +48,7 @@ impl<'a> Picture<'a> {
         for row in rows {
             let needed = (2 * row + 3 - before).min(size);
             while self.done < needed {
-                let start = (self.done % PICTURE_ROWS) * width + 3;
+                let start = (self.done % IMAGE_ROWS) * width + 3;
                 let pixels = &self.image[self.done * size * 3..][..size * 3];
                 session.normalize(pixels, &mut self.ring[start..start + size * 3]);
                 self.done += 1;
@@ -58,7 +58,7 @@ impl<'a> Picture<'a> {
                 let inside = (2 * row + tap)
                     .checked_sub(before)
                     .filter(|row| *row < size);
-                let slot = inside.map_or(PICTURE_ROWS, |row| row % PICTURE_ROWS);
+                let slot = inside.map_or(IMAGE_ROWS, |row| row % IMAGE_ROWS);
                 &ring[slot * width + (1 - before) * 3..(slot + 1) * width]
             });
             session.stem(Stem {
