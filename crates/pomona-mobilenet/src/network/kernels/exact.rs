@@ -18,7 +18,11 @@ fn every_kernels() -> Vec<Kernels> {
         .filter_map(|(isa, precision)| Kernels::new(isa, precision));
     // Where the processor multiplies bf16 itself, what stands in for that elsewhere is left out.
     #[cfg(target_arch = "x86_64")]
-    let kernels = kernels.chain(Isa::Avx512.is_available().then_some(avx512_halves::KERNELS));
+    let kernels = kernels.chain(
+        Isa::Avx512
+            .is_available()
+            .then_some(sets::avx512_halves::KERNELS),
+    );
     kernels.collect()
 }
 
@@ -224,7 +228,7 @@ fn bf16_products_have_the_bits_of_the_portable_ones() {
         });
         output.into_iter().map(f32::to_bits).collect::<Vec<_>>()
     };
-    let portable = run(&portable_halves::KERNELS);
+    let portable = run(&sets::portable_halves::KERNELS);
     for kernels in every_kernels() {
         // Tiles add up in another order.
         if kernels.parts == 1 && kernels.isa != Isa::Amx {

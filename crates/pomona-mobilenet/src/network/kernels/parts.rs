@@ -78,6 +78,10 @@ pub(super) struct Parts {
     /// The plane's first pixel in the first part.
     pub to: *mut f32,
     /// Floats from one part to the next.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only tiles have more than one part")
+    )]
     pub stride: usize,
     /// Whether the upper half of the plane is no channel's and must be zero.
     pub clear: bool,
