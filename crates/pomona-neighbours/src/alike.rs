@@ -42,14 +42,14 @@ pub fn alike_pairs(
         let above = MatRef::from_row_major_slice(above, height, dimension);
         for left in (top..n).step_by(TILE_COLUMNS) {
             let width = TILE_COLUMNS.min(n - left);
-            let beside = &rows[left * dimension..(left + width) * dimension];
-            let beside = MatRef::from_row_major_slice(beside, width, dimension);
+            let others = &rows[left * dimension..(left + width) * dimension];
+            let others = MatRef::from_row_major_slice(others, width, dimension);
             let tile = &mut products[..height * width];
             matmul(
                 MatMut::from_row_major_slice_mut(tile, height, width),
                 Accum::Replace,
                 above,
-                beside.transpose(),
+                others.transpose(),
                 1.0,
                 Par::Seq,
             );

@@ -11,9 +11,8 @@
 //! `v(x)·v(y) >= cos(x, y)`, with equality for x = y: to find rows that are almost alike it is enough
 //! to look at pairs whose short vectors are.
 
-use crate::PcaModel;
-
-/// Maps rows, given by their coordinates along the components, to the short vectors.
+/// Maps rows, given by their coordinates along the components of a principal component analysis, to the
+/// short vectors.
 #[derive(Clone, Debug)]
 pub struct CosineBound {
     /// The coordinates of the mean along the components, W mean.
@@ -23,21 +22,30 @@ pub struct CosineBound {
 }
 
 impl CosineBound {
-    /// For a model, with its first `most` components at most: fewer are faster and bound less well.
-    pub fn new(model: &PcaModel, most: usize) -> Self {
-        let k = model.k().min(most.max(1));
-        let mean = model
-            .components()
-            .chunks(model.dimension())
-            .take(k)
-            .map(|component| dot(component, model.mean()))
+    /// For a model of d features: `components`, k x d row-major and orthonormal, and the `mean` of the
+    /// rows. Of the components the first `most` at most are used: fewer are faster and bound less well.
+    ///
+    /// # Panics
+    /// If `components` is not at least one row of as many numbers as the mean has.
+    pub fn new(components: &[f64], mean: &[f64], most: usize) -> Self {
+        assert!(
+            !components.is_empty() && components.len().is_multiple_of(mean.len()),
+            "{} numbers are no components of {} features",
+            components.len(),
+            mean.len()
+        );
+        let along = components
+            .chunks(mean.len())
+            .take(most.max(1))
+            .map(|component| dot(component, mean))
             .collect::<Vec<_>>();
-        let rest = dot(model.mean(), model.mean()) - dot(&mean, &mean);
+        let squared = dot(mean, mean);
+        let rest = squared - dot(&along, &along);
         // What rounding leaves of nothing is no direction.
-        let negligible = 1e-12 * dot(model.mean(), model.mean());
+        let negligible = 1e-12 * squared;
         Self {
             rest_of_mean: if rest > negligible { rest.sqrt() } else { 0.0 },
-            mean,
+            mean: along,
         }
     }
 
@@ -85,7 +93,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Components, Moments};
+    use pomona_pca::{Components, Moments};
 
     /// Rows of 12 features around a mean that is far from zero.
     fn rows() -> Vec<Vec<f32>> {
@@ -116,7 +124,7 @@ mod tests {
         moments.update(&rows.concat()).unwrap();
         let model = moments.solve(Components::Count(4)).unwrap();
         for most in [2, 4, 9] {
-            let bound = CosineBound::new(&model, most);
+            let bound = CosineBound::new(model.components(), model.mean(), most);
             let projection = model.projection(true);
             let short: Vec<Vec<f32>> = rows
                 .iter()
@@ -157,9 +165,9 @@ mod tests {
     #[test]
     fn a_row_of_zeros_is_like_none() {
         let mut moments = Moments::new(2);
-        moments.update(&[1.0, 2.0, 3.0, 5.0]).unwrap();
+        moments.update(&[1.0_f32, 2.0, 3.0, 5.0]).unwrap();
         let model = moments.solve(Components::Count(1)).unwrap();
-        let bound = CosineBound::new(&model, 64);
+        let bound = CosineBound::new(model.components(), model.mean(), 64);
         let mut out = [1.0; 3];
         bound.apply(&[0.5], 0.0, 0.0, &mut out);
         assert_eq!(out, [0.0; 3]);
