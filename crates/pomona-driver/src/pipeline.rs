@@ -11,7 +11,7 @@ use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
-use pomona_pca::{PcaError, PcaModel};
+use pomona_pca::{Components, PcaModel};
 use pomona_report::Language;
 use pomona_session::{configure, weights_objects};
 
@@ -314,17 +314,8 @@ impl<'a> Pipeline<'a> {
 
     /// Refuses more components than there can be, before anything is computed.
     fn check_components(&self, rows: u64) -> Result<(), DriverError> {
-        let largest = FEATURE_LEN.min(usize::try_from(rows).unwrap_or(usize::MAX));
-        match self.options.components.parse::<usize>() {
-            Ok(requested) if requested > largest => Err(PcaError::TooManyComponents {
-                requested,
-                samples: rows,
-                dimension: FEATURE_LEN,
-                largest,
-            }
-            .into()),
-            _ => Ok(()),
-        }
+        let components: Components = self.options.components.parse()?;
+        Ok(components.check(rows, FEATURE_LEN)?)
     }
 
     /// Loads the network before any work starts, and pins its bytes for the whole run.

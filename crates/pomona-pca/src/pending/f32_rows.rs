@@ -6,14 +6,14 @@ use crate::kernels::{AlignedBuffer, STRIP};
 /// Up to `BLOCK` rows in strips of `STRIP` columns, `[strip][row][column]`; the columns after the
 /// last feature are zeros.
 #[derive(Clone, Debug)]
-pub(super) struct NarrowRows {
+pub(super) struct F32Rows {
     dimension: usize,
     rows: usize,
     capacity: usize,
     strips: AlignedBuffer<f32>,
 }
 
-impl NarrowRows {
+impl F32Rows {
     /// No rows, and no memory held.
     pub(super) fn new(dimension: usize) -> Self {
         Self {

@@ -2,18 +2,19 @@
 
 use super::{BLOCK, capacity};
 use crate::kernels::{AlignedBuffer, PANEL, add_gram, center_columns, widen_row};
+use crate::mean::Mean;
 
 /// Up to `BLOCK` rows of `f64` in panels of `PANEL` columns, with room for one row more: the shift
 /// of the mean, which `fold_into` treats as a row.
 #[derive(Clone, Debug)]
-pub(super) struct WideRows {
+pub(super) struct F64Rows {
     dimension: usize,
     rows: usize,
     capacity: usize,
     panels: AlignedBuffer,
 }
 
-impl WideRows {
+impl F64Rows {
     /// No rows, and no memory held.
     pub(super) fn new(dimension: usize) -> Self {
         Self {
@@ -53,7 +54,7 @@ impl WideRows {
     /// the centred products of the block and `n m / (n + m) delta delta^T`. The latter is the
     /// product of one row, `sqrt(n m / (n + m)) delta`, with itself: it is appended to the centred
     /// block, so the triangle is passed over once.
-    pub(super) fn fold_into(&mut self, count: &mut u64, mean: &mut [f64], comoment: &mut [f64]) {
+    pub(super) fn fold_into(&mut self, count: &mut u64, mean: &mut Mean, comoment: &mut [f64]) {
         if self.rows == 0 {
             return;
         }
@@ -61,13 +62,17 @@ impl WideRows {
         let after = before + added;
         let weight = f64::sqrt(before * added / after);
         let (rows, stride) = (self.rows, self.stride());
-        for (panel, mean) in self.panels.chunks_mut(stride).zip(mean.chunks_mut(PANEL)) {
-            let block_mean = center_columns(&mut panel[..rows * PANEL]);
+        let dimension = self.dimension;
+        for (panel, first) in self
+            .panels
+            .chunks_mut(stride)
+            .zip((0..dimension).step_by(PANEL))
+        {
+            let center = center_columns(&mut panel[..rows * PANEL]);
             let shift = &mut panel[rows * PANEL..][..PANEL];
-            for ((shift, mean), block_mean) in shift.iter_mut().zip(mean).zip(block_mean) {
-                let delta = block_mean - *mean;
-                *shift = weight * delta;
-                *mean += delta * (added / after);
+            let columns = (first..dimension).zip(shift).zip(center);
+            for ((column, shift), center) in columns {
+                *shift = weight * mean.approach(column, center, added / after);
             }
         }
         let products = if *count == 0 { rows } else { rows + 1 };
