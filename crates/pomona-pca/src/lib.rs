@@ -26,7 +26,7 @@
 //! assert!((model.explained_variance()[0] - 2.0).abs() < 1e-12);
 //! assert!((model.components()[0] - 0.5_f64.sqrt()).abs() < 1e-12);
 //!
-//! let mut coordinate = [0.0];
+//! let mut coordinate = [0.0_f64];
 //! model.projection(true).apply(&[2.0, 2.0], &mut coordinate);
 //! assert!(coordinate[0].abs() < 1e-6);
 //! # Ok::<(), pomona_pca::PcaError>(())
