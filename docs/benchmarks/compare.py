@@ -74,7 +74,12 @@ PEERS = {
     "ONNX Runtime f32": onnxruntime_f32,
     "OpenVINO bf16": openvino("bf16"),
 }
-OURS = {"Pomona f32": "f32", "Pomona f32 (AVX-512 only)": "avx512", "Pomona bf16": "bf16"}
+OURS = {
+    "Pomona f32": "f32",
+    "Pomona f32 (AVX-512 only)": "avx512",
+    "Pomona bf16": "bf16",
+    "Pomona bf16 (AVX-512 only)": "avx512_bf16",
+}
 
 
 def rate(run, nhwc, nchw, batch, seconds):

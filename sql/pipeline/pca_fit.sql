@@ -8,7 +8,7 @@ TO '${output}/moments/' STORED AS PARQUET;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS moments STORED AS PARQUET LOCATION '${output}/moments/';
 
-COPY (SELECT pca_solve(moments, ${components}) AS model FROM moments)
+COPY (SELECT pca_solve(moments, '${components}') AS model FROM moments)
 TO '${output}/model/' STORED AS PARQUET;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${output}/model/';

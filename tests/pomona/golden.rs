@@ -182,6 +182,68 @@ async fn pca_of_2280_images_is_that_of_scikit_learn() -> Result<()> {
     Ok(())
 }
 
+/// What `crates/pomona-pca/tests/exact_reference.py --column f` wrote about one file.
+#[derive(Debug, Deserialize)]
+struct ExactReference {
+    file: String,
+    n_samples: u64,
+    dimension: usize,
+    explained_variance: Vec<f64>,
+    components: Vec<Vec<f64>>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pca_of_f64_lists_has_the_digits_of_f64() -> Result<()> {
+    let Some(data) = reference_data() else {
+        return Ok(());
+    };
+    let references = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/data/pca_of_float64_cases.json"
+    );
+    let references: Vec<ExactReference> = serde_json::from_reader(File::open(references)?)?;
+    let ctx = local_session("fruits")?;
+    for reference in references {
+        let file = data.join("cases/pca_float64").join(&reference.file);
+        let sql = format!(
+            "CREATE OR REPLACE TABLE cases AS SELECT f FROM '{}'",
+            file.display()
+        );
+        query(&ctx, &sql).await?;
+        for source in [
+            "SELECT f FROM cases",
+            "SELECT f FROM cases ORDER BY random()",
+        ] {
+            let sql = format!(
+                "SELECT pca_solve(pca_merge(moments), 3) AS model FROM (
+                   SELECT pca_moments(f) AS moments FROM (
+                     SELECT f, row_number() OVER () AS number FROM ({source})
+                   ) GROUP BY number % 5)"
+            );
+            let batches = query(&ctx, &sql).await?;
+            let model = model_from_scalar(&ScalarValue::try_from_array(batches[0].column(0), 0)?)?;
+            assert_eq!(model.n_samples(), reference.n_samples);
+            let largest = reference.explained_variance[0];
+            let variances = model
+                .explained_variance()
+                .iter()
+                .zip(&reference.explained_variance);
+            for (ours, exact) in variances {
+                assert!(
+                    (ours - exact).abs() <= 1e-9 * exact + 1e-14 * largest,
+                    "{}: {ours:e} and {exact:e}",
+                    reference.file
+                );
+            }
+            let components = model.components().chunks(reference.dimension);
+            for (ours, exact) in components.zip(&reference.components) {
+                assert!(difference_up_to_sign(ours, exact) <= 1e-7);
+            }
+        }
+    }
+    Ok(())
+}
+
 fn difference_up_to_sign(a: &[f64], b: &[f64]) -> f64 {
     let sign = a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>().signum();
     a.iter()

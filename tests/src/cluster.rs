@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 /// Everything here is ready within this, or something is wrong.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// When the scheduler takes a killed executor for lost, in tests that kill: a tenth of the usual time,
 /// so that they take seconds. On a busy machine one that lives may be late by as much.

@@ -1,9 +1,8 @@
-//! What can go wrong with another network.
+//! What can go wrong with a network.
 
+use pomona_mobilenet::network::WeightsError;
 use pomona_weights::LoadError;
 use thiserror::Error;
-
-use crate::Backbone;
 
 /// Why a network cannot be had or run.
 #[derive(Debug, Error)]
@@ -19,13 +18,19 @@ pub enum BackboneError {
     },
 
     /// The weights are not those of the network.
-    #[error("these are no weights of {backbone}, in the names of timm: {reason}")]
+    #[error("these are no weights of {backbone}, in the names of {naming}: {reason}")]
     Weights {
         /// The network.
-        backbone: Backbone,
+        backbone: &'static str,
+        /// Whose names its tensors have.
+        naming: &'static str,
         /// The tensor that is missing or wrong.
         reason: String,
     },
+
+    /// The weights of MobileNetV2 cannot be used.
+    #[error(transparent)]
+    MobileNetV2(#[from] WeightsError),
 
     /// The weights cannot be had.
     #[error(transparent)]

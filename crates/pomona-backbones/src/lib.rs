@@ -1,11 +1,16 @@
-//! Image features of other networks than MobileNetV2, by name, over Candle's own models.
+//! The networks that make features of images, by name: a registry, and one file a network.
 //!
 //! | name | features | input | weights |
 //! |---|---|---|---|
+//! | `mobilenet_v2` | 1280 | as the weights say | `pomona.weights` |
 //! | `resnet18` | 512 | 224, crop 0.95 | `timm/resnet18.a1_in1k` |
 //! | `efficientnet_b0` | 1280 | 224, crop 0.875 | `timm/tf_efficientnet_b0.ns_jft_in1k` |
 //! | `mobilenetv4_conv_small` | 1280 | 224, crop 0.875 | `timm/mobilenetv4_conv_small.e2400_r224_in1k` |
 //! | `dinov2_small` | 384 | 518, whole | `timm/vit_small_patch14_dinov2.lvd142m` |
+//!
+//! [`backbones`] lists a [`BackboneFactory`] a network, which says what weights it reads and loads
+//! them into a [`Backbone`]. To add a network, write a file with its factory and name it in
+//! `registry.rs`.
 //!
 //! Features are those of timm's `create_model(…, num_classes=0)` after timm's own transform: the
 //! shorter side resized to the input size over the crop with Pillow's bicubic filter, the middle
@@ -13,18 +18,22 @@
 //! classifiers read, and for DINOv2 the class token. They agree to 1e-6 of the largest feature, but
 //! for DINOv2, whose GELU Candle approximates by its tanh form: there to 2e-4.
 //!
-//! This is the way out for whom MobileNetV2 is not enough, not the fast path: one picture at a
-//! time runs through Candle's general layers, which take threads of their own.
+//! `mobilenet_v2` is the fast one. The others run Candle's general layers, which take threads of
+//! their own, one image at a time.
 //!
 //! No Arrow, no DataFusion.
 
-mod backbone;
+mod dinov2_small;
+mod efficientnet_b0;
 mod error;
-mod model;
-mod names;
-mod preparation;
+mod factory;
+mod mobilenet_v2;
+mod mobilenetv4_conv_small;
+mod registry;
+mod resnet18;
+mod timm;
 
-pub use backbone::Backbone;
 pub use error::BackboneError;
-pub use model::Model;
-pub use preparation::{Preparation, Preparer};
+pub use factory::{BackboneFactory, Target, WeightsDeclaration};
+pub use pomona_mobilenet::network::{Backbone, Preprocessing, Resize};
+pub use registry::{backbone, backbones};

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Writes tests/data/NAME.json: timm's features of a drawn picture, for weights that follow from the
+# Writes tests/data/NAME.json: timm's features of a drawn image, for weights that follow from the
 # names of their tensors, so that the tests make the same weights and nobody stores them.
 #
 #     python3 -m venv --system-site-packages env   # with torch and torchvision
@@ -60,7 +60,7 @@ def tensor(name, shape):
     return torch.from_numpy(values.reshape(shape))
 
 
-def picture():
+def image():
     y, x = numpy.mgrid[0:260, 0:300]
     red = (x * 255 // 299).astype(numpy.uint8)
     green = (y * 255 // 259).astype(numpy.uint8)
@@ -77,7 +77,7 @@ for name, model_name in MODELS.items():
             state[key] = tensor(key, tuple(value.shape))
     model.load_state_dict(state, strict=False)
     config = resolve_data_config({}, model=model)
-    pixels = create_transform(**config)(picture())
+    pixels = create_transform(**config)(image())
     with torch.no_grad():
         features = model(pixels[None])[0]
     reference = {

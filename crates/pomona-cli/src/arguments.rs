@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
+use pomona_pca::Components;
 use pomona_results::Formats;
 
 use crate::bytes::parse_bytes;
@@ -218,7 +219,7 @@ pub(crate) struct RunArguments {
     /// Keep this many principal components (50), or as many as explain this share of the variance (0.95)
     /// [default: 50, or as many as there are images]
     #[arg(short = 'k', long, value_name = "K", value_parser = parse_components)]
-    pub(crate) components: Option<String>,
+    pub(crate) components: Option<Components>,
 
     /// Take the images for which this SQL condition holds: "label LIKE 'Apple%'"
     #[arg(long, value_name = "CONDITION")]
@@ -270,17 +271,6 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn parse_components(text: &str) -> Result<String, String> {
-    let count = text.parse::<u64>().is_ok_and(|k| k >= 1);
-    let share = text
-        .parse::<f64>()
-        .is_ok_and(|share| share > 0.0 && share < 1.0);
-    if count || share {
-        Ok(text.to_string())
-    } else {
-        Err(
-            "give a number of components (50) or a share of the variance below 1 (0.95)"
-                .to_string(),
-        )
-    }
+fn parse_components(text: &str) -> Result<Components, String> {
+    Components::from_str(text).map_err(|error| error.to_string())
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use pomona_cluster::{Cluster, ExecutorInfo, SchedulerApi};
 use pomona_images::Location;
-use pomona_pipeline::{Pipeline, PipelineOptions};
+use pomona_pipeline::{DEFAULT_COMPONENTS, Pipeline, PipelineOptions};
 use pomona_results::FileSize;
 
 use crate::arguments::RunArguments;
@@ -28,7 +28,7 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
         PipelineOptions {
             input: arguments.input,
             output: output.clone(),
-            components: arguments.components,
+            components: arguments.components.unwrap_or(DEFAULT_COMPONENTS),
             filter: arguments.filter,
             limit: arguments.limit,
             overwrite: arguments.overwrite,

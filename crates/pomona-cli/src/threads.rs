@@ -27,11 +27,21 @@ pub(crate) fn with_large_stacks() -> io::Result<()> {
     if env::var_os(MIN_STACK).is_some() {
         return Ok(());
     }
+    Err(again()?.env(MIN_STACK, STACK_BYTES.to_string()).exec())
+}
+
+/// Starts this program again, in its place: the same process as for whoever supervises it.
+pub(crate) fn start_again() -> io::Error {
+    match again() {
+        Ok(mut again) => again.exec(),
+        Err(error) => error,
+    }
+}
+
+fn again() -> io::Result<Command> {
     let mut again = Command::new(env::current_exe()?);
-    again
-        .args(env::args_os().skip(1))
-        .env(MIN_STACK, STACK_BYTES.to_string());
-    Err(again.exec())
+    again.args(env::args_os().skip(1));
+    Ok(again)
 }
 
 /// Runs a command to its end on threads with large stacks, and cancels what it left on a cluster.

@@ -16,7 +16,6 @@ use datafusion::common::Result;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use uuid::Uuid;
 
 use super::address::SchedulerAddress;
 use super::connection::connect;
@@ -63,12 +62,12 @@ pub struct ExecutorOptions {
     pub tls: Option<Tls>,
 }
 
-/// Runs an executor until it gets SIGTERM or SIGINT; it then takes no more tasks, and ends when
-/// those that run are complete.
+/// Runs an executor until it gets SIGTERM or SIGINT, or its scheduler stops it; it then takes no more
+/// tasks, and ends when those that run are complete.
 ///
 /// # Errors
 /// When the scheduler cannot be reached in time, when a port cannot be had, or when a service fails.
-pub async fn run_executor(options: ExecutorOptions) -> Result<(), ClusterError> {
+pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, ClusterError> {
     let failed = |reason: String| ClusterError::Role {
         role: "executor",
         reason,
@@ -94,19 +93,17 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), ClusterError> 
         }
     };
 
-    // A scheduler knows an executor once by its identifier.
-    let config = |executor_id| ExecutorProcessConfig {
-        executor_id,
-        bind_host: bind_host.clone(),
-        external_host: external_host.clone(),
+    let config = ExecutorProcessConfig {
+        bind_host,
+        external_host,
         port: options.bind_port,
         grpc_port: options.bind_grpc_port,
-        scheduler_host: options.scheduler_host.clone(),
+        scheduler_host: options.scheduler_host,
         scheduler_port: options.scheduler_port,
         scheduler_connect_timeout_seconds: options.scheduler_connect_timeout_seconds,
         vcores: options.vcores,
         task_scheduling_policy: TaskSchedulingPolicy::PushStaged,
-        work_dir: Some(work_dir.clone()),
+        work_dir: Some(work_dir),
         job_data_ttl_seconds: JOB_DATA_TTL.as_secs(),
         job_data_clean_up_interval_seconds: JOB_DATA_SWEEP.as_secs(),
         grpc_max_decoding_message_size: MAX_MESSAGE_BYTES,
@@ -114,44 +111,47 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<(), ClusterError> 
         executor_heartbeat_interval_seconds: options.executor_heartbeat_interval_seconds,
         memory_pool_size: options.memory_pool_size,
         memory_pool_fraction: options.memory_pool_fraction,
-        override_execution_engine: Some(Arc::clone(&parts.engine)),
-        override_function_registry: Some(Arc::clone(&parts.functions)),
-        override_runtime_producer: Some(Arc::clone(&parts.runtime_producer)),
-        override_config_producer: Some(Arc::clone(&parts.config_producer)),
+        override_execution_engine: Some(parts.engine),
+        override_function_registry: Some(parts.functions),
+        override_runtime_producer: Some(parts.runtime_producer),
+        override_config_producer: Some(parts.config_producer),
         override_create_grpc_client_endpoint: options.tls.as_ref().map(Tls::endpoint_override),
-        override_physical_codec: Some(Arc::clone(&parts.codec)),
+        override_physical_codec: Some(parts.codec),
         ..ExecutorProcessConfig::default()
     };
     let is_told_to_stop = stop_signals()?;
-    let mut short_lives = 0;
-    loop {
-        let config = Arc::new(config(Uuid::new_v4().to_string()));
-        check_ports(&config).await?;
-        // Ballista waits for a scheduler on its own, without a word and longer than it was told.
-        let cluster = Cluster::new(
-            SchedulerAddress::new(config.scheduler_host.clone(), config.scheduler_port),
-            options.tls.clone(),
-        );
-        let patience = Duration::from_secs(config.scheduler_connect_timeout_seconds.into());
-        connect(&cluster, patience).await?;
-        let began = Instant::now();
-        let ended = start_executor_process(Arc::clone(&config)).await;
-        if is_told_to_stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        ended.map_err(|error| failed(error.to_string()))?;
-        // The scheduler stops executors that it took for lost, such as one that was suspended, and
-        // Ballista ends without an error where a service of it fails.
-        short_lives = match began.elapsed() < SHORT_LIFE {
-            true => short_lives + 1,
-            false => 0,
-        };
-        if short_lives >= MOST_SHORT_LIVES {
-            let reason = "its services end as soon as they have begun; the log says why";
-            return Err(failed(reason.to_string()));
-        }
-        log::warn!("the executor was stopped, not by a signal: it joins {cluster} again");
+    let config = Arc::new(config);
+    check_ports(&config).await?;
+    // Ballista waits for a scheduler on its own, without a word and longer than it was told.
+    let cluster = Cluster::new(
+        SchedulerAddress::new(config.scheduler_host.clone(), config.scheduler_port),
+        options.tls,
+    );
+    let patience = Duration::from_secs(config.scheduler_connect_timeout_seconds.into());
+    connect(&cluster, patience).await?;
+    let began = Instant::now();
+    let ended = start_executor_process(config).await;
+    if is_told_to_stop.load(Ordering::Relaxed) {
+        return Ok(ExecutorEnd::Signal);
     }
+    ended.map_err(|error| failed(error.to_string()))?;
+    if began.elapsed() < SHORT_LIFE {
+        let reason = "its services end as soon as they have begun; the log says why";
+        return Err(failed(reason.to_string()));
+    }
+    log::warn!("the executor was stopped, not by a signal: {cluster} took it for lost");
+    Ok(ExecutorEnd::Stopped)
+}
+
+/// Why an executor ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutorEnd {
+    /// By SIGTERM or SIGINT.
+    Signal,
+    /// The scheduler stopped it, because it took it for lost: it was suspended, or cut off. Another
+    /// process can take its place; this one cannot, since Ballista keeps for the whole process that
+    /// its executor ends.
+    Stopped,
 }
 
 /// How long what a stage has written stays when nobody removes it: its scheduler or its client is
@@ -161,11 +161,8 @@ const JOB_DATA_TTL: Duration = Duration::from_secs(24 * 3600);
 /// How often that is looked for. Ballista's default is never.
 const JOB_DATA_SWEEP: Duration = Duration::from_secs(1800);
 
-/// An executor that ends sooner may end again for the same reason.
-const SHORT_LIFE: Duration = Duration::from_secs(10);
-
-/// How often in a row that is tried.
-const MOST_SHORT_LIVES: u32 = 5;
+/// An executor that ends sooner has a service that cannot run, for which Ballista has no error.
+const SHORT_LIFE: Duration = Duration::from_secs(2);
 
 /// Hears of SIGTERM and SIGINT, at which Ballista's executor ends as if nothing had happened.
 fn stop_signals() -> Result<Arc<AtomicBool>, ClusterError> {

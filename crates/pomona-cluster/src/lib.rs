@@ -50,7 +50,7 @@ pub use cancellation::cancellations;
 pub use client::cluster_context;
 pub use codec::PomonaCodec;
 pub use error::ClusterError;
-pub use executor::{ExecutorOptions, run_executor};
+pub use executor::{ExecutorEnd, ExecutorOptions, run_executor};
 pub use location::Cluster;
 pub use scheduler::{SchedulerOptions, run_scheduler};
 pub use tls::{Tls, TlsFiles};

@@ -3,7 +3,7 @@
 //! Compares, alternating in one run, on the same 64 images (photographs where the reference data
 //! is at hand, else images drawn by code and stored as PNG):
 //!
-//! - `network`: resized pixels to features, `MobileNetV2::features_into` in groups of 8;
+//! - `network`: resized pixels to features, `MobileNetV2::forward` in batches of 8;
 //! - `extractor`: files to features, `FeatureExtractor::extract`;
 //! - `function`: a binary array to a `FixedSizeList` array, `mobilenet_v2(content)`.
 //!
@@ -17,11 +17,11 @@ use std::{env, fs};
 
 use arrow::array::{ArrayRef, BinaryArray};
 use arrow::datatypes::{DataType, Field};
+use candle_core::{Device, Module, Tensor};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 use pomona_functions::{FEATURE_LEN, MobileNetV2Func, Objects, PomonaOptions, network};
 use pomona_mobilenet::FeatureExtractor;
-use pomona_mobilenet::network::Scratch;
 use pomona_mobilenet::preprocess::Preprocessor;
 use pomona_tests::reference_data::reference_data;
 use pomona_tests::{images, weights};
@@ -57,7 +57,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (file, image) in files.iter().zip(pixels.chunks_exact_mut(image_len)) {
         preprocessor.run(file, image)?;
     }
-    let mut scratch = Scratch::new(&loaded.network);
     let mut extractor = FeatureExtractor::new(Arc::clone(&loaded.network), limits);
     let rows: Vec<Option<&[u8]>> = files.iter().map(|file| Some(file.as_slice())).collect();
     let mut features = vec![0.0; IMAGES * FEATURE_LEN];
@@ -73,18 +72,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..=rounds {
         let start = Instant::now();
         for group in 0..IMAGES / GROUP {
-            loaded.network.features_into(
-                &mut scratch,
-                &pixels[group * GROUP * image_len..][..GROUP * image_len],
-                &mut features[group * GROUP * FEATURE_LEN..][..GROUP * FEATURE_LEN],
-            );
+            let size = loaded.network.input_size();
+            let images = &pixels[group * GROUP * image_len..][..GROUP * image_len];
+            let images = Tensor::from_slice(images, (GROUP, size, size, 3), &Device::Cpu)?;
+            std::hint::black_box(loaded.network.forward(&images)?);
         }
         seconds[0].push(start.elapsed().as_secs_f64());
 
         let start = Instant::now();
         extractor.extract(&rows, &mut features, |row, error| {
             panic!("image {row}: {error}")
-        });
+        })?;
         seconds[1].push(start.elapsed().as_secs_f64());
 
         let start = Instant::now();

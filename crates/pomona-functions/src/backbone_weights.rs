@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use pomona_backbones::{Backbone, BackboneError, Model};
-use pomona_weights::{HubSettings, LoadError, Source, WeightsFile, load, on_own_thread};
+use pomona_backbones::{Backbone, BackboneError, BackboneFactory, Target, backbone};
+use pomona_weights::{
+    HubSettings, LoadError, Repository, Source, WeightsFile, load, on_own_thread,
+};
 
 use crate::cache::Cache;
 use crate::network::{check_pin, count_load};
@@ -12,13 +14,13 @@ use crate::{FunctionError, Objects, PomonaOptions};
 /// A network by name, and what it was loaded from.
 #[derive(Debug)]
 pub(crate) struct LoadedModel {
-    pub(crate) model: Model,
+    pub(crate) model: Arc<dyn Backbone>,
     /// The sha256 of the weights' file, in hexadecimal.
     pub(crate) sha256: String,
 }
 
 /// A network and where its weights come from; nowhere is the hub.
-type Key = (Backbone, String);
+type Key = (&'static dyn BackboneFactory, String);
 
 static MODELS: LazyLock<Cache<Key, LoadedModel>> = LazyLock::new(Cache::default);
 
@@ -27,14 +29,19 @@ static MODELS: LazyLock<Cache<Key, LoadedModel>> = LazyLock::new(Cache::default)
 /// # Errors
 /// When its weights cannot be loaded, and when their sha256 is not the one that is pinned.
 pub(crate) fn model(
-    backbone: Backbone,
+    factory: &'static dyn BackboneFactory,
     options: &PomonaOptions,
     objects: &Objects,
 ) -> Result<Arc<LoadedModel>, FunctionError> {
+    let without_weights = || FunctionError::NoBackboneWeights {
+        network: factory.name(),
+    };
     let given = options.backbone_weights.clone().unwrap_or_default();
-    let location = match given.as_str() {
-        "" => backbone.repository().id(),
-        given => given.to_string(),
+    let repository = factory.weights().repository;
+    let location = match (given.as_str(), &repository) {
+        ("", Some(repository)) => repository.id(),
+        ("", None) => return Err(without_weights()),
+        (given, _) => given.to_string(),
     };
     let named = |source: BackboneError| FunctionError::BackboneWeights {
         location: location.clone(),
@@ -45,13 +52,14 @@ pub(crate) fn model(
         given => Some(Source::parse(given).map_err(|error| named(error.into()))?),
     };
     let stamp = source.as_ref().and_then(Source::stamp);
-    let loaded = MODELS.get((backbone, given), stamp, || {
-        let file = match &source {
-            None => fetch(backbone),
-            Some(source) => load(source, objects.reader()),
+    let loaded = MODELS.get((factory, given), stamp, || {
+        let file = match (&source, repository) {
+            (Some(source), _) => load(source, objects.reader()),
+            (None, Some(repository)) => fetch(repository),
+            (None, None) => return Err(without_weights()),
         };
         let file = file.map_err(|error| named(error.into()))?;
-        let model = Model::new(backbone, &file).map_err(named)?;
+        let model = factory.load(&file, &Target::default()).map_err(named)?;
         count_load(&location, file.sha256());
         Ok::<_, FunctionError>(LoadedModel {
             model,
@@ -59,19 +67,14 @@ pub(crate) fn model(
         })
     })?;
     let option = "pomona.backbone_weights_sha256";
-    check_pin(
-        option,
-        pinned(backbone, options)?,
-        &location,
-        &loaded.sha256,
-    )?;
+    check_pin(option, pinned(factory, options)?, &location, &loaded.sha256)?;
     Ok(loaded)
 }
 
 /// The file of the hub, through its cache.
-fn fetch(backbone: Backbone) -> Result<WeightsFile, LoadError> {
+fn fetch(repository: Repository) -> Result<WeightsFile, LoadError> {
     let fetched = async move {
-        let (settings, repository) = (HubSettings::from_env(), backbone.repository());
+        let settings = HubSettings::from_env();
         Ok::<_, LoadError>(settings.fetch(&repository).await?.file)
     };
     on_own_thread(fetched).and_then(|file| file)
@@ -81,10 +84,10 @@ fn fetch(backbone: Backbone) -> Result<WeightsFile, LoadError> {
 ///
 /// # Errors
 /// When the pins are not a list of networks with their sha256.
-pub(crate) fn pinned(
-    backbone: Backbone,
-    options: &PomonaOptions,
-) -> Result<Option<&str>, FunctionError> {
+pub(crate) fn pinned<'a>(
+    factory: &dyn BackboneFactory,
+    options: &'a PomonaOptions,
+) -> Result<Option<&'a str>, FunctionError> {
     let pins = options
         .backbone_weights_sha256
         .as_deref()
@@ -96,7 +99,7 @@ pub(crate) fn pinned(
                 pin: pin.to_string(),
             });
         };
-        if Backbone::parse(name.trim())? == backbone {
+        if backbone(name.trim())?.name() == factory.name() {
             found = Some(sha256.trim());
         }
     }

@@ -9,7 +9,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::ColumnarValue;
-use pomona_backbones::{Backbone, BackboneError, Preparer};
+use pomona_backbones::{Backbone, BackboneError, BackboneFactory, backbone};
+use pomona_mobilenet::{FeatureExtractor, ImageError};
 
 use crate::backbone_weights::model;
 use crate::content::contents;
@@ -24,7 +25,7 @@ pub(crate) const BACKBONE_FUNCTIONS: [&str; 2] = ["image_features", "try_image_f
 
 thread_local! {
     // One a thread: its buffers are allocated once and serve every batch.
-    static PREPARER: RefCell<Option<Preparer>> = const { RefCell::new(None) };
+    static EXTRACTOR: RefCell<Option<FeatureExtractor<dyn Backbone>>> = const { RefCell::new(None) };
 }
 
 /// What `image_features` can run.
@@ -32,8 +33,8 @@ thread_local! {
 pub(crate) enum Network {
     /// The fast path, with the weights of `pomona.weights`.
     MobileNetV2,
-    /// Candle's model, with the weights of `pomona.backbone_weights`.
-    Other(Backbone),
+    /// Another network, with the weights of `pomona.backbone_weights`.
+    Other(&'static dyn BackboneFactory),
 }
 
 impl Network {
@@ -55,13 +56,7 @@ impl Network {
         if name == MOBILENET_V2 {
             return Ok(Self::MobileNetV2);
         }
-        let all = Backbone::ALL.map(Backbone::name).join(", ");
-        Backbone::parse(name).map(Self::Other).map_err(|_unknown| {
-            FunctionError::Backbone(BackboneError::Unknown {
-                name: name.to_string(),
-                known: format!("{MOBILENET_V2}, {all}"),
-            })
-        })
+        Ok(Self::Other(backbone(name)?))
     }
 }
 
@@ -78,40 +73,44 @@ pub(crate) fn extract_with(
     objects: &Objects,
     bad_image: BadImage,
 ) -> Result<ArrayRef> {
-    let backbone = match network {
+    let factory = match network {
         Network::MobileNetV2 => {
             let features = extract(column, options, objects, bad_image)?;
             return Ok(cast(&features, &list_type())?);
         }
-        Network::Other(backbone) => backbone,
+        Network::Other(factory) => factory,
     };
     let files = contents(column)?;
-    let mut values = vec![];
-    let mut lengths = vec![0; files.len()];
-    let mut valid = vec![false; files.len()];
-    if files.iter().any(Option::is_some) {
-        let loaded = model(backbone, options, objects)?;
-        let (preparation, limits) = (backbone.preparation(), options.decode_limits());
-        PREPARER.with_borrow_mut(|slot| -> Result<(), FunctionError> {
-            let preparer = match slot {
-                Some(preparer) if preparer.serves(&preparation, &limits) => preparer,
-                _ => slot.insert(Preparer::new(preparation, limits)),
+    let length = factory.feature_len();
+    let mut values = vec![0_f32; files.len() * length];
+    let mut valid: Vec<bool> = files.iter().map(Option::is_some).collect();
+    if valid.contains(&true) {
+        let loaded = model(factory, options, objects)?;
+        let limits = options.decode_limits();
+        let mut first_error: Option<(usize, ImageError)> = None;
+        let extracted = EXTRACTOR.with_borrow_mut(|slot| {
+            let extractor = match slot {
+                Some(extractor) if extractor.serves(&loaded.model, &limits) => extractor,
+                _ => slot.insert(FeatureExtractor::new(Arc::clone(&loaded.model), limits)),
             };
-            for (row, file) in files.iter().enumerate() {
-                let Some(file) = file else { continue };
-                let prepared = match preparer.run(file) {
-                    Ok(prepared) => prepared,
-                    Err(_) if bad_image == BadImage::Null => continue,
-                    Err(source) => return Err(FunctionError::Image { row, source }),
-                };
-                let features = loaded.model.features(&prepared)?;
-                lengths[row] = features.len();
-                valid[row] = true;
-                values.extend(features);
-            }
-            Ok(())
-        })?;
+            extractor.extract(&files, &mut values, |row, error| {
+                valid[row] = false;
+                first_error.get_or_insert((row, error));
+            })
+        });
+        extracted.map_err(|error| FunctionError::Forward(BackboneError::Candle(error)))?;
+        if let (BadImage::Fail, Some((row, source))) = (bad_image, first_error) {
+            return Err(FunctionError::Image { row, source }.into());
+        }
     }
+    // A row without features is an empty list: what is behind it moves up.
+    let mut filled = 0;
+    for row in (0..valid.len()).filter(|row| valid[*row]) {
+        values.copy_within(row * length..(row + 1) * length, filled * length);
+        filled += 1;
+    }
+    values.truncate(filled * length);
+    let lengths = valid.iter().map(|valid| if *valid { length } else { 0 });
     Ok(Arc::new(ListArray::try_new(
         Arc::new(Field::new_list_field(DataType::Float32, true)),
         OffsetBuffer::from_lengths(lengths),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, ListArray, StringArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Field, Fields, Float32Type};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::ColumnarValue;
 use pomona_mobilenet::network::{Classifier, LabelSource};
@@ -50,7 +50,7 @@ pub(crate) fn classify(
     options: &PomonaOptions,
     objects: &Objects,
 ) -> Result<ArrayRef> {
-    let rows = FeatureRows::try_new(function, features)?;
+    let rows = FeatureRows::<Float32Type>::try_new(function, features)?;
     if rows.iter().all(|row| row.is_none()) {
         return list(&[], vec![None; rows.len()]);
     }

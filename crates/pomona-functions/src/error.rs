@@ -23,6 +23,13 @@ pub enum FunctionError {
         source: ImageError,
     },
 
+    /// A network by name has no repository of its own, and no file is named.
+    #[error("{network} has no weights of its own: SET pomona.backbone_weights = 'FILE' names them")]
+    NoBackboneWeights {
+        /// The network.
+        network: &'static str,
+    },
+
     /// The weights cannot be loaded.
     #[error("weights '{location}': {source}")]
     Weights {
@@ -84,7 +91,11 @@ pub enum FunctionError {
         classes: usize,
     },
 
-    /// A network by name cannot be had or run.
+    /// A network failed while it ran: its device failed, or had no memory.
+    #[error("the network cannot run: {0}")]
+    Forward(BackboneError),
+
+    /// A network by name cannot be had.
     #[error("image_features: {0}")]
     Backbone(#[from] BackboneError),
 

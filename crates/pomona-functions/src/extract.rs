@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
+use pomona_backbones::BackboneError;
 use pomona_mobilenet::{FeatureExtractor, ImageError};
 
 use crate::content::contents;
@@ -51,7 +52,7 @@ pub(crate) fn extract(
         let network = &loaded.network;
         let limits = options.decode_limits();
         let mut first_error: Option<(usize, ImageError)> = None;
-        EXTRACTOR.with_borrow_mut(|slot| {
+        let extracted = EXTRACTOR.with_borrow_mut(|slot| {
             let extractor = match slot {
                 Some(extractor) if extractor.serves(network, &limits) => extractor,
                 _ => slot.insert(FeatureExtractor::new(Arc::clone(network), limits)),
@@ -59,8 +60,9 @@ pub(crate) fn extract(
             extractor.extract(&files, &mut values, |row, error| {
                 valid[row] = false;
                 first_error.get_or_insert((row, error));
-            });
+            })
         });
+        extracted.map_err(|error| FunctionError::Forward(BackboneError::Candle(error)))?;
         loaded.count(valid.iter().filter(|valid| **valid).count());
         if let (BadImage::Fail, Some((row, source))) = (bad_image, first_error) {
             return Err(FunctionError::Image { row, source }.into());

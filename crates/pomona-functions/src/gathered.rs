@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, LargeListArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt64Type};
-use datafusion::common::{Result, ScalarValue};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Field, FieldRef, Float32Type, Float64Type, UInt64Type,
+};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::function::StateFieldsArgs;
 use datafusion::logical_expr::utils::format_state_name;
-use pomona_pca::Moments;
+use pomona_pca::{Feature, Moments, MomentsParts, PcaError};
 
 use crate::FunctionError;
-use crate::feature_rows::FeatureRows;
+use crate::feature_rows::{FeatureRows, feature_type};
 use crate::moments::{large_list, large_list_type};
 
 /// The moments of the rows seen so far, and their form between partitions.
 #[derive(Debug)]
-pub(crate) struct GatheredMoments {
+pub struct GatheredMoments {
     /// The name of the aggregate, for errors.
     function: &'static str,
-    /// `None` until the first row tells the dimension.
+    /// `None` until the first row, which decides the dimension.
     moments: Option<Moments>,
 }
 
@@ -36,26 +38,56 @@ impl GatheredMoments {
         self.moments.as_ref()
     }
 
-    /// Adds a column of vectors; NULL rows are skipped.
+    /// Adds a column of vectors, of `f32` as they are and of other numbers as `f64`; NULL rows are
+    /// skipped.
     pub(crate) fn add_features(&mut self, features: &ArrayRef) -> Result<()> {
-        let function = self.function;
-        let rows = FeatureRows::try_new(function, features)?;
+        match feature_type(features.data_type()) {
+            DataType::Float32 => self.add_rows::<Float32Type>(features),
+            _ => self.add_rows::<Float64Type>(features),
+        }
+    }
+
+    fn add_rows<T>(&mut self, features: &ArrayRef) -> Result<()>
+    where
+        T: ArrowPrimitiveType<Native: Feature>,
+    {
+        let rows = FeatureRows::<T>::try_new(self.function, features)?;
         for row in rows.iter().flatten() {
-            let moments = self.moments.get_or_insert_with(|| Moments::new(row.len()));
-            if row.len() != moments.dimension() {
-                return Err(FunctionError::Features {
-                    function,
-                    reason: format!(
-                        "the features differ in length: {} and {}",
-                        moments.dimension(),
-                        row.len()
-                    ),
-                }
-                .into());
+            if row.is_empty() {
+                let reason = "a row has an empty list of features: WHERE NOT empty(features) leaves \
+                              such rows out";
+                return Err(self.refused(reason.to_string()));
             }
-            moments.update(row).map_err(FunctionError::pca(function))?;
+            let dimension = self.moments.as_ref().map_or(row.len(), Moments::dimension);
+            if row.len() != dimension {
+                return Err(self.refused(format!(
+                    "the features differ in length: {dimension} and {}",
+                    row.len()
+                )));
+            }
+            let moments = self.moments.get_or_insert_with(|| Moments::new(row.len()));
+            if let Err(error) = moments.update(row) {
+                return Err(match error {
+                    // Which row of the table it is is not known here; its place in the vector is, and
+                    // counts from 1 in SQL.
+                    PcaError::NonFinite { column, value, .. } => self.refused(format!(
+                        "features[{at}] of a row is {value}, and features must be finite: \
+                         WHERE isnan(features[{at}] - features[{at}]) finds it",
+                        at = column + 1
+                    )),
+                    other => FunctionError::pca(self.function)(other).into(),
+                });
+            }
         }
         Ok(())
+    }
+
+    fn refused(&self, reason: String) -> DataFusionError {
+        FunctionError::Features {
+            function: self.function,
+            reason,
+        }
+        .into()
     }
 
     /// Adds the rows of other moments.
@@ -81,15 +113,17 @@ impl GatheredMoments {
         vec![
             field("count", DataType::UInt64),
             field("mean", large_list_type()),
+            field("mean_low", large_list_type()),
             field("comoment", large_list_type()),
         ]
     }
 
-    /// Adds what [`state`](Self::state) gave in other partitions.
+    /// Adds what [`state`](Self::state) returned in other partitions.
     pub(crate) fn merge_states(&mut self, states: &[ArrayRef]) -> Result<()> {
         let counts = states[0].as_primitive::<UInt64Type>();
         let means = states[1].as_list::<i64>();
-        let comoments = states[2].as_list::<i64>();
+        let means_low = states[2].as_list::<i64>();
+        let comoments = states[3].as_list::<i64>();
         for state in 0..counts.len() {
             if counts.is_null(state) || means.value_length(state) == 0 {
                 continue;
@@ -100,8 +134,13 @@ impl GatheredMoments {
                     .values()
                     .to_vec()
             };
-            let other = Moments::from_parts(counts.value(state), vector(means), vector(comoments))
-                .map_err(FunctionError::pca(self.function))?;
+            let other = Moments::from_parts(MomentsParts {
+                count: counts.value(state),
+                mean: vector(means),
+                mean_low: vector(means_low),
+                comoment: vector(comoments),
+            })
+            .map_err(FunctionError::pca(self.function))?;
             self.add(other)?;
         }
         Ok(())
@@ -109,14 +148,21 @@ impl GatheredMoments {
 
     /// The moments in the columns of [`state_fields`](Self::state_fields).
     pub(crate) fn state(&mut self) -> Vec<ScalarValue> {
-        let (count, mean, comoment) = match self.moments.take() {
+        let parts = match self.moments.take() {
             Some(moments) => moments.into_parts(),
-            None => (0, vec![], vec![]),
+            None => MomentsParts {
+                count: 0,
+                mean: vec![],
+                mean_low: vec![],
+                comoment: vec![],
+            },
         };
+        let list = |values| ScalarValue::LargeList(Arc::new(large_list(values)));
         vec![
-            ScalarValue::UInt64(Some(count)),
-            ScalarValue::LargeList(Arc::new(large_list(mean))),
-            ScalarValue::LargeList(Arc::new(large_list(comoment))),
+            ScalarValue::UInt64(Some(parts.count)),
+            list(parts.mean),
+            list(parts.mean_low),
+            list(parts.comoment),
         ]
     }
 

@@ -16,7 +16,7 @@
 //! | [`pca_merge(moments)`](PcaMerge) | aggregate | the moments of all their rows |
 //! | [`pca_subtract(a, b)`](PcaSubtractFunc) | scalar | the moments of the rows of a without those of b |
 //! | [`pca_solve(moments, k)`](PcaSolveFunc) | scalar | the model that `pca_fit` returns |
-//! | [`pca_transform(features, model [, center])`](PcaTransformFunc) | scalar | `List<Float32>` of k |
+//! | [`pca_transform(features, model [, center])`](PcaTransformFunc) | scalar | `List<Float32>` of k, or `List<Float64>` |
 //! | [`nearest(vector, among, k)`](NearestFunc) | scalar | `List<Struct(position, similarity)>` of k |
 //! | [`vector_to_array(vector)`](VectorToArrayFunc) | scalar | `List<Float64>` of a vector of Spark ML |
 //! | [`to_json(value)`](ToJsonFunc) | scalar | `Utf8`: any value as JSON |
@@ -49,6 +49,7 @@ mod network;
 mod number_of_components;
 mod objects;
 mod options;
+mod pca_aggregate;
 mod pca_fit;
 mod pca_merge;
 mod pca_moments;
@@ -81,6 +82,7 @@ pub use nearest::NearestFunc;
 pub use network::{FEATURE_LEN, LoadedNetwork, network, take_network_loads};
 pub use objects::Objects;
 pub use options::{DEFAULT_WEIGHTS, PomonaOptionValues, PomonaOptions};
+pub use pca_aggregate::PcaAggregate;
 pub use pca_fit::PcaFit;
 pub use pca_merge::PcaMerge;
 pub use pca_moments::PcaMoments;

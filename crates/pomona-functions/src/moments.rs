@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type};
 use datafusion::common::{Result, ScalarValue, plan_err};
-use pomona_pca::Moments;
+use pomona_pca::{Moments, MomentsParts};
 
 use crate::FunctionError;
 
@@ -18,6 +18,7 @@ use crate::FunctionError;
 /// |---|---|---|
 /// | `count` | `Int64` | |
 /// | `mean` | `LargeList<Float64>` | d |
+/// | `mean_low` | `LargeList<Float64>` | d: what rounding has left out of `mean`, so that means far from zero keep their distance |
 /// | `comoment` | `LargeList<Float64>` | d (d + 1) / 2: the upper triangle of the centred products, row-major |
 ///
 /// A comoment of 1280 features has 820,000 numbers, so that a batch of a few thousand of them
@@ -31,12 +32,13 @@ pub(crate) fn moments_to_scalar(moments: Option<&Moments>) -> Result<ScalarValue
     let Some(moments) = moments else {
         return ScalarValue::try_from(moments_type());
     };
-    let (count, mean, comoment) = moments.clone().into_parts();
+    let parts = moments.clone().into_parts();
     let columns: Vec<ArrayRef> = vec![
         // A count of rows in memory or storage is far below 2^63.
-        Arc::new(Int64Array::from(vec![count as i64])),
-        Arc::new(large_list(mean)),
-        Arc::new(large_list(comoment)),
+        Arc::new(Int64Array::from(vec![parts.count as i64])),
+        Arc::new(large_list(parts.mean)),
+        Arc::new(large_list(parts.mean_low)),
+        Arc::new(large_list(parts.comoment)),
     ];
     Ok(ScalarValue::Struct(Arc::new(StructArray::try_new(
         moments_fields(),
@@ -46,7 +48,8 @@ pub(crate) fn moments_to_scalar(moments: Option<&Moments>) -> Result<ScalarValue
 }
 
 /// The moments in one row of a struct array, which may come back from Parquet or from Spark with
-/// its fields in another order and its lists in another layout; NULL gives `None`.
+/// its fields in another order and its lists in another layout. NULL is `None`. Moments that were written
+/// before there was `mean_low` have none, and zeros are read.
 pub(crate) fn moments_from_row(
     function: &'static str,
     array: &StructArray,
@@ -74,7 +77,18 @@ pub(crate) fn moments_from_row(
             _ => Err(refused(format!("{name} does not hold Float64 values"))),
         }
     };
-    Moments::from_parts(count, floats("mean")?, floats("comoment")?)
+    let mean = floats("mean")?;
+    let mean_low = match array.column_by_name("mean_low") {
+        Some(_) => floats("mean_low")?,
+        None => vec![0.0; mean.len()],
+    };
+    let parts = MomentsParts {
+        count,
+        mean,
+        mean_low,
+        comoment: floats("comoment")?,
+    };
+    Moments::from_parts(parts)
         .map(Some)
         .map_err(|error| refused(error.to_string()))
 }
@@ -113,6 +127,7 @@ fn moments_fields() -> Fields {
     Fields::from(vec![
         Field::new("count", DataType::Int64, true),
         Field::new("mean", large_list_type(), true),
+        Field::new("mean_low", large_list_type(), true),
         Field::new("comoment", large_list_type(), true),
     ])
 }

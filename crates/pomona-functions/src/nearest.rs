@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, ListArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Fields, Float32Type, Float64Type};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
@@ -15,7 +15,7 @@ use pomona_neighbours::{Neighbour, nearest};
 use crate::FunctionError;
 use crate::columnar::{flexible_signature, map_column};
 use crate::extract::features_type;
-use crate::feature_rows::{FeatureRows, check_features_type};
+use crate::feature_rows::{FeatureRows, check_features_type, feature_type};
 
 const NAME: &str = "nearest";
 
@@ -132,17 +132,33 @@ impl ScalarUDFImpl for NearestFunc {
             let Some(among) = &among else {
                 return list(vec![None; column.len()]);
             };
-            let vectors = FeatureRows::try_new(NAME, column)?;
-            let among = FeatureRows::try_new(NAME, among)?;
-            let vectors: Vec<_> = vectors.iter().collect();
-            let among: Vec<_> = among.iter().collect();
-            list(nearest(&vectors, &among, k).map_err(FunctionError::from)?)
+            let types = [
+                feature_type(column.data_type()),
+                feature_type(among.data_type()),
+            ];
+            if types.iter().all(|found| *found == DataType::Float32) {
+                search::<Float32Type>(column, among, k)
+            } else {
+                search::<Float64Type>(column, among, k)
+            }
         })
     }
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
+}
+
+/// Searches with numbers of type `T`, which holds those of both columns.
+fn search<T>(vectors: &ArrayRef, among: &ArrayRef, k: usize) -> Result<ArrayRef>
+where
+    T: ArrowPrimitiveType<Native: Into<f64>>,
+{
+    let vectors = FeatureRows::<T>::try_new(NAME, vectors)?;
+    let among = FeatureRows::<T>::try_new(NAME, among)?;
+    let vectors: Vec<_> = vectors.iter().collect();
+    let among: Vec<_> = among.iter().collect();
+    list(nearest(&vectors, &among, k).map_err(FunctionError::from)?)
 }
 
 /// The vectors in a list of vectors; `None` for NULL.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use datafusion::common::{Result, extensions_options};
 use datafusion::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
@@ -23,10 +24,14 @@ extensions_options! {
         pub backbone_weights: Option<String>, default = None
         /// The sha256 that the weights of networks by name must have, in hexadecimal: NAME=SHA256, several separated by commas; the query fails if they differ
         pub backbone_weights_sha256: Option<String>, default = None
-        /// What the network computes in: 'f32', or 'bf16' where the processor has AMX
+        /// What the network computes in: 'f32', or 'bf16', which is faster where the processor has AMX or AVX512_BF16
         pub precision: PrecisionOption, default = PrecisionOption::default()
         /// The largest image that is decoded, in pixels (width times height)
         pub max_pixels: u64, default = DecodeLimits::default().max_pixels
+        /// The most memory that decoding one image may take, in bytes
+        pub max_decode_bytes: u64, default = DecodeLimits::default().max_decode_bytes
+        /// How long decoding one image may take, in seconds; 0 is no limit
+        pub decode_timeout: u64, default = DecodeLimits::default().timeout.map_or(0, |limit| limit.as_secs())
         /// How long a query waits, in seconds, while its cluster has no executor
         pub executor_wait_seconds: u64, default = 120
     }
@@ -104,6 +109,9 @@ impl PomonaOptions {
     pub fn decode_limits(&self) -> DecodeLimits {
         DecodeLimits {
             max_pixels: self.max_pixels,
+            max_decode_bytes: self.max_decode_bytes,
+            timeout: (self.decode_timeout > 0).then(|| Duration::from_secs(self.decode_timeout)),
+            ..DecodeLimits::DEFAULT
         }
     }
 }

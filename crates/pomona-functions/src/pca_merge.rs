@@ -1,21 +1,20 @@
-//! [`PcaMerge`]: the aggregate `pca_merge(moments)`.
+//! [`Merge`]: the aggregate `pca_merge(moments)`.
 
-use std::mem::size_of_val;
-
-use arrow::array::{ArrayRef, AsArray};
-use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::{Result, ScalarValue, plan_err};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::Documentation;
+use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion_macros::user_doc;
 
-use crate::columnar::flexible_signature;
 use crate::gathered::GatheredMoments;
 use crate::moments::{
     check_moments_type, coerce_moments, moments_from_row, moments_to_scalar, moments_type,
 };
+use crate::pca_aggregate::{MomentsFunction, PcaAggregate};
 
-const NAME: &str = "pca_merge";
+/// The aggregate `pca_merge`: see [`Merge`].
+pub type PcaMerge = PcaAggregate<Merge>;
 
 /// Merges moments into those of all their rows; NULL ones are skipped.
 #[user_doc(
@@ -31,92 +30,49 @@ const NAME: &str = "pca_merge";
         description = "What pca_moments, pca_merge or pca_subtract return."
     )
 )]
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct PcaMerge {
-    signature: Signature,
-}
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+pub struct Merge;
 
-impl Default for PcaMerge {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+impl MomentsFunction for Merge {
+    const NAME: &'static str = "pca_merge";
+    const USAGE: &'static str = "one argument: pca_merge(moments)";
 
-impl PcaMerge {
-    /// The function `pca_merge`.
-    pub fn new() -> Self {
-        Self {
-            signature: flexible_signature([vec![moments_type()]]),
-        }
-    }
-}
+    type Answer = ();
 
-impl AggregateUDFImpl for PcaMerge {
-    fn name(&self) -> &str {
-        NAME
+    fn examples() -> Vec<Vec<DataType>> {
+        vec![vec![moments_type()]]
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let mut types = arg_types.to_vec();
+    fn coerce(types: &mut [DataType]) {
         types.iter_mut().for_each(coerce_moments);
-        Ok(types)
     }
 
-    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        let [moments] = arg_types else {
-            return plan_err!("{NAME} takes one argument: {NAME}(moments)");
+    fn return_type(types: &[DataType]) -> Option<Result<DataType>> {
+        let [moments] = types else {
+            return None;
         };
-        check_moments_type(NAME, moments)?;
-        Ok(moments_type())
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(GatheredMoments::state_fields(&args))
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return plan_err!("{NAME} does not support DISTINCT");
-        }
-        Ok(Box::new(PcaMergeAccumulator(GatheredMoments::new(NAME))))
+        Some(check_moments_type(Self::NAME, moments).map(|()| moments_type()))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
-}
 
-#[derive(Debug)]
-struct PcaMergeAccumulator(GatheredMoments);
+    fn answer(_: &AccumulatorArgs) -> Result<()> {
+        Ok(())
+    }
 
-impl Accumulator for PcaMergeAccumulator {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let rows = values[0].as_struct();
-        for row in 0..values[0].len() {
-            if let Some(moments) = moments_from_row(NAME, rows, row)? {
-                self.0.add(moments)?;
+    fn add(moments: &mut GatheredMoments, column: &ArrayRef) -> Result<()> {
+        let rows = column.as_struct();
+        for row in 0..rows.len() {
+            if let Some(added) = moments_from_row(Self::NAME, rows, row)? {
+                moments.add(added)?;
             }
         }
         Ok(())
     }
 
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.0.merge_states(states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(self.0.state())
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        moments_to_scalar(self.0.get())
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self) + self.0.size()
+    fn evaluate((): &(), moments: &GatheredMoments) -> Result<ScalarValue> {
+        moments_to_scalar(moments.get())
     }
 }

@@ -12,7 +12,7 @@ use crate::FunctionError;
 use crate::columnar::{flexible_signature, map_column};
 use crate::model::{model_to_scalar, model_type};
 use crate::moments::{check_moments_type, coerce_moments, moments_from_row, moments_type};
-use crate::number_of_components::{check_k_type, coerce_k, components};
+use crate::number_of_components::{check_k_type, coerce_k, components, k_examples};
 
 const NAME: &str = "pca_solve";
 
@@ -31,7 +31,7 @@ const NAME: &str = "pca_solve";
     ),
     argument(
         name = "k",
-        description = "A constant: the number of components to keep (an integer), or the share of the variance to keep (a fraction below 1)."
+        description = "A constant: the number of components to keep (an integer, or 'at most 50' for as many as there are up to that), or the share of the variance to keep (a fraction below 1)."
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -49,10 +49,7 @@ impl PcaSolveFunc {
     /// The function `pca_solve`.
     pub fn new() -> Self {
         Self {
-            signature: flexible_signature([
-                vec![moments_type(), DataType::Int64],
-                vec![moments_type(), DataType::Float64],
-            ]),
+            signature: flexible_signature(k_examples(&moments_type())),
         }
     }
 }

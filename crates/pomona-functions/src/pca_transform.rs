@@ -2,31 +2,32 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, ListArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, PrimitiveArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Float32Type, Float64Type};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
 };
 use datafusion_macros::user_doc;
-use pomona_pca::Projection;
+use pomona_pca::{Feature, Projection};
 
 use crate::FunctionError;
 use crate::columnar::flexible_signature;
 use crate::extract::features_type;
-use crate::feature_rows::{FeatureRows, check_features_type};
+use crate::feature_rows::{FeatureRows, check_features_type, feature_type};
 use crate::model::{model_from_row, model_type};
 
 const NAME: &str = "pca_transform";
 
-/// Projects vectors on the components of a model that `pca_fit` returned: `List<Float32>` of k.
+/// Projects vectors on the components of a model that `pca_fit` returned: k numbers, `List<Float32>` of
+/// `f32` vectors and `List<Float64>` of all others, as scikit-learn's `transform` keeps the type.
 ///
 /// With `center` (the default) the mean is subtracted first, as scikit-learn's `transform` does;
 /// without it the numbers are those of Spark MLlib's `PCAModel.transform`. NULL gives NULL.
 #[user_doc(
     doc_section(label = "PCA Functions"),
-    description = "Projects vectors on the components of a model and returns a list of k numbers. With center (the default) the mean is subtracted first, as scikit-learn does; without it the numbers are those of Spark MLlib. NULL features give NULL. Fails where the features are not as long as those that the model was fitted on, where the model is not what pca_fit returns, and where center is no constant.",
+    description = "Projects vectors on the components of a model and returns a list of k numbers, of Float32 where the features are and of Float64 otherwise. With center (the default) the mean is subtracted first, as scikit-learn does; without it the numbers are those of Spark MLlib. NULL features give NULL. Fails where the features are not as long as those that the model was fitted on, where the model is not what pca_fit returns, and where center is no constant.",
     syntax_example = "pca_transform(features, model [, center])",
     sql_example = r#"```sql
 > SELECT path, pca_transform(features, (SELECT model FROM pca_model)) AS pca FROM features;
@@ -101,7 +102,7 @@ impl ScalarUDFImpl for PcaTransformFunc {
         if *center != DataType::Boolean {
             return plan_err!("{NAME}: center is true or false, not {center}");
         }
-        Ok(DataType::new_list(DataType::Float32, true))
+        Ok(DataType::new_list(feature_type(features), true))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -116,12 +117,15 @@ impl ScalarUDFImpl for PcaTransformFunc {
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if all_scalars { 1 } else { args.number_rows };
         let features = args.args[0].to_array(rows)?;
-        let features = FeatureRows::try_new(NAME, &features)?;
         let models = match &args.args[1] {
             ColumnarValue::Scalar(model) => model.to_array()?,
             ColumnarValue::Array(models) => Arc::clone(models),
         };
-        let projected = project(&features, models.as_struct(), center)?;
+        let models = models.as_struct();
+        let projected = match feature_type(features.data_type()) {
+            DataType::Float32 => project::<Float32Type>(&features, models, center)?,
+            _ => project::<Float64Type>(&features, models, center)?,
+        };
         Ok(if all_scalars {
             ColumnarValue::Scalar(ScalarValue::try_from_array(&projected, 0)?)
         } else {
@@ -135,7 +139,11 @@ impl ScalarUDFImpl for PcaTransformFunc {
 }
 
 /// Projects every row; `models` has one row for all, or one a row.
-fn project(features: &FeatureRows, models: &StructArray, center: bool) -> Result<ArrayRef> {
+fn project<T>(features: &ArrayRef, models: &StructArray, center: bool) -> Result<ArrayRef>
+where
+    T: ArrowPrimitiveType<Native: Feature>,
+{
+    let features = FeatureRows::<T>::try_new(NAME, features)?;
     let mut values = Vec::new();
     let mut lengths = Vec::with_capacity(features.len());
     let mut valid = Vec::with_capacity(features.len());
@@ -159,7 +167,7 @@ fn project(features: &FeatureRows, models: &StructArray, center: bool) -> Result
             return Err(FunctionError::Features {
                 function: NAME,
                 reason: format!(
-                    "the features of row {row} of the batch have length {}, the model was fitted on {}",
+                    "the features of a row have length {}, the model was fitted on {}",
                     vector.len(),
                     projection.dimension()
                 ),
@@ -167,16 +175,16 @@ fn project(features: &FeatureRows, models: &StructArray, center: bool) -> Result
             .into());
         }
         let start = values.len();
-        values.resize(start + projection.k(), 0.0);
+        values.resize(start + projection.k(), T::Native::default());
         projection.apply(vector, &mut values[start..]);
         lengths.push(projection.k());
         valid.push(true);
     }
 
     Ok(Arc::new(ListArray::try_new(
-        Arc::new(Field::new_list_field(DataType::Float32, true)),
+        Arc::new(Field::new_list_field(T::DATA_TYPE, true)),
         OffsetBuffer::from_lengths(lengths),
-        Arc::new(Float32Array::from(values)),
+        Arc::new(PrimitiveArray::<T>::from_iter_values(values)),
         Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0),
     )?))
 }

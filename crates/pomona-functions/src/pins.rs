@@ -7,7 +7,7 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use pomona_backbones::Backbone;
+use pomona_backbones::BackboneFactory;
 use pomona_weights::Source;
 
 use crate::backbone_weights::{model, pinned};
@@ -49,7 +49,7 @@ pub fn pins(
 
 /// What the option says, and the networks of which it says nothing.
 fn pinned_backbones(
-    backbones: &[Backbone],
+    backbones: &[&'static dyn BackboneFactory],
     options: &PomonaOptions,
     objects: &Objects,
 ) -> Result<String, FunctionError> {
@@ -65,10 +65,10 @@ fn pinned_backbones(
 }
 
 /// The networks but MobileNetV2, in the order of their names.
-fn backbones(networks: &HashSet<Network>) -> Vec<Backbone> {
+fn backbones(networks: &HashSet<Network>) -> Vec<&'static dyn BackboneFactory> {
     let others = networks.iter().filter_map(|network| match network {
         Network::MobileNetV2 => None,
-        Network::Other(backbone) => Some(*backbone),
+        Network::Other(factory) => Some(*factory),
     });
     let mut backbones: Vec<_> = others.collect();
     backbones.sort_by_key(|backbone| backbone.name());
@@ -149,7 +149,7 @@ mod tests {
                 AND try_image_features(CAST(c AS bytea), 'dinov2_small')[1] > 0)";
         assert_eq!(
             networks_of(sql).await,
-            ["MobileNetV2", "Other(Dinov2Small)", "Other(Resnet18)"]
+            ["MobileNetV2", "Other(dinov2_small)", "Other(resnet18)"]
         );
         let sql = "SELECT image_features(CAST(b AS bytea), 'mobilenet_v2')
             FROM (VALUES ('x'), ('y')) t(b)";

@@ -7,7 +7,7 @@ use datafusion::config::{ConfigField, Visit};
 use datafusion::error::Result;
 use pomona_mobilenet::network::Precision;
 
-/// What the network computes in: `f32`, or `bf16` where the processor has it.
+/// What the network computes in: `f32`, or `bf16`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PrecisionOption(pub Precision);
 

@@ -6,14 +6,14 @@ use arrow::array::{Array, ArrayRef, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 use arrow::json::writer::{EncoderOptions, make_encoder};
-use datafusion::common::Result;
 use datafusion::common::utils::take_function_args;
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
 };
 use datafusion_macros::user_doc;
 
-use crate::columnar::map_column;
+use crate::columnar::{flexible_signature, map_column};
 
 /// Writes any value as JSON, as DuckDB's function of this name. NULL gives NULL.
 ///
@@ -21,7 +21,7 @@ use crate::columnar::map_column;
 /// has no number for (NaN, infinity) null.
 #[user_doc(
     doc_section(label = "String Functions"),
-    description = "Writes a value of any type as JSON text: lists as arrays, structs and maps as objects, bytes as hexadecimal digits, NaN and infinity as null. NULL gives NULL. This is how vectors are written to CSV.",
+    description = "Writes a value of any type as JSON text: lists as arrays, structs and maps as objects, bytes as hexadecimal digits, NaN and infinity as null. This is how vectors are written to CSV. NULL gives NULL. Never fails for a type that Arrow writes as JSON.",
     syntax_example = "to_json(value)",
     sql_example = r#"```sql
 > SELECT to_json([1.5, NULL]);
@@ -43,9 +43,7 @@ impl ToJsonFunc {
     /// The function `to_json`.
     pub fn new() -> Self {
         Self {
-            signature: Signature::any(1, Volatility::Immutable)
-                .with_parameter_names(vec!["value".to_string()])
-                .expect("one name for one parameter"),
+            signature: flexible_signature([vec![DataType::new_list(DataType::Float32, true)]]),
         }
     }
 }
@@ -59,8 +57,15 @@ impl ScalarUDFImpl for ToJsonFunc {
         &self.signature
     }
 
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(arg_types.to_vec())
+    }
+
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        match arg_types {
+            [_] => Ok(DataType::Utf8),
+            _ => plan_err!("to_json takes one argument: to_json(value)"),
+        }
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -3,8 +3,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use candle_core::{Device, Module, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Scratch, Weights};
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Weights};
 
 /// The instruction sets and precisions of this processor, fastest first.
 fn networks() -> Vec<(String, MobileNetV2)> {
@@ -12,6 +13,7 @@ fn networks() -> Vec<(String, MobileNetV2)> {
     [
         (Isa::Amx, Precision::Bf16),
         (Isa::Amx, Precision::F32),
+        (Isa::Avx512, Precision::Bf16),
         (Isa::Avx512, Precision::F32),
         (Isa::Avx2, Precision::F32),
         (Isa::Portable, Precision::F32),
@@ -25,36 +27,34 @@ fn networks() -> Vec<(String, MobileNetV2)> {
     .collect()
 }
 
-fn pictures(network: &MobileNetV2, count: usize) -> Vec<u8> {
-    let bytes = count * network.input_size() * network.input_size() * 3;
-    (0..bytes).map(|byte| (byte * 31 % 251) as u8).collect()
+fn images(network: &MobileNetV2, count: usize) -> Tensor {
+    let size = network.input_size();
+    let bytes: Vec<u8> = (0..count * size * size * 3)
+        .map(|byte| (byte * 31 % 251) as u8)
+        .collect();
+    Tensor::from_vec(bytes, (count, size, size, 3), &Device::Cpu)
+        .expect("as many as the shape says")
 }
 
-/// Whole forward passes of one picture and of eight.
+/// Whole forward passes of one image and of eight.
 fn whole(criterion: &mut Criterion) {
     for (name, network) in networks() {
         let mut group = criterion.benchmark_group(format!("network/{name}"));
-        let mut scratch = Scratch::new(&network);
         for count in [1, 8] {
-            let pictures = pictures(&network, count);
-            let mut features = vec![0.0; count * network.feature_len()];
+            let images = images(&network, count);
             group.throughput(Throughput::Elements(count as u64));
-            group.bench_function(format!("{count}_pictures"), |bencher| {
-                bencher.iter(|| {
-                    network.features_into(&mut scratch, black_box(&pictures), &mut features);
-                });
+            group.bench_function(format!("{count}_images"), |bencher| {
+                bencher.iter(|| network.forward(black_box(&images)));
             });
         }
     }
 }
 
-/// The stem with its block, every other block, and the last convolution, for eight pictures.
+/// The stem with its block, every other block, and the last convolution, for eight images.
 fn parts(criterion: &mut Criterion) {
     let (name, network) = networks().swap_remove(0);
     let mut group = criterion.benchmark_group(format!("parts/{name}"));
-    let mut scratch = Scratch::new(&network);
-    let pictures = pictures(&network, 8);
-    let mut features = vec![0.0; 8 * network.feature_len()];
+    let images = images(&network, 8);
     let blocks = network.architecture().blocks.len();
     for part in 0..=blocks {
         let name = match part {
@@ -67,12 +67,13 @@ fn parts(criterion: &mut Criterion) {
                 let mut total = Duration::ZERO;
                 for _ in 0..iterations {
                     let mut last = Instant::now();
-                    network.features_observed(&mut scratch, &pictures, &mut features, |done| {
+                    let observed = network.forward_observed(&images, |done| {
                         if done == part {
                             total += last.elapsed();
                         }
                         last = Instant::now();
                     });
+                    observed.expect("these images have features");
                 }
                 total
             });

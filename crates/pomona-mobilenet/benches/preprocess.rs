@@ -8,7 +8,7 @@ use std::fs;
 use std::hint::black_box;
 use std::path::PathBuf;
 
-/// Pictures of the size and weight of a product photograph, and one of a camera's preview.
+/// Images of the size and weight of a product photograph, and one of a camera's preview.
 fn drawn(c: &mut Criterion) {
     let limits = DecodeLimits::default();
     for (width, height) in [(100, 100), (640, 480)] {

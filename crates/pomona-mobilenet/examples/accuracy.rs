@@ -1,4 +1,4 @@
-//! Top-1 accuracy of a network with a classifier, on a folder that has a folder of pictures a class.
+//! Top-1 accuracy of a network with a classifier, on a folder that has a folder of images a class.
 //!
 //! `cargo run -p pomona-mobilenet --example accuracy -- WEIGHTS FOLDER [bf16]`
 
@@ -34,19 +34,19 @@ fn main() -> Result<(), Error> {
     let labels = Arc::clone(classifier.labels());
     let mut extractor = FeatureExtractor::new(Arc::clone(&network), DecodeLimits::default());
 
-    let (pictures, others) = pictures(folder.into(), &labels)?;
+    let (images, others) = images(folder.into(), &labels)?;
     let mut wrong = vec![0; labels.len()];
     let mut features = vec![0.0; BATCH * network.feature_len()];
     let mut scores = vec![0.0; BATCH * labels.len()];
     let start = Instant::now();
-    for batch in pictures.chunks(BATCH) {
+    for batch in images.chunks(BATCH) {
         let files = batch.iter().map(|(_, path)| fs::read(path));
         let files = files.collect::<Result<Vec<_>, _>>()?;
         let files: Vec<_> = files.iter().map(|file| Some(file.as_slice())).collect();
         let features = &mut features[..batch.len() * network.feature_len()];
         let scores = &mut scores[..batch.len() * labels.len()];
         let mut failure = None;
-        extractor.extract(&files, features, |row, error| failure = Some((row, error)));
+        extractor.extract(&files, features, |row, error| failure = Some((row, error)))?;
         if let Some((row, error)) = failure {
             return Err(format!("{}: {error}", batch[row].1.display()).into());
         }
@@ -56,12 +56,12 @@ fn main() -> Result<(), Error> {
             wrong[*label] += usize::from(best.map(|(class, _)| class) != Some(*label));
         }
     }
-    let right = pictures.len() - wrong.iter().sum::<usize>();
+    let right = images.len() - wrong.iter().sum::<usize>();
     println!(
-        "{right} of {} pictures right, {:.3}%, in {:.1} s on one thread ({}, {precision:?}); \
-         {others} pictures of other classes left out",
-        pictures.len(),
-        100.0 * right as f64 / pictures.len() as f64,
+        "{right} of {} images right, {:.3}%, in {:.1} s on one thread ({}, {precision:?}); \
+         {others} images of other classes left out",
+        images.len(),
+        100.0 * right as f64 / images.len() as f64,
         start.elapsed().as_secs_f64(),
         network.isa(),
     );
@@ -73,20 +73,20 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// The pictures of the classes with their class, and the number of those of other classes.
-fn pictures(folder: PathBuf, labels: &[String]) -> Result<(Vec<(usize, PathBuf)>, usize), Error> {
-    let (mut pictures, mut others) = (Vec::new(), 0);
+/// The images of the classes with their class, and the number of those of other classes.
+fn images(folder: PathBuf, labels: &[String]) -> Result<(Vec<(usize, PathBuf)>, usize), Error> {
+    let (mut images, mut others) = (Vec::new(), 0);
     for class in fs::read_dir(folder)? {
         let class = class?;
         let name = class.file_name();
         let label = labels.iter().position(|label| name == label.as_str());
-        for picture in fs::read_dir(class.path())? {
+        for image in fs::read_dir(class.path())? {
             match label {
-                Some(label) => pictures.push((label, picture?.path())),
+                Some(label) => images.push((label, image?.path())),
                 None => others += 1,
             }
         }
     }
-    pictures.sort();
-    Ok((pictures, others))
+    images.sort();
+    Ok((images, others))
 }

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Scratch, Weights};
+use candle_core::{Device, Tensor};
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Weights};
 
-const PICTURES: usize = 8;
+const IMAGES: usize = 8;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -13,41 +14,43 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("avx512") => (Isa::Avx512, Precision::F32),
         Some("avx2") => (Isa::Avx2, Precision::F32),
         Some("portable") => (Isa::Portable, Precision::F32),
-        Some("bf16") => (Isa::detect(), Precision::Bf16),
-        _ => (Isa::detect(), Precision::F32),
+        Some("avx512_bf16") => (Isa::Avx512, Precision::Bf16),
+        Some("bf16") => (Isa::chosen()?, Precision::Bf16),
+        _ => (Isa::chosen()?, Precision::F32),
     };
     let network = MobileNetV2::with_isa(&Weights::random(1.0, 1)?, isa, precision)?;
-    let mut scratch = Scratch::new(&network);
     let size = network.input_size();
-    let pictures: Vec<u8> = (0..PICTURES * size * size * 3)
+    let images: Vec<u8> = (0..IMAGES * size * size * 3)
         .map(|byte| (byte * 31 % 251) as u8)
         .collect();
-    let mut features = vec![0.0; PICTURES * network.feature_len()];
+    let images = Tensor::from_vec(images, (IMAGES, size, size, 3), &Device::Cpu)?;
 
     // The best of many rounds of each piece: what it takes when nothing else has the core.
     let sizes = network.architecture().block_sizes();
     let parts = sizes.len();
-    let mut best = vec![f64::INFINITY; parts * PICTURES];
+    let mut best = vec![f64::INFINITY; parts * IMAGES];
     for _ in 0..rounds {
         let mut calls = vec![0; parts];
         let mut last = Instant::now();
-        network.features_observed(&mut scratch, &pictures, &mut features, |part| {
-            let slot = &mut best[part * PICTURES + calls[part]];
+        network.forward_observed(&images, |part| {
+            let slot = &mut best[part * IMAGES + calls[part]];
             *slot = slot.min(last.elapsed().as_secs_f64());
             calls[part] += 1;
             last = Instant::now();
-        });
+        })?;
     }
 
     let micros: Vec<f64> = best
-        .as_chunks::<PICTURES>()
+        .as_chunks::<IMAGES>()
         .0
         .iter()
         .map(|pieces| pieces.iter().filter(|t| t.is_finite()).sum::<f64>())
-        .map(|seconds| seconds / PICTURES as f64 * 1e6)
+        .map(|seconds| seconds / IMAGES as f64 * 1e6)
         .collect();
     let total: f64 = micros.iter().sum();
-    println!("part  side  channels            us  GFLOP/s  share");
+    let mut all = 0.0;
+    let limit = network.operations_limit() / 1e9;
+    println!("part  side  channels            us  GFLOP/s  limit  share");
     for (part, micros) in micros.iter().enumerate() {
         let side = sizes[part];
         let (channels, operations) = match network.architecture().blocks.get(part) {
@@ -70,10 +73,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let rate = 2.0 * operations as f64 / micros / 1e3;
         let share = micros / total * 100.0;
-        println!("{part:4} {side:5}  {channels:14} {micros:7.1} {rate:8.1} {share:5.1}%");
+        all += 2.0 * operations as f64;
+        let of = rate / limit * 100.0;
+        println!("{part:4} {side:5}  {channels:14} {micros:7.1} {rate:8.1} {of:5.1}% {share:5.1}%");
     }
     println!(
-        "{isa} {precision:?}: {total:.0} us a picture, {:.0} pictures a second",
+        "{:.1} GFLOP/s of the {limit:.1} that f32 multiplications in registers reach: {:.1}%",
+        all / total / 1e3,
+        all / total / 1e3 / limit * 100.0
+    );
+    println!(
+        "{isa} {precision:?}: {total:.0} us an image, {:.0} images a second",
         1e6 / total
     );
     Ok(())

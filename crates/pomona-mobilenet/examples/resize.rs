@@ -1,4 +1,4 @@
-//! Resized pictures as bytes, one after the other: `resize SIDE OUTPUT < LIST_OF_FILES`.
+//! Resized images as bytes, one after the other: `resize SIDE OUTPUT < LIST_OF_FILES`.
 
 use std::io::Write;
 
@@ -11,10 +11,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut preprocessor = Preprocessor::new(side.parse()?, DecodeLimits::default());
     let mut output = std::io::BufWriter::new(std::fs::File::create(output)?);
-    let mut picture = vec![0; preprocessor.output_len()];
+    let mut image = vec![0; preprocessor.output_len()];
     for path in std::io::stdin().lines() {
-        preprocessor.run(&std::fs::read(path?)?, &mut picture)?;
-        output.write_all(&picture)?;
+        preprocessor.run(&std::fs::read(path?)?, &mut image)?;
+        output.write_all(&image)?;
     }
     output.flush()?;
     Ok(())

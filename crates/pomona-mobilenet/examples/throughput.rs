@@ -1,41 +1,47 @@
-//! Pictures a second on some threads: what `docs/benchmarks/compare.py` times and checks.
+//! Images a second on some threads: what `docs/benchmarks/compare.py` times and checks.
 //!
-//! `throughput WEIGHTS PICTURES THREADS SECONDS PRECISION [FEATURES]`, where PICTURES holds resized
-//! pictures as bytes, one after the other, PRECISION is `f32`, `avx512`, `avx2` or `bf16`, and
-//! FEATURES is a file to write their features to, as little-endian f32. Prints pictures a second of
+//! `throughput WEIGHTS IMAGES THREADS SECONDS PRECISION [FEATURES]`, where IMAGES holds resized
+//! images as bytes, one after the other, PRECISION is `f32`, `avx512`, `avx2`, `bf16`
+//! or `avx512_bf16`, and
+//! FEATURES is a file to write their features to, as little-endian f32. Prints images a second of
 //! the clock, and of the processor's time where Linux tells it: the second is what a busy machine
 //! gives while it runs this.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Scratch, Weights};
+use candle_core::{Device, Module, Tensor};
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Weights};
 
-/// Pictures a call: how many a batch of a query gives to one call at the least.
+/// Images a call: how many a batch of a query gives to one call at the least.
 const BATCH: usize = 8;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, pictures, threads, seconds, precision, ..] = &arguments[..] else {
-        return Err(
-            "usage: throughput WEIGHTS PICTURES THREADS SECONDS PRECISION [FEATURES]".into(),
-        );
+    let [weights, images, threads, seconds, precision, ..] = &arguments[..] else {
+        return Err("usage: throughput WEIGHTS IMAGES THREADS SECONDS PRECISION [FEATURES]".into());
     };
     let weights = Weights::load(weights)?;
     let network = match precision.as_str() {
         "bf16" => MobileNetV2::with_precision(&weights, Precision::Bf16)?,
         "f32" => MobileNetV2::new(&weights)?,
         "avx512" => MobileNetV2::with_isa(&weights, Isa::Avx512, Precision::F32)?,
+        "avx512_bf16" => MobileNetV2::with_isa(&weights, Isa::Avx512, Precision::Bf16)?,
         "avx2" => MobileNetV2::with_isa(&weights, Isa::Avx2, Precision::F32)?,
         other => return Err(format!("no precision {other}").into()),
     };
-    let pictures = std::fs::read(pictures)?;
-    let picture = network.input_size() * network.input_size() * 3;
+    let images = std::fs::read(images)?;
+    let size = network.input_size();
+    let image = size * size * 3;
+    let tensor = |images: &[u8]| {
+        let shape = (images.len() / image, size, size, 3);
+        Tensor::from_slice(images, shape, &Device::Cpu)
+    };
 
     if let Some(path) = arguments.get(5) {
-        let mut features = vec![0.0; pictures.len() / picture * network.feature_len()];
-        network.features_into(&mut Scratch::new(&network), &pictures, &mut features);
+        let features = network.forward(&tensor(&images)?)?.flatten_all()?;
         let bytes: Vec<u8> = features
+            .to_vec1::<f32>()?
             .iter()
             .flat_map(|value| value.to_le_bytes())
             .collect();
@@ -49,22 +55,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for _ in 0..threads.parse().unwrap_or(1) {
             scope.spawn(|| {
                 let before = processor_time();
-                let mut scratch = Scratch::new(&network);
-                let mut features = vec![0.0; BATCH * network.feature_len()];
-                for batch in pictures.chunks_exact(BATCH * picture).cycle() {
+                for batch in images.chunks_exact(BATCH * image).cycle() {
                     if started.elapsed() >= limit {
                         break;
                     }
-                    network.features_into(&mut scratch, batch, &mut features);
+                    let features = tensor(batch).and_then(|batch| network.forward(&batch));
+                    std::hint::black_box(features.expect("these images have features"));
                     done.fetch_add(BATCH, Ordering::Relaxed);
                 }
                 busy.fetch_add(processor_time() - before, Ordering::Relaxed);
             });
         }
     });
-    let pictures = done.into_inner() as f64;
-    let rate = pictures / started.elapsed().as_secs_f64();
-    let busy = pictures / (busy.into_inner() as f64 / 1e9);
+    let images = done.into_inner() as f64;
+    let rate = images / started.elapsed().as_secs_f64();
+    let busy = images / (busy.into_inner() as f64 / 1e9);
     println!("{rate:.1} {busy:.1}");
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! Why a picture cannot be read: one enum for everything between the file's bytes and its pixels.
+//! Why an image cannot be read: one enum for everything between the file's bytes and its pixels.
 
 use crate::preprocess::ImageFormat;
+use std::time::Duration;
 
 /// Why the bytes of a file did not become pixels. Every message names what a person can act on,
 /// because it is what `image_error(content)` answers.
@@ -11,7 +12,7 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
 
-    /// Nothing that is known of any picture format is at the start of the file.
+    /// Nothing that is known of any image format is at the start of the file.
     #[error("not an image: the file starts with {start}")]
     NotAnImage {
         /// The first bytes, as text where they are printable.
@@ -35,7 +36,7 @@ pub enum ImageError {
     },
 
     /// The data ends before the last pixel.
-    #[error("truncated {format}: the data ends before the picture does")]
+    #[error("truncated {format}: the data ends before the image does")]
     Truncated {
         /// The format of the file.
         format: ImageFormat,
@@ -54,8 +55,41 @@ pub enum ImageError {
         limit: u64,
     },
 
-    /// The header gives the picture no width or no height.
-    #[error("the {format} header gives a picture of {width} x {height} pixels")]
+    /// Decoding would allocate more bytes than are allowed; none were allocated.
+    #[error(
+        "too many bytes: decoding this {format} takes {needed}, more than the limit of {limit} (option `pomona.max_decode_bytes`)"
+    )]
+    TooManyBytes {
+        /// The format of the file.
+        format: ImageFormat,
+        /// Bytes that decoding would allocate, from the header.
+        needed: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+
+    /// The file is coded in more passes over the image than are allowed.
+    #[error("too many scans: {scans}, more than the limit of {limit}")]
+    TooManyScans {
+        /// Scans in the file.
+        scans: u32,
+        /// The limit.
+        limit: u32,
+    },
+
+    /// Decoding took longer than is allowed.
+    #[error("decoding took longer than {timeout:?} (option `pomona.decode_timeout`)")]
+    TimedOut {
+        /// The limit.
+        timeout: Duration,
+    },
+
+    /// Decoding was stopped from outside. This says nothing about the image.
+    #[error("decoding was interrupted")]
+    Interrupted,
+
+    /// The header claims an image of no width or no height.
+    #[error("the {format} header claims an image of {width} x {height} pixels")]
     ZeroDimension {
         /// The format of the file.
         format: ImageFormat,

@@ -1,58 +1,68 @@
-//! [`FeatureExtractor`]: picture files in, feature vectors out.
+//! [`FeatureExtractor`]: image files in, feature vectors out.
 
 use std::sync::Arc;
 
+use candle_core::{CpuStorage, Device, Storage, Tensor, bail};
+
 use crate::ImageError;
-use crate::network::{Classifier, MobileNetV2, Scratch};
-use crate::preprocess::{DecodeLimits, Preprocessor};
+use crate::network::{Backbone, MobileNetV2};
+use crate::preparation::Preparer;
+use crate::preprocess::DecodeLimits;
 
-/// Pictures that go through the network together. The last stages are bound by the traffic of
-/// their weights, which a group shares; more than this many pictures gain nothing and leave the
+/// Images in one tensor on the CPU. The last stages of MobileNetV2 are bound by the traffic of
+/// their weights, which a batch shares; more images than this gain nothing and leave the
 /// second-level cache.
-const GROUP: usize = 8;
+const BATCH: usize = 8;
 
-/// Decodes, resizes and runs pictures through a network, on one thread, with buffers that are
-/// allocated once.
+/// Images in one tensor on another device, which is idle with few.
+const DEVICE_BATCH: usize = 64;
+
+/// Decodes, resizes and runs images through a network, on one thread.
+///
+/// An image costs no allocation: a batch of images is one tensor of bytes, and its features are
+/// another.
 #[derive(Debug)]
-pub struct FeatureExtractor {
-    network: Arc<MobileNetV2>,
+pub struct FeatureExtractor<B: ?Sized = MobileNetV2> {
     limits: DecodeLimits,
-    preprocessor: Preprocessor,
-    scratch: Scratch,
-    /// The pictures of a group, after resizing.
-    pixels: Vec<u8>,
-    /// Their features, before they go to their rows.
-    features: Vec<f32>,
+    preparer: Preparer,
+    batch: usize,
+    network: Arc<B>,
 }
 
-impl FeatureExtractor {
+impl<B: Backbone + ?Sized> FeatureExtractor<B> {
     /// An extractor for one thread.
-    pub fn new(network: Arc<MobileNetV2>, limits: DecodeLimits) -> Self {
-        let preprocessor = Preprocessor::new(network.input_size(), limits);
+    pub fn new(network: Arc<B>, limits: DecodeLimits) -> Self {
         Self {
             limits,
-            scratch: Scratch::new(&network),
-            pixels: vec![0; GROUP * preprocessor.output_len()],
-            features: vec![0.0; GROUP * network.feature_len()],
-            preprocessor,
+            preparer: Preparer::new(&network.preprocessing(), limits),
+            batch: match network.device() {
+                Device::Cpu => BATCH,
+                _ => DEVICE_BATCH,
+            },
             network,
         }
     }
 
     /// Whether this extractor does what one of [`new`](Self::new) with these arguments does.
-    pub fn serves(&self, network: &Arc<MobileNetV2>, limits: &DecodeLimits) -> bool {
+    pub fn serves(&self, network: &Arc<B>, limits: &DecodeLimits) -> bool {
         Arc::ptr_eq(&self.network, network) && self.limits == *limits
     }
 
-    /// What turns the features into classes; none where the weights have no head.
-    pub fn classifier(&self) -> Option<&Classifier> {
-        self.network.classifier()
+    /// The network.
+    pub fn network(&self) -> &Arc<B> {
+        &self.network
     }
 
-    /// The features of `files`, a row of [`MobileNetV2::feature_len`] values in `out` each.
+    /// Writes the features of `files` to `out`, a row of [`Backbone::feature_len`] values each.
     ///
-    /// A picture that cannot be decoded goes to `failed` with its row; its values, like those of
-    /// a row without a file, are left as they are.
+    /// An image that cannot be decoded goes to `failed` with its row; its values, like those of a
+    /// row without a file, are left as they are. Features are copied once, from the tensor that
+    /// the network returns to their rows: which rows are left out is known only after decoding,
+    /// and Candle does not give up the storage of a tensor.
+    ///
+    /// # Errors
+    /// When the device fails or has no memory. On the CPU, and with weights that were loaded, there
+    /// is no reason to.
     ///
     /// # Panics
     /// When `out` is not as long as `files` times the length of a row.
@@ -61,40 +71,112 @@ impl FeatureExtractor {
         files: &[Option<&[u8]>],
         out: &mut [f32],
         mut failed: impl FnMut(usize, ImageError),
-    ) {
+    ) -> candle_core::Result<()> {
         let row_len = self.network.feature_len();
         assert_eq!(out.len(), files.len() * row_len, "a row of features a file");
-        let mut rows = [0; GROUP];
-        let mut filled = 0;
+        let image_len = self.preparer.output_len();
+        let mut rows = Vec::with_capacity(self.batch);
+        let mut pixels = Vec::new();
         for (row, file) in files.iter().enumerate() {
             let Some(file) = file else { continue };
-            let picture_len = self.preprocessor.output_len();
-            let picture = &mut self.pixels[filled * picture_len..][..picture_len];
-            match self.preprocessor.run(file, picture) {
-                Ok(()) => {
-                    rows[filled] = row;
-                    filled += 1;
-                }
+            if pixels.is_empty() {
+                let most = self.batch.min(files.len() - row);
+                pixels = vec![0; most * image_len];
+            }
+            let image = &mut pixels[rows.len() * image_len..][..image_len];
+            match self.preparer.run(file, image) {
+                Ok(()) => rows.push(row),
                 Err(error) => failed(row, error),
             }
-            if filled == GROUP {
-                self.run_group(&rows, out);
-                filled = 0;
+            if rows.len() == self.batch {
+                self.run(std::mem::take(&mut pixels), &rows, out)?;
+                rows.clear();
             }
         }
-        if filled > 0 {
-            self.run_group(&rows[..filled], out);
+        if !rows.is_empty() {
+            pixels.truncate(rows.len() * image_len);
+            self.run(pixels, &rows, out)?;
         }
+        Ok(())
     }
 
-    fn run_group(&mut self, rows: &[usize], out: &mut [f32]) {
-        let (pictures, row_len) = (rows.len(), self.network.feature_len());
-        let pixels = &self.pixels[..pictures * self.preprocessor.output_len()];
-        let features = &mut self.features[..pictures * row_len];
-        self.network
-            .features_into(&mut self.scratch, pixels, features);
-        for (&row, features) in rows.iter().zip(features.chunks_exact(row_len)) {
+    /// Puts images through the network and their features into rows of `out`.
+    fn run(&self, pixels: Vec<u8>, rows: &[usize], out: &mut [f32]) -> candle_core::Result<()> {
+        let (size, row_len) = (
+            self.network.preprocessing().input_size,
+            self.network.feature_len(),
+        );
+        let images = Tensor::from_vec(pixels, (rows.len(), size, size, 3), &Device::Cpu)?;
+        let features = self
+            .network
+            .forward(&images.to_device(self.network.device())?)?;
+        if features.dims() != [rows.len(), row_len] {
+            bail!(
+                "{} images have {:?} features of {row_len}",
+                rows.len(),
+                features.shape()
+            );
+        }
+        let features = features.to_device(&Device::Cpu)?.contiguous()?;
+        let (storage, layout) = features.storage_and_layout();
+        let Storage::Cpu(CpuStorage::F32(values)) = &*storage else {
+            bail!("expected features of f32, got {:?}", features.dtype());
+        };
+        let values = &values[layout.start_offset()..];
+        for (&row, features) in rows.iter().zip(values.chunks_exact(row_len)) {
             out[row * row_len..][..row_len].copy_from_slice(features);
         }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Weights;
+
+    /// A grey BMP of one pixel: the smallest file that decodes.
+    fn pixel(value: u8) -> Vec<u8> {
+        let mut file = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+        file.extend(b"\x01\0\0\0\x01\0\0\0\x01\0\x18\0");
+        file.extend([0; 24]);
+        file.extend([value, value, value, 0]);
+        file
+    }
+
+    #[test]
+    fn rows_are_those_of_the_files_whatever_is_between_them() {
+        let network = Arc::new(MobileNetV2::new(&Weights::fruits().unwrap()).unwrap());
+        let len = Backbone::feature_len(&*network);
+        let mut extractor = FeatureExtractor::new(Arc::clone(&network), DecodeLimits::default());
+        // More than two batches, every third row absent or broken.
+        let files: Vec<_> = (0..27_u8).map(|row| pixel(row * 9)).collect();
+        let rows: Vec<Option<&[u8]>> = files
+            .iter()
+            .enumerate()
+            .map(|(row, file)| match row % 6 {
+                2 => None,
+                5 => Some(&b"no image"[..]),
+                _ => Some(file.as_slice()),
+            })
+            .collect();
+        let mut out = vec![-1.0; rows.len() * len];
+        let mut failed = vec![];
+        extractor
+            .extract(&rows, &mut out, |row, _error| failed.push(row))
+            .unwrap();
+        assert_eq!(failed, [5, 11, 17, 23]);
+        for (row, features) in out.chunks_exact(len).enumerate() {
+            if row % 3 == 2 {
+                assert!(features.iter().all(|value| *value == -1.0), "row {row}");
+                continue;
+            }
+            let mut alone = vec![0.0; len];
+            let file = [Some(files[row].as_slice())];
+            let panics = |row, error| panic!("{row}: {error}");
+            extractor.extract(&file, &mut alone, panics).unwrap();
+            assert!(alone == features, "row {row}");
+        }
+        assert!(out[..len] != out[26 * len - 2 * len..25 * len]);
     }
 }

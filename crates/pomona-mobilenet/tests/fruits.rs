@@ -1,10 +1,13 @@
-//! The weights that are shipped: a drawn picture as Keras sees it, and photographs by their names.
+//! The weights that are shipped: a drawn image as Keras sees it, and photographs by their names.
+
+mod network_run;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use network_run::largest_difference;
 use pomona_mobilenet::FeatureExtractor;
-use pomona_mobilenet::network::{Architecture, Isa, MobileNetV2, Precision, Scratch, Weights};
+use pomona_mobilenet::network::{Architecture, Isa, MobileNetV2, Precision, Weights};
 use pomona_mobilenet::preprocess::DecodeLimits;
 
 const SIDE: usize = 128;
@@ -30,28 +33,22 @@ fn reference() -> Reference {
     }
 }
 
-/// A shaded disc with stripes on white, as `drawn_picture` of `weights/fruits_keras.py` draws it.
-fn drawn_picture() -> Vec<u8> {
-    let mut picture = Vec::with_capacity(SIDE * SIDE * 3);
+/// A shaded disc with stripes on white, as `drawn_image` of `weights/fruits_keras.py` draws it.
+fn drawn_image() -> Vec<u8> {
+    let mut image = Vec::with_capacity(SIDE * SIDE * 3);
     for row in 0..SIDE as i32 {
         for column in 0..SIDE as i32 {
             let distance = (column - 60).pow(2) + (row - 66).pow(2);
             let shade = 255 - distance / 16;
             let stripe = (column * 3 + row * 5) % 64;
-            picture.extend(if distance < 50 * 50 {
+            image.extend(if distance < 50 * 50 {
                 [shade, shade / 3 + stripe, shade / 4].map(|value| value as u8)
             } else {
                 [255; 3]
             });
         }
     }
-    picture
-}
-
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
-    differences.fold(0.0, f32::max)
+    image
 }
 
 fn first(scores: &[f32]) -> usize {
@@ -88,17 +85,14 @@ fn the_file_says_what_it_is() {
 }
 
 #[test]
-fn features_and_scores_of_a_drawn_picture_are_those_of_keras() {
+fn features_and_scores_of_a_drawn_image_are_those_of_keras() {
     let weights = Weights::fruits().unwrap();
-    let (picture, reference) = (drawn_picture(), reference());
-    for isa in [Isa::Amx, Isa::Avx512, Isa::Avx2, Isa::Portable] {
-        if !isa.is_available() {
-            println!("skipped: this processor has no {isa}");
+    let (image, reference) = (drawn_image(), reference());
+    for isa in Isa::ALL {
+        let Some(network) = network_run::network(&weights, isa, Precision::F32) else {
             continue;
-        }
-        let network = MobileNetV2::with_isa(&weights, isa, Precision::F32).unwrap();
-        let mut features = vec![0.0; network.feature_len()];
-        network.features_into(&mut Scratch::new(&network), &picture, &mut features);
+        };
+        let features = network_run::features(&network, &image);
         let difference = largest_difference(&features, &reference.features);
         println!("{isa}: features {difference:e}");
         assert!(difference <= 1e-4, "{isa} differs by {difference}");
@@ -126,31 +120,27 @@ fn photographs_are_named_in_every_precision() {
     }
     let weights = Weights::fruits().unwrap();
     for precision in [Precision::F32, Precision::Bf16] {
-        let network = match MobileNetV2::with_precision(&weights, precision) {
-            Ok(network) => Arc::new(network),
-            Err(error) => {
-                println!("skipped: {error}");
-                continue;
-            }
-        };
+        let network = Arc::new(MobileNetV2::with_precision(&weights, precision).unwrap());
         let mut extractor = FeatureExtractor::new(Arc::clone(&network), DecodeLimits::default());
-        let labels = Arc::clone(extractor.classifier().unwrap().labels());
-        let (mut pictures, mut right) = (0, 0);
+        let labels = Arc::clone(network.classifier().unwrap().labels());
+        let (mut images, mut right) = (0, 0);
         for (class, label) in labels.iter().enumerate() {
             let mut files: Vec<_> = std::fs::read_dir(folder.join(label)).unwrap().collect();
             files.sort_by_key(|file| file.as_ref().unwrap().path());
             for file in files.into_iter().step_by(10) {
                 let file = std::fs::read(file.unwrap().path()).unwrap();
                 let mut features = vec![0.0; network.feature_len()];
-                extractor.extract(&[Some(&file)], &mut features, |_, error| panic!("{error}"));
+                let panics = |_, error| panic!("{error}");
+                let extracted = extractor.extract(&[Some(&file)], &mut features, panics);
+                extracted.unwrap();
                 let mut scores = vec![0.0; labels.len()];
-                let classifier = extractor.classifier().unwrap();
+                let classifier = network.classifier().unwrap();
                 classifier.scores(&features, &mut scores);
-                pictures += 1;
+                images += 1;
                 right += usize::from(first(&scores) == class);
             }
         }
-        println!("{precision:?}: {right} of {pictures}");
-        assert!(pictures >= 114 && right * 100 >= pictures * 99);
+        println!("{precision:?}: {right} of {images}");
+        assert!(images >= 114 && right * 100 >= images * 99);
     }
 }

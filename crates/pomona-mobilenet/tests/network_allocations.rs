@@ -1,18 +1,22 @@
-//! A forward pass allocates nothing: counted by the allocator of this test's own process.
+//! A forward pass allocates its tensors and nothing an image: counted by the allocator of this
+//! test's own process.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Scratch, Weights};
+use candle_core::{Device, Module, Tensor};
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Weights};
 
 struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call is the system allocator's.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
         // SAFETY: passed on to the caller.
         unsafe { System.alloc(layout) }
     }
@@ -28,7 +32,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// The only test of this binary: another would allocate at the same time.
 #[test]
-fn nothing_is_allocated_for_a_picture() {
+fn nothing_is_allocated_for_an_image_but_its_features() {
     // The first has no classifier, the second has one of 114 classes.
     for weights in [Weights::random(0.35, 3), Weights::fruits()] {
         let weights = weights.unwrap();
@@ -36,6 +40,7 @@ fn nothing_is_allocated_for_a_picture() {
             (Isa::Amx, Precision::F32),
             (Isa::Amx, Precision::Bf16),
             (Isa::Avx512, Precision::F32),
+            (Isa::Avx512, Precision::Bf16),
             (Isa::Avx2, Precision::F32),
             (Isa::Portable, Precision::F32),
         ] {
@@ -48,25 +53,43 @@ fn nothing_is_allocated_for_a_picture() {
     }
 }
 
+/// What [`forward`] may allocate besides the values: storages, tensors, shapes and strides.
+const TENSORS: usize = 2 << 10;
+
 fn check(network: &MobileNetV2) {
-    let mut scratch = Scratch::new(network);
-    let pictures = vec![100; 11 * network.input_size() * network.input_size() * 3];
-    let mut features = vec![0.0; 11 * network.feature_len()];
-    let classes = network.classifier().map_or(0, |c| c.labels().len());
-    let mut scores = vec![0.0; 11 * classes];
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    network.features_into(&mut scratch, &pictures, &mut features);
-    if let Some(classifier) = network.classifier() {
-        classifier.scores(&features, &mut scores);
+    // The first pass of a thread makes its buffers.
+    forward(network, 3);
+    let (once, _) = forward(network, 1);
+    for count in [1, 8, 11, 64] {
+        let (allocations, bytes) = forward(network, count);
+        let name = format!("{} {:?}", network.isa(), network.precision());
+        assert_eq!(allocations, once, "{name}, {count} images");
+        let classes = network.classifier().map_or(0, |c| c.labels().len());
+        let values = count * (network.feature_len() + classes) * size_of::<f32>();
+        assert!(bytes < values + TENSORS, "{name}, {count} images: {bytes}");
     }
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-    assert_eq!(
-        allocations,
-        0,
-        "{} {:?}",
-        network.isa(),
-        network.precision()
-    );
-    assert!(features.iter().any(|feature| *feature > 0.0));
-    assert_eq!(classes > 0, scores.iter().any(|score| *score > 0.0));
+}
+
+/// Allocations and their bytes between a tensor of images and those of features and scores.
+fn forward(network: &MobileNetV2, count: usize) -> (usize, usize) {
+    let size = network.input_size();
+    let images = vec![100_u8; count * size * size * 3];
+    let images = Tensor::from_vec(images, (count, size, size, 3), &Device::Cpu).unwrap();
+    let counts = || {
+        let allocations = ALLOCATIONS.load(Ordering::Relaxed);
+        (allocations, BYTES.load(Ordering::Relaxed))
+    };
+    let before = counts();
+    let features = network.forward(&images).unwrap();
+    let scores = network
+        .classifier()
+        .map(|classifier| classifier.forward(&features));
+    let after = counts();
+    let largest = |tensor: &Tensor| {
+        let largest = tensor.flatten_all().unwrap().max(0).unwrap();
+        largest.to_scalar::<f32>().unwrap()
+    };
+    assert!(largest(&features) > 0.0);
+    assert!(scores.is_none_or(|scores| largest(&scores.unwrap()) > 0.0));
+    (after.0 - before.0, after.1 - before.1)
 }

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Module, Tensor};
 use pomona_mobilenet::FeatureExtractor;
 use pomona_mobilenet::network::{
     Isa, LabelSource, MobileNetV2, Precision, SaveOptions, Weights, WeightsError,
 };
 use pomona_mobilenet::preprocess::DecodeLimits;
 
-const ALL: [(Isa, Precision); 5] = [
+const ALL: [(Isa, Precision); 6] = [
     (Isa::Amx, Precision::F32),
     (Isa::Amx, Precision::Bf16),
     (Isa::Avx512, Precision::F32),
+    (Isa::Avx512, Precision::Bf16),
     (Isa::Avx2, Precision::F32),
     (Isa::Portable, Precision::F32),
 ];
@@ -99,12 +100,19 @@ fn any_number_of_classes_gives_the_softmax_of_the_products() {
             let (mut logits, mut scores) = (vec![0.0; 3 * classes], vec![0.0; 3 * classes]);
             classifier.logits(&features, &mut logits);
             classifier.scores(&features, &mut scores);
-            for (picture, features) in features.chunks_exact(FEATURES).enumerate() {
+            // The module returns the same.
+            let rows = Tensor::from_slice(&features, (3, FEATURES), &Device::Cpu).unwrap();
+            let module = classifier.forward(&rows).unwrap();
+            assert_eq!(module.dims(), [3, classes]);
+            assert!(module.flatten_all().unwrap().to_vec1::<f32>().unwrap() == scores);
+            let short = rows.narrow(1, 0, 1000).unwrap();
+            assert!(classifier.forward(&short).is_err());
+            for (image, features) in features.chunks_exact(FEATURES).enumerate() {
                 let expected = head.logits(features);
                 let largest = expected.iter().copied().fold(f64::MIN, f64::max);
                 let sum: f64 = expected.iter().map(|logit| (logit - largest).exp()).sum();
                 for (class, expected) in expected.iter().enumerate() {
-                    let place = picture * classes + class;
+                    let place = image * classes + class;
                     let difference = (f64::from(logits[place]) - expected).abs();
                     assert!(difference < 2e-4, "{isa} {classes} {class}: {difference}");
                     let expected = (expected - largest).exp() / sum;
@@ -122,7 +130,7 @@ fn classes_have_the_names_of_the_file_or_numbers() {
     let weights = Weights::from_bytes(&named.file).unwrap();
     let network = std::sync::Arc::new(MobileNetV2::new(&weights).unwrap());
     let extractor = FeatureExtractor::new(network, DecodeLimits::default());
-    let labels = extractor.classifier().unwrap().labels();
+    let labels = extractor.network().classifier().unwrap().labels();
     assert_eq!(labels[..], ["Pêche", "Apple \"Red\" 1"]);
 
     let weights = Weights::from_bytes(&Head::new(3, None).file).unwrap();
@@ -194,13 +202,13 @@ fn logits_of_a_photograph_are_those_of_keras() {
     let expected = values("logits_int8head");
     let weights = data.join("models/mobilenet_v2_1.0_224_classifier.safetensors");
     let weights = Weights::load(weights).unwrap();
-    let picture = golden["resized_rgb_u8_hwc"].unsqueeze(0).unwrap();
+    let image = golden["resized_rgb_u8_hwc"].unsqueeze(0).unwrap();
     for (isa, precision) in available() {
         if precision == Precision::Bf16 {
             continue;
         }
         let network = MobileNetV2::with_isa(&weights, isa, precision).unwrap();
-        let features = network.forward(&picture).unwrap();
+        let features = network.forward(&image).unwrap();
         let features: Vec<f32> = features.flatten_all().unwrap().to_vec1().unwrap();
         let mut logits = vec![0.0; expected.len()];
         network.classifier().unwrap().logits(&features, &mut logits);

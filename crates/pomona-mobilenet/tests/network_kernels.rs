@@ -1,49 +1,33 @@
 //! The kernels against the Candle reference, over widths, sizes, paddings and instruction sets.
 
-use candle_core::{Device, Tensor};
-use pomona_mobilenet::network::architecture::{Architecture, Padding};
-use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Reference, Weights};
+mod network_run;
 
-/// Pictures of noise that is smooth in part: xorshift over a gradient.
-fn pictures(count: usize, size: usize) -> Tensor {
+use candle_core::{DType, Module};
+use network_run::{as_exact_as_layers, tensor};
+use pomona_mobilenet::network::architecture::{Architecture, Padding};
+use pomona_mobilenet::network::{MobileNetV2, Weights};
+
+/// Images of noise that is smooth in part: xorshift over a gradient.
+fn images(count: usize, size: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let bytes: Vec<u8> = (0..count * size * size * 3)
+    (0..count * size * size * 3)
         .map(|index| {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
             ((index / 3 % size * 200 / size) as u8).wrapping_add((state >> 58) as u8)
         })
-        .collect();
-    Tensor::from_vec(bytes, (count, size, size, 3), &Device::Cpu).unwrap()
+        .collect()
 }
 
 fn agree(architecture: Architecture, count: usize) {
-    let name = format!("{architecture:?}");
-    let name = name.split("blocks").next().unwrap();
-    let pictures = pictures(count, architecture.input_size);
+    let name = format!(
+        "width {}, {} pixels, {:?} padding",
+        architecture.width, architecture.input_size, architecture.padding
+    );
+    let images = images(count, architecture.input_size);
     let weights = Weights::random_for(architecture, 7).unwrap();
-    let reference = Reference::new(&weights, &Device::Cpu).unwrap();
-    let expected: Vec<f32> = values(&reference.forward(&pictures).unwrap());
-    let largest = expected.iter().copied().fold(0.0, f32::max);
-    assert!(largest > 0.1, "{name}: the random network has died out");
-    for isa in [Isa::Amx, Isa::Avx512, Isa::Avx2, Isa::Portable] {
-        if !isa.is_available() {
-            println!("skipped: this processor has no {isa}");
-            continue;
-        }
-        let network = MobileNetV2::with_isa(&weights, isa, Precision::F32).unwrap();
-        let features = values(&network.forward(&pictures).unwrap());
-        assert_eq!(features.len(), expected.len());
-        let difference = features.iter().zip(&expected).map(|(a, b)| (a - b).abs());
-        let difference = difference.fold(0.0, f32::max);
-        println!("{name} {isa}: {difference:e} of {largest}");
-        assert!(difference <= 1e-4, "{name} {isa}: {difference}");
-    }
-}
-
-fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor.flatten_all().unwrap().to_vec1().unwrap()
+    as_exact_as_layers(&name, &weights, &images);
 }
 
 #[test]
@@ -68,7 +52,7 @@ fn symmetric_padding() {
 }
 
 #[test]
-fn more_pictures_than_a_group() {
+fn more_images_than_a_group() {
     agree(Architecture::keras(0.35, 72), 11);
 }
 
@@ -76,7 +60,7 @@ fn more_pictures_than_a_group() {
 fn tensors_of_another_shape_or_type_are_refused() {
     let weights = Weights::random(0.35, 1).unwrap();
     let network = MobileNetV2::new(&weights).unwrap();
-    let small = pictures(1, 32);
+    let small = tensor(32, &images(1, 32));
     assert!(
         network
             .forward(&small)
@@ -84,7 +68,7 @@ fn tensors_of_another_shape_or_type_are_refused() {
             .to_string()
             .contains("224")
     );
-    let float = pictures(1, 224).to_dtype(candle_core::DType::F32).unwrap();
+    let float = tensor(224, &images(1, 224)).to_dtype(DType::F32).unwrap();
     assert!(
         network
             .forward(&float)

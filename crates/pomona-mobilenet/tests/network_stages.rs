@@ -1,29 +1,23 @@
-//! The Candle reference against Keras, stage by stage, and the kernels on the same picture.
+//! The Candle reference against Keras, stage by stage, and the kernels on the same image.
+
+mod network_run;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
-use candle_core::{DType, Device, Tensor};
-use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Reference, Scratch, Weights};
+use candle_core::{DType, Device, Module, Tensor};
+use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Reference, Weights};
 
-fn test_data() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let path = std::env::var_os("POMONA_TEST_DATA").map_or_else(|| default.into(), PathBuf::from);
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: {} is absent", path.display());
-    None
-}
+/// What the tests read of the reference data.
+const STAGES: &str = "golden/single_image_stages.safetensors";
 
 fn golden(data: &std::path::Path) -> (Weights, HashMap<String, Tensor>) {
     let weights = Weights::load(data.join("models/mobilenet_v2_1.0_224_classifier.safetensors"));
-    let stages = data.join("golden/single_image_stages.safetensors");
+    let stages = data.join(STAGES);
     let stages = candle_core::safetensors::load(stages, &Device::Cpu);
     (weights.unwrap(), stages.unwrap())
 }
 
-fn picture(stages: &HashMap<String, Tensor>) -> Tensor {
+fn image(stages: &HashMap<String, Tensor>) -> Tensor {
     stages["resized_rgb_u8_hwc"].unsqueeze(0).unwrap()
 }
 
@@ -35,10 +29,12 @@ fn max_difference(a: &Tensor, b: &Tensor) -> f32 {
 
 #[test]
 fn reference_equals_keras_at_every_stage() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = network_run::test_data(STAGES) else {
+        return;
+    };
     let (weights, golden) = golden(&data);
     let reference = Reference::new(&weights, &Device::Cpu).unwrap();
-    let stages = reference.stages(&picture(&golden)).unwrap();
+    let stages = reference.stages(&image(&golden)).unwrap();
     // Linear stages have values of tens, of which a rounding error is a fixed share.
     let check = |name: &str, got: &Tensor| {
         let difference = max_difference(got, &golden[name]);
@@ -62,15 +58,17 @@ fn reference_equals_keras_at_every_stage() {
 
 #[test]
 fn every_instruction_set_equals_keras() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = network_run::test_data(STAGES) else {
+        return;
+    };
     let (weights, golden) = golden(&data);
-    for isa in [Isa::Amx, Isa::Avx512, Isa::Avx2, Isa::Portable] {
+    for isa in Isa::ALL {
         if !isa.is_available() {
             println!("skipped: this processor has no {isa}");
             continue;
         }
         let network = MobileNetV2::with_isa(&weights, isa, Precision::F32).unwrap();
-        let features = network.forward(&picture(&golden)).unwrap();
+        let features = network.forward(&image(&golden)).unwrap();
         let difference = max_difference(&features, &golden["features"]);
         println!("{isa}: {difference:e}");
         assert!(difference <= 1e-4, "{isa} differs by {difference}");
@@ -78,36 +76,28 @@ fn every_instruction_set_equals_keras() {
 }
 
 #[test]
-fn a_picture_has_the_same_features_alone_and_in_any_group() {
-    let Some(data) = test_data() else { return };
+fn a_image_has_the_same_features_alone_and_in_any_group() {
+    let Some(data) = network_run::test_data(STAGES) else {
+        return;
+    };
     let (weights, golden) = golden(&data);
     let network = MobileNetV2::new(&weights).unwrap();
-    let bytes: Vec<u8> = picture(&golden).flatten_all().unwrap().to_vec1().unwrap();
-    let mut scratch = Scratch::new(&network);
-    assert!(
-        scratch.bytes() < 8 << 20,
-        "scratch of {} bytes",
-        scratch.bytes()
-    );
-    let mut alone = vec![0.0; network.feature_len()];
-    network.features_into(&mut scratch, &bytes, &mut alone);
+    let bytes: Vec<u8> = image(&golden).flatten_all().unwrap().to_vec1().unwrap();
+    let scratch = network.scratch_bytes();
+    assert!(scratch < 8 << 20, "scratch of {scratch} bytes");
+    let alone = network_run::features(&network, &bytes);
 
-    // Others of the group are other pictures, so that a mix-up cannot go unseen.
+    // Others of the group are other images, so that a mix-up cannot go unseen.
     for (count, place) in [(2, 1), (5, 0), (8, 7), (11, 9), (16, 8)] {
         let mut group = Vec::new();
-        for picture in 0..count {
-            let shift = if picture == place {
-                0
-            } else {
-                40 + picture as u8
-            };
+        for image in 0..count {
+            let shift = if image == place { 0 } else { 40 + image as u8 };
             group.extend(bytes.iter().map(|byte| byte.wrapping_add(shift)));
         }
-        let mut features = vec![0.0; count * alone.len()];
-        network.features_into(&mut scratch, &group, &mut features);
-        for (picture, features) in features.chunks_exact(alone.len()).enumerate() {
+        let features = network_run::features(&network, &group);
+        for (image, features) in features.chunks_exact(alone.len()).enumerate() {
             let mut differences = features.iter().zip(&alone).map(|(a, b)| (a - b).abs());
-            if picture == place {
+            if image == place {
                 assert!(
                     differences.all(|difference| difference < 1e-6),
                     "{count} {place}"
@@ -115,7 +105,7 @@ fn a_picture_has_the_same_features_alone_and_in_any_group() {
             } else {
                 assert!(
                     differences.any(|difference| difference > 0.1),
-                    "{count} {picture}"
+                    "{count} {image}"
                 );
             }
         }

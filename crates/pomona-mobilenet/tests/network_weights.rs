@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Module, Tensor};
 use pomona_mobilenet::network::architecture::{Architecture, Padding};
 use pomona_mobilenet::network::{MobileNetV2, Weights, WeightsError};
 
@@ -129,11 +129,11 @@ fn torchvision_and_timm_names_give_the_same_features() {
 
 fn features(bytes: &[u8]) -> Vec<f32> {
     let network = MobileNetV2::new(&Weights::from_bytes(bytes).unwrap()).unwrap();
-    let pictures = Tensor::arange(0_u32, 224 * 224 * 3, &Device::Cpu).unwrap();
-    let pictures = (pictures.to_dtype(DType::F64).unwrap() / 600.0).unwrap();
-    let pictures = pictures.to_dtype(DType::U8).unwrap();
-    let pictures = pictures.reshape((1, 224, 224, 3)).unwrap();
-    let features = network.forward(&pictures).unwrap();
+    let images = Tensor::arange(0_u32, 224 * 224 * 3, &Device::Cpu).unwrap();
+    let images = (images.to_dtype(DType::F64).unwrap() / 600.0).unwrap();
+    let images = images.to_dtype(DType::U8).unwrap();
+    let images = images.reshape((1, 224, 224, 3)).unwrap();
+    let features = network.forward(&images).unwrap();
     features.flatten_all().unwrap().to_vec1().unwrap()
 }
 

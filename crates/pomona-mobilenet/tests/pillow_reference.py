@@ -1,4 +1,4 @@
-"""Draws small pictures in every format and mode, and writes what Pillow makes of them.
+"""Draws small images in every format and mode, and writes what Pillow makes of them.
 
     pip install pillow numpy
     python tests/pillow_reference.py
@@ -33,7 +33,7 @@ def drawing(width, height, channels, seed=0):
     return np.clip(np.stack(planes, -1), 0, 255).astype(np.uint8)
 
 
-def picture(mode, size, seed=0):
+def image(mode, size, seed=0):
     bands = {"1": 1, "L": 1, "LA": 2, "P": 3, "RGB": 3, "RGBA": 4, "CMYK": 4}[mode]
     pixels = drawing(*size, bands, seed)
     if mode == "P":
@@ -98,7 +98,7 @@ def gif(screen, frame, origin, pixels, palette, transparent=None):
 
 
 def files():
-    rgb = picture("RGB", (61, 47))
+    rgb = image("RGB", (61, 47))
     # JPEG: subsamplings, qualities, kinds, colors, sizes.
     for sampling, name in enumerate(["444", "422", "420"]):
         for quality in [30, 92]:
@@ -108,17 +108,17 @@ def files():
     for quality in [30, 92]:
         yield f"progressive_q{quality}.jpg", saved(rgb, "JPEG", progressive=True, quality=quality)
     # Pillow does not write these two; on a square of whole blocks another factor of the same product
-    # makes a valid file, if a scrambled picture.
-    square = picture("RGB", (64, 64))
+    # makes a valid file, if a scrambled image.
+    square = image("RGB", (64, 64))
     for name, sampling, old, new in [("440", 1, 0x21, 0x12), ("411", 2, 0x22, 0x41)]:
         data = bytearray(saved(square, "JPEG", subsampling=sampling, quality=80))
         luma = data.index(b"\xff\xc0") + 11
         assert data[luma] == old
         data[luma] = new
         yield f"sampling_{name}.jpg", bytes(data)
-    yield "progressive_grey.jpg", saved(picture("L", (33, 50)), "JPEG", progressive=True)
-    yield "grey.jpg", saved(picture("L", (61, 47)), "JPEG")
-    yield "cmyk.jpg", saved(picture("CMYK", (40, 30)), "JPEG", quality=80)
+    yield "progressive_grey.jpg", saved(image("L", (33, 50)), "JPEG", progressive=True)
+    yield "grey.jpg", saved(image("L", (61, 47)), "JPEG")
+    yield "cmyk.jpg", saved(image("CMYK", (40, 30)), "JPEG", quality=80)
     yield "rgb_in_jpeg.jpg", saved(rgb, "JPEG", keep_rgb=True)
     yield "restarts.jpg", saved(rgb, "JPEG", restart_marker_blocks=2)
     yield "optimized.jpg", saved(rgb, "JPEG", optimize=True, quality=70)
@@ -126,10 +126,10 @@ def files():
     exif[0x0112] = 6
     yield "rotated_by_exif.jpg", saved(rgb, "JPEG", exif=exif)
     for size in [(1, 1), (2, 2), (3, 7), (8, 8), (9, 17), (1, 500), (500, 1), (100, 100), (224, 224)]:
-        yield "size_%dx%d.jpg" % size, saved(picture("RGB", size), "JPEG", quality=60)
+        yield "size_%dx%d.jpg" % size, saved(image("RGB", size), "JPEG", quality=60)
     for size in [(640, 480), (1000, 37), (37, 1000), (224, 300), (300, 224),
                  (230, 236), (230, 237), (100, 240)]:
-        yield "size_%dx%d.jpg" % size, saved(picture("RGB", size), "JPEG", quality=25)
+        yield "size_%dx%d.jpg" % size, saved(image("RGB", size), "JPEG", quality=25)
     good = saved(rgb, "JPEG")
     scan = good.index(b"\xff\xda")
     yield "bytes_before_marker.jpg", good[:scan] + b"abc" + good[scan:]
@@ -140,9 +140,9 @@ def files():
 
     # PNG.
     for mode in ["1", "L", "LA", "P", "RGB", "RGBA"]:
-        yield f"mode_{mode}.png", saved(picture(mode, (61, 47)), "PNG")
-    yield "palette_transparent.png", saved(picture("P", (20, 15)), "PNG", transparency=3)
-    yield "grey_transparent.png", saved(picture("L", (20, 15)), "PNG", transparency=130)
+        yield f"mode_{mode}.png", saved(image(mode, (61, 47)), "PNG")
+    yield "palette_transparent.png", saved(image("P", (20, 15)), "PNG", transparency=3)
+    yield "grey_transparent.png", saved(image("L", (20, 15)), "PNG", transparency=130)
     wide = (drawing(20, 15, 4).astype(np.uint32) * 257 + 91).clip(0, 65535).astype(">u2")
     yield "grey_16.png", png(20, 15, 16, 0, [(r // 200).astype(">u2").tobytes() for r in wide[..., 0]])
     yield "rgb_16.png", png(20, 15, 16, 2, [r.tobytes() for r in wide[..., :3]])
@@ -155,23 +155,23 @@ def files():
         chunk = struct.pack(">I", len(ramp)) + b"PLTE" + ramp
         chunk += struct.pack(">I", zlib.crc32(b"PLTE" + ramp))
         yield f"palette_{depth}.png", png(48 // depth - 1, 15, depth, 3, rows, chunk)
-    frames = [picture("RGB", (24, 18), seed) for seed in range(3)]
+    frames = [image("RGB", (24, 18), seed) for seed in range(3)]
     yield "animated.png", saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
-    yield "size_1x1.png", saved(picture("RGB", (1, 1)), "PNG")
+    yield "size_1x1.png", saved(image("RGB", (1, 1)), "PNG")
 
     # WebP.
     yield "lossy.webp", saved(rgb, "WEBP", quality=60)
     yield "lossy_high.webp", saved(rgb, "WEBP", quality=95)
     yield "lossless.webp", saved(rgb, "WEBP", lossless=True)
-    yield "lossy_alpha.webp", saved(picture("RGBA", (61, 47)), "WEBP", quality=70)
-    yield "lossless_alpha.webp", saved(picture("RGBA", (61, 47)), "WEBP", lossless=True, exact=True)
+    yield "lossy_alpha.webp", saved(image("RGBA", (61, 47)), "WEBP", quality=70)
+    yield "lossless_alpha.webp", saved(image("RGBA", (61, 47)), "WEBP", lossless=True, exact=True)
     yield "animated.webp", saved(frames[0], "WEBP", save_all=True, append_images=frames[1:])
-    yield "lossy_odd.webp", saved(picture("RGB", (17, 33)), "WEBP", quality=80)
-    yield "lossy_photo.webp", saved(picture("RGB", (200, 150), 3), "WEBP", quality=40)
+    yield "lossy_odd.webp", saved(image("RGB", (17, 33)), "WEBP", quality=80)
+    yield "lossy_photo.webp", saved(image("RGB", (200, 150), 3), "WEBP", quality=40)
 
     # BMP.
     for mode in ["1", "L", "P", "RGB", "RGBA"]:
-        yield f"mode_{mode}.bmp", saved(picture(mode, (31, 17)), "BMP")
+        yield f"mode_{mode}.bmp", saved(image(mode, (31, 17)), "BMP")
     words = [
         b"".join(struct.pack("<H", (x * 2477 + y * 977) & 0xFFFF) for x in range(31)) for y in range(17)
     ]
@@ -187,10 +187,10 @@ def files():
     yield "rle_8.bmp", bmp(31, 17, 8, [runs], 1, palette=ramp, colors=16)
 
     # GIF.
-    yield "plain.gif", saved(picture("P", (61, 47)), "GIF")
-    yield "grey.gif", saved(picture("L", (61, 47)), "GIF")
-    yield "interlaced.gif", saved(picture("P", (40, 29)), "GIF", interlace=1)
-    yield "transparent.gif", saved(picture("P", (40, 29)), "GIF", transparency=2)
+    yield "plain.gif", saved(image("P", (61, 47)), "GIF")
+    yield "grey.gif", saved(image("L", (61, 47)), "GIF")
+    yield "interlaced.gif", saved(image("P", (40, 29)), "GIF", interlace=1)
+    yield "transparent.gif", saved(image("P", (40, 29)), "GIF", transparency=2)
     yield "animated.gif", saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     ramp = bytes((i * 5 + c * 60 + 9) % 256 for i in range(256) for c in range(3))
     dots = [(i * 29) % 256 for i in range(8 * 6)]
@@ -200,12 +200,12 @@ def files():
 
     # TIFF.
     for mode in ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"]:
-        yield f"mode_{mode}.tif", saved(picture(mode, (31, 17)), "TIFF")
+        yield f"mode_{mode}.tif", saved(image(mode, (31, 17)), "TIFF")
     for compression in ["tiff_lzw", "tiff_adobe_deflate", "packbits"]:
-        yield f"{compression}.tif", saved(picture("RGB", (31, 17)), "TIFF", compression=compression)
-    yield "fax.tif", saved(picture("1", (31, 17)), "TIFF", compression="group4")
+        yield f"{compression}.tif", saved(image("RGB", (31, 17)), "TIFF", compression=compression)
+    yield "fax.tif", saved(image("1", (31, 17)), "TIFF", compression="group4")
     yield "predictor.tif", saved(
-        picture("RGB", (31, 17)), "TIFF", compression="tiff_lzw", tiffinfo={317: 2}
+        image("RGB", (31, 17)), "TIFF", compression="tiff_lzw", tiffinfo={317: 2}
     )
     yield "pages.tif", saved(frames[0], "TIFF", save_all=True, append_images=frames[1:])
     grey16 = Image.fromarray((drawing(20, 15, 1)[..., 0].astype(np.uint16) * 3))
@@ -213,7 +213,7 @@ def files():
     for bits, colors in [(1, 2), (4, 16)]:
         few = Image.fromarray(drawing(21, 15, 3)).quantize(colors, dither=0)
         yield f"palette_{bits}.tif", saved(few, "TIFF", bits=bits)
-    yield "white_is_zero.tif", saved(picture("L", (20, 15)), "TIFF", tiffinfo={262: 0})
+    yield "white_is_zero.tif", saved(image("L", (20, 15)), "TIFF", tiffinfo={262: 0})
 
 
 def digest(image):

@@ -1,4 +1,4 @@
-//! Files that are not whole pictures: each gives its own error, none a panic or a large allocation.
+//! Files that are not whole images: each gives its own error, none a panic or a large allocation.
 
 mod drawn;
 
@@ -19,7 +19,7 @@ fn an_empty_file() {
 #[test]
 fn text_and_noise_are_not_images() {
     assert_eq!(
-        failure(b"hello, this is no picture").to_string(),
+        failure(b"hello, this is no image").to_string(),
         "not an image: the file starts with \"hello, this \""
     );
     assert_eq!(
@@ -81,7 +81,7 @@ fn a_jpeg_cut_anywhere_is_truncated() {
         }
         assert_eq!(
             failure(&whole[..whole.len() / 2]).to_string(),
-            "truncated JPEG: the data ends before the picture does"
+            "truncated JPEG: the data ends before the image does"
         );
     }
 }
@@ -189,6 +189,7 @@ fn a_header_that_claims_too_many_pixels_allocates_nothing() {
     );
     let small = DecodeLimits {
         max_pixels: 61 * 47 - 1,
+        ..DecodeLimits::default()
     };
     for bytes in wholes() {
         let error = decode_rgb(&bytes, &small, &mut RgbImage::default()).unwrap_err();
@@ -202,6 +203,7 @@ fn a_header_that_claims_too_many_pixels_allocates_nothing() {
         );
         let just = DecodeLimits {
             max_pixels: 61 * 47,
+            ..DecodeLimits::default()
         };
         decode_rgb(&bytes, &just, &mut RgbImage::default()).unwrap();
     }
@@ -229,10 +231,12 @@ fn damaged_pngs() {
     );
     assert_eq!(
         failure(&png(0, 10, &[])).to_string(),
-        "the PNG header gives a picture of 0 x 10 pixels"
+        "the PNG header claims an image of 0 x 10 pixels"
     );
     let mut kind = whole.clone();
     kind[25] = 5;
+    let sum = crc(&kind[12..29]).to_be_bytes();
+    kind[29..33].copy_from_slice(&sum);
     assert_eq!(
         failure(&kind).to_string(),
         "corrupt PNG: color type 5 with 8 bits"
@@ -318,9 +322,13 @@ fn a_tiff_that_points_at_itself() {
         ],
         8,
     );
+    // Of several pages the first is read, so that does not matter.
     assert_eq!(
-        failure(&looped).to_string(),
-        "corrupt TIFF: format error: file contained a cycle in the list of IFDs"
+        decode(&looped).unwrap().pixels[..12],
+        looped[8..12]
+            .iter()
+            .flat_map(|v| [*v; 3])
+            .collect::<Vec<u8>>()
     );
     // No directory at all, one behind the end, and one without a size.
     for broken in [
@@ -349,12 +357,12 @@ fn varieties_of_tiff_that_would_come_out_otherwise_are_refused() {
     let sized = [(256, 4), (257, 4), (273, 8), (278, 4), (279, 16)];
     let cases: [(&[(u16, u32)], &str); 3] = [
         (
-            &[(258, 8), (259, 7), (262, 1), (277, 1)],
-            "JPEG compression",
+            &[(258, 8), (259, 6), (262, 1), (277, 1)],
+            "old-style JPEG compression",
         ),
         (
-            &[(258, 16), (259, 1), (262, 0), (277, 1)],
-            "16-bit grey in which white is zero",
+            &[(258, 8), (259, 34925), (262, 1), (277, 1)],
+            "LZMA compression",
         ),
         (&[(258, 8), (259, 1), (262, 8), (277, 1)], "CIELab"),
     ];
@@ -396,7 +404,7 @@ fn other_formats_cut_short() {
 }
 
 #[test]
-fn after_an_error_the_next_picture_is_right() {
+fn after_an_error_the_next_image_is_right() {
     let whole = jpeg(61, 47, false);
     let mut preprocessor = Preprocessor::new(32, DecodeLimits::default());
     let mut expected = vec![0; preprocessor.output_len()];

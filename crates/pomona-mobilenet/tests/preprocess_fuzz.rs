@@ -1,4 +1,4 @@
-//! Damaged and random files: an error or a picture, never a panic, never a word on standard error.
+//! Damaged and random files: an error or an image, never a panic, never a word on standard error.
 
 mod drawn;
 
@@ -72,6 +72,7 @@ fn the_decoders_fail_without_a_word_on_standard_error() {
 fn survives(bytes: &[u8]) {
     let limits = DecodeLimits {
         max_pixels: 1 << 20,
+        ..DecodeLimits::DEFAULT
     };
     let mut image = RgbImage::default();
     let info = image_info(bytes);

@@ -21,7 +21,7 @@ fn photographs_are_decoded_and_resized_to_pillows_bytes() {
     let mut preprocessor = Preprocessor::new(224, DecodeLimits::default());
     let mut decoded = RgbImage::default();
     let mut resized = vec![0; preprocessor.output_len()];
-    let mut pictures = 0;
+    let mut images = 0;
     for batch in reader {
         let batch = batch.unwrap();
         let column = |name: &str| -> StringArray {
@@ -53,10 +53,10 @@ fn photographs_are_decoded_and_resized_to_pillows_bytes() {
                 resized_digests.value(row),
                 "{path}: resized"
             );
-            pictures += 1;
+            images += 1;
         }
     }
-    assert_eq!(pictures, 114, "one picture a class");
+    assert_eq!(images, 114, "one image a class");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Every kernel of the resize against the plain one, over random pictures and sizes.
+//! Every kernel of the resize against the plain one, over random images and sizes.
 
 use pomona_mobilenet::preprocess::RgbImage;
 use pomona_mobilenet::preprocess::resize::{Kernel, Resizer};
@@ -62,7 +62,7 @@ fn extreme_values_are_clipped() {
 }
 
 #[test]
-fn a_picture_of_the_size_is_copied() {
+fn a_image_of_the_size_is_copied() {
     let source = noise(224, 224, 7);
     let mut out = vec![0; source.pixels.len()];
     Resizer::new(224, 224).resize(&source, &mut out);
@@ -92,7 +92,7 @@ fn a_resizer_serves_many_sizes_in_turn() {
 }
 
 #[test]
-fn an_even_picture_stays_even() {
+fn an_even_image_stays_even() {
     for value in [0, 1, 127, 254, 255] {
         let pixels = vec![value; 37 * 91 * 3];
         let source = RgbImage {

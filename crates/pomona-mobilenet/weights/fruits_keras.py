@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from safetensors import safe_open
 
-from fruits_pictures import SIZE, Pictures
+from fruits_images import SIZE, Images
 
 
 def keras_model(tensors: dict[str, np.ndarray], width: float = 1.0) -> keras.Model:
@@ -55,8 +55,8 @@ def read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         return {name: stored.get_tensor(name) for name in names}, stored.metadata()
 
 
-def measure(model: keras.Model, test: Pictures) -> dict:
-    """Top-1 accuracy on the test pictures of the classes that were trained."""
+def measure(model: keras.Model, test: Images) -> dict:
+    """Top-1 accuracy on the test images of the classes that were trained."""
     known = np.flatnonzero(test.labels >= 0)
     right, wrong = Counter(), Counter()
     for first in range(0, len(known), 256):
@@ -71,7 +71,7 @@ def measure(model: keras.Model, test: Pictures) -> dict:
     for (label, _), count in wrong.items():
         missed[label] += count
     return {
-        "pictures": len(known),
+        "images": len(known),
         "of_other_classes": len(test.labels) - len(known),
         "right": right.total(),
         "accuracy": right.total() / len(known),
@@ -79,7 +79,7 @@ def measure(model: keras.Model, test: Pictures) -> dict:
         "worst": [
             {
                 "class": test.classes[label],
-                "pictures": right[label] + missed[label],
+                "images": right[label] + missed[label],
                 "accuracy": right[label] / (right[label] + missed[label]),
             }
             for label in sorted(
@@ -90,7 +90,7 @@ def measure(model: keras.Model, test: Pictures) -> dict:
             {
                 "is": test.classes[label],
                 "taken_for": test.classes[guess],
-                "pictures": count,
+                "images": count,
             }
             for (label, guess), count in wrong.most_common(10)
         ],
@@ -98,10 +98,10 @@ def measure(model: keras.Model, test: Pictures) -> dict:
 
 
 def write_reference(file: Path, reference: Path) -> None:
-    """Features and classes that Keras gives a picture that anyone can draw."""
+    """Features and classes that Keras gives an image that anyone can draw."""
     tensors, metadata = read(file)
     logits, features = keras_model(tensors, float(metadata["width"])).predict_on_batch(
-        drawn_picture()[np.newaxis].astype(np.float32)
+        drawn_image()[np.newaxis].astype(np.float32)
     )
     scores = np.exp(logits[0].astype(np.float64) - logits[0].max())
     scores /= scores.sum()
@@ -115,7 +115,7 @@ def write_reference(file: Path, reference: Path) -> None:
     reference.write_text(json.dumps(content) + "\n")
 
 
-def drawn_picture() -> np.ndarray:
+def drawn_image() -> np.ndarray:
     """A shaded disc with stripes on white, in whole numbers, as the test in Rust draws it."""
     row, column = np.mgrid[0:SIZE, 0:SIZE].astype(np.int64)
     distance = (column - 60) ** 2 + (row - 66) ** 2

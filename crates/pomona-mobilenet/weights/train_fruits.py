@@ -1,20 +1,20 @@
 """Trains, writes and measures `fruits.safetensors`, the weights that Pomona ships.
 
-The pictures are Fruits-360 (version 2020.05.18, MIT, Mihai Oltean and Horea Muresan) as the public
+The images are Fruits-360 (version 2020.05.18, MIT, Mihai Oltean and Horea Muresan) as the public
 repository `Cranked/Fruit360` on GitHub holds them, folders `Training` and `Test`:
 
-    git clone https://github.com/Cranked/Fruit360 pictures
+    git clone https://github.com/Cranked/Fruit360 images
     python -m venv venv
     venv/bin/pip install torch tensorflow-cpu pillow numpy safetensors
-    venv/bin/python train_fruits.py prepare pictures arrays        # decode and resize once, 3.9 GB
+    venv/bin/python train_fruits.py prepare images arrays        # decode and resize once, 3.9 GB
     venv/bin/python train_fruits.py train arrays fruits.ckpt       # continues where it was stopped
     venv/bin/python train_fruits.py export arrays fruits.ckpt fruits.safetensors
     venv/bin/python train_fruits.py evaluate arrays fruits.safetensors
     venv/bin/python train_fruits.py reference fruits.safetensors ../tests/data/fruits_keras.json
 
-The order of the pictures and every random change of one depend on the seed and the step alone, so
+The order of the images and every random change of one depend on the seed and the step alone, so
 a run that is stopped and continued sees what an uninterrupted one does. The first epochs see
-pictures at half the side, at a quarter of the price. PyTorch trains and Keras measures: on two
+images at half the side, at a quarter of the price. PyTorch trains and Keras measures: on two
 cores of a Xeon with AVX-512, one thread a process, an image of 128 pixels took PyTorch 23 ms of
 processor time and Keras 33 ms. Memory that stays with the allocator is worth a quarter of that:
 
@@ -35,12 +35,12 @@ from torch import distributed, multiprocessing
 from torch.nn import functional
 
 from fruits_network import EPSILON, MobileNetV2, load_checkpoint, trainable_decay
-from fruits_pictures import SIZE, Pictures, prepare
+from fruits_images import SIZE, Images, prepare
 
 
-def prepare_pictures(options: argparse.Namespace) -> None:
-    """Decodes and resizes the pictures once."""
-    prepare(options.pictures, options.arrays)
+def prepare_images(options: argparse.Namespace) -> None:
+    """Decodes and resizes the images once."""
+    prepare(options.images, options.arrays)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -54,12 +54,12 @@ def train_part(rank: int, options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     distributed.init_process_group("gloo", rank=rank, world_size=options.processes)
-    pictures = Pictures(options.arrays, "Training")
+    images = Images(options.arrays, "Training")
     torch.manual_seed(options.seed)
-    model = MobileNetV2(len(pictures.classes), options.width)
+    model = MobileNetV2(len(images.classes), options.width)
     model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(trainable_decay(model, options.weight_decay), lr=0.0, fused=True)
-    per_epoch = len(pictures.labels) // options.batch
+    per_epoch = len(images.labels) // options.batch
     sides = side_of_steps(options.stages)
     total = len(sides)
     step = 0
@@ -73,11 +73,11 @@ def train_part(rank: int, options: argparse.Namespace) -> None:
     window, since, cpu = [], time.time(), time.process_time()
     while step < total:
         epoch, position = divmod(step, per_epoch)
-        order = np.random.default_rng([options.seed, epoch]).permutation(len(pictures.labels))
+        order = np.random.default_rng([options.seed, epoch]).permutation(len(images.labels))
         first = position * options.batch + rank * share
         rows = np.sort(order[first : first + share])
         rng = np.random.default_rng([options.seed, step, rank, 1])
-        x, y = augmented(pictures, rows, sides[step], rng)
+        x, y = augmented(images, rows, sides[step], rng)
         for group in optimizer.param_groups:
             group["lr"] = rate(step, total, options)
         model.train()
@@ -103,9 +103,9 @@ def train_part(rank: int, options: argparse.Namespace) -> None:
     distributed.destroy_process_group()
 
 
-def augmented(pictures, rows, size, rng):
+def augmented(images, rows, size, rng):
     """A batch, flipped at random and a little brighter or darker, at a side of `size`."""
-    x = torch.from_numpy(pictures.pixels[rows]).permute(0, 3, 1, 2).float()
+    x = torch.from_numpy(images.pixels[rows]).permute(0, 3, 1, 2).float()
     flips = torch.from_numpy(rng.random(len(rows)) < 0.5)
     x[flips] = x[flips].flip(3)
     brightness = rng.uniform(0.9, 1.1, (len(rows), 1, 1, 1)).astype(np.float32)
@@ -115,11 +115,11 @@ def augmented(pictures, rows, size, rng):
             x, (size, size), mode="bilinear", antialias=True, align_corners=False
         )
     x = x.contiguous(memory_format=torch.channels_last)
-    return x, torch.from_numpy(pictures.labels[rows])
+    return x, torch.from_numpy(images.labels[rows])
 
 
 def side_of_steps(stages: str) -> list[int]:
-    """The side of the pictures in each step."""
+    """The side of the images in each step."""
     sides = []
     for stage in stages.split(","):
         side, steps = stage.split(":")
@@ -179,7 +179,7 @@ def export(options: argparse.Namespace) -> None:
     # What is measured is what a reader of the file gets.
     save_file(tensors, options.file)
     stored, _ = fruits_keras.read(options.file)
-    test = Pictures(options.arrays, "Test")
+    test = Images(options.arrays, "Test")
     measured = fruits_keras.measure(fruits_keras.keras_model(stored, options.width), test)
     print(json.dumps(measured, indent=2, ensure_ascii=False))
     total = len(side_of_steps(options.stages))
@@ -191,14 +191,14 @@ def export(options: argparse.Namespace) -> None:
         "width": str(options.width),
         "labels": json.dumps(test.classes, ensure_ascii=False),
         "accuracy": f"{measured['accuracy']:.5f}",
-        "accuracy_of": f"top-1 on the {measured['pictures']} pictures of Test that are of these "
+        "accuracy_of": f"top-1 on the {measured['images']} images of Test that are of these "
         f"classes, {measured['right']} right; {measured['of_other_classes']} of classes without "
-        "training pictures left out; float16 weights as stored",
+        "training images left out; float16 weights as stored",
         "dataset": "Fruits-360 2020.05.18 (Cranked/Fruit360), MIT, "
         "copyright 2017 Mihai Oltean, Horea Muresan",
         "license": "Apache-2.0",
         "seed": str(options.seed),
-        "training": f"{saved['step']} of {total} steps of {options.batch} pictures, sides "
+        "training": f"{saved['step']} of {total} steps of {options.batch} images, sides "
         f"{options.stages}, AdamW {options.rate}, weight decay {options.weight_decay}; see docs/src/fruits.md",
         "training_script": "crates/pomona-mobilenet/weights/train_fruits.py",
     }
@@ -210,7 +210,7 @@ def evaluate(options: argparse.Namespace) -> None:
     import fruits_keras
 
     tensors, metadata = fruits_keras.read(options.file)
-    test = Pictures(options.arrays, "Test")
+    test = Images(options.arrays, "Test")
     if json.loads(metadata["labels"]) != test.classes:
         raise SystemExit(f"{options.file} has other classes than {options.arrays}")
     model = fruits_keras.keras_model(tensors, float(metadata["width"]))
@@ -219,7 +219,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def reference(options: argparse.Namespace) -> None:
-    """Writes what Keras computes for a drawn picture."""
+    """Writes what Keras computes for a drawn image."""
     import fruits_keras
 
     fruits_keras.write_reference(options.file, options.reference)
@@ -230,7 +230,7 @@ def main() -> None:
     recipe.add_argument(
         "--stages",
         default="64:1810,96:290,128:750",
-        help="SIDE:STEPS, the sides of the pictures and how long each lasts",
+        help="SIDE:STEPS, the sides of the images and how long each lasts",
     )
     recipe.add_argument("--width", type=float, default=1.0)
     recipe.add_argument("--batch", type=int, default=64)
@@ -251,7 +251,7 @@ def main() -> None:
             added.add_argument(path, type=Path)
         added.set_defaults(run=run)
 
-    command("prepare", prepare_pictures, "pictures", "arrays")
+    command("prepare", prepare_images, "images", "arrays")
     command("train", train, "arrays", "checkpoint", parents=[recipe])
     command("export", export, "arrays", "checkpoint", "file", parents=[recipe])
     command("evaluate", evaluate, "arrays", "file")

@@ -1,4 +1,4 @@
-//! Exact nearest neighbours by cosine.
+//! Exact nearest neighbours and near duplicates by cosine.
 //!
 //! [`nearest`] compares every query with every vector, in two steps. Blocked matrix products in
 //! `f32` give every cosine to within a bound that follows from the length of the vectors; those
@@ -9,12 +9,19 @@
 //! An index (a tree, a graph) would be faster for one query among millions of vectors. For the
 //! neighbours of every vector of a collection the products are a few seconds' work, and in 50
 //! dimensions or more an exact tree visits nearly everything anyway.
+//!
+//! [`alike_pairs`] finds the pairs of a collection whose cosine is large, out of all pairs, by products
+//! of short vectors that bound the cosines of the rows ([`CosineBound`]).
 
+mod alike;
 mod candidates;
+mod cosine_bound;
 mod error;
 mod search;
 mod tile;
 mod unit;
 
+pub use alike::alike_pairs;
+pub use cosine_bound::CosineBound;
 pub use error::NeighboursError;
 pub use search::{Neighbour, nearest};

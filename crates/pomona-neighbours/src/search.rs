@@ -21,9 +21,9 @@ pub struct Neighbour {
     pub similarity: f64,
 }
 
-/// The `k` vectors of `among` that are nearest to each query by their cosine, the nearest first,
-/// vectors of the same cosine (in `f64`) in the order of their positions. There are fewer where `among` has
-/// fewer.
+/// The `k` vectors of `among` that are nearest to each query by their cosine, the nearest first, vectors
+/// of the same cosine (in `f64`) in the order of their positions. There are fewer where `among` has
+/// fewer. Queries and vectors are of `f32` or `f64`.
 ///
 /// `None`, a vector of zeros and a vector with a number that is not finite have no direction: such
 /// a query gets `None`, and such a vector is nobody's neighbour.
@@ -33,11 +33,15 @@ pub struct Neighbour {
 ///
 /// # Errors
 /// When the vectors differ in length, and when there are more than `u32::MAX`.
-pub fn nearest(
-    queries: &[Option<&[f32]>],
-    among: &[Option<&[f32]>],
+pub fn nearest<Q, A>(
+    queries: &[Option<&[Q]>],
+    among: &[Option<&[A]>],
     k: usize,
-) -> Result<Vec<Option<Vec<Neighbour>>>, NeighboursError> {
+) -> Result<Vec<Option<Vec<Neighbour>>>, NeighboursError>
+where
+    Q: Copy + Into<f64>,
+    A: Copy + Into<f64>,
+{
     let dimension = dimension(queries, among)?;
     if u32::try_from(among.len()).is_err() {
         return Err(NeighboursError::TooMany(among.len()));
@@ -50,13 +54,17 @@ pub fn nearest(
 }
 
 /// The neighbours of as many queries as make a block.
-fn nearest_of_block(
-    queries: &[Option<&[f32]>],
-    among: &[Option<&[f32]>],
+fn nearest_of_block<Q, A>(
+    queries: &[Option<&[Q]>],
+    among: &[Option<&[A]>],
     k: usize,
     dimension: usize,
-) -> Vec<Option<Vec<Neighbour>>> {
-    let directions: Vec<Option<Direction>> =
+) -> Vec<Option<Vec<Neighbour>>>
+where
+    Q: Copy + Into<f64>,
+    A: Copy + Into<f64>,
+{
+    let directions: Vec<Option<Direction<Q>>> =
         queries.iter().map(|query| direction(*query)).collect();
     let margin = 2.0 * error_bound(dimension);
     let mut candidates: Vec<Candidates> = directions
@@ -85,12 +93,16 @@ fn nearest_of_block(
 }
 
 /// The `k` nearest of the candidates, by cosines in `f64`.
-fn decide(
-    query: &Direction,
+fn decide<Q, A>(
+    query: &Direction<Q>,
     candidates: Candidates,
-    among: &[Option<&[f32]>],
+    among: &[Option<&[A]>],
     k: usize,
-) -> Vec<Neighbour> {
+) -> Vec<Neighbour>
+where
+    Q: Copy + Into<f64>,
+    A: Copy + Into<f64>,
+{
     let mut neighbours: Vec<Neighbour> = candidates
         .positions()
         .filter_map(|position| {
@@ -121,11 +133,13 @@ fn error_bound(dimension: usize) -> f32 {
 }
 
 /// The length that all vectors have; 0 where there are none.
-fn dimension(
-    queries: &[Option<&[f32]>],
-    among: &[Option<&[f32]>],
+fn dimension<Q, A>(
+    queries: &[Option<&[Q]>],
+    among: &[Option<&[A]>],
 ) -> Result<usize, NeighboursError> {
-    let mut lengths = queries.iter().chain(among).flatten().map(|v| v.len());
+    let queries = queries.iter().flatten().map(|vector| vector.len());
+    let among = among.iter().flatten().map(|vector| vector.len());
+    let mut lengths = queries.chain(among);
     let expected = lengths.next().unwrap_or(0);
     match lengths.find(|length| *length != expected) {
         Some(found) => Err(NeighboursError::Length { expected, found }),

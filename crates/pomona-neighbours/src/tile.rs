@@ -56,7 +56,7 @@ impl Tile {
     }
 
     /// Multiplies every query with every vector of a block.
-    pub(crate) fn multiply(&mut self, vectors: &[Option<&[f32]>]) {
+    pub(crate) fn multiply<T: Copy + Into<f64>>(&mut self, vectors: &[Option<&[T]>]) {
         self.make_ready(vectors);
         let units = &self.vector_units[..vectors.len() * self.dimension];
         let products = &mut self.products[..vectors.len() * self.queries];
@@ -107,7 +107,7 @@ impl Tile {
     }
 
     /// Writes the unit vectors of a block; zeros for a vector without a direction.
-    fn make_ready(&mut self, vectors: &[Option<&[f32]>]) {
+    fn make_ready<T: Copy + Into<f64>>(&mut self, vectors: &[Option<&[T]>]) {
         self.directed.clear();
         let arch = self.arch;
         arch.dispatch(|| {

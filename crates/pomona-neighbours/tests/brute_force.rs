@@ -125,10 +125,38 @@ fn lengths_neither_overflow_nor_vanish() {
 }
 
 #[test]
+fn vectors_of_f64_are_compared_as_such() {
+    // As f32 they are the same, or infinite.
+    let query = [1e39, 2e39, 3e39];
+    let values: Vec<[f64; 3]> = (0..50)
+        .map(|i| [1.0, 2.0, 3.0 + 1e-8 * f64::from((i * 7) % 50)])
+        .collect();
+    let among: Vec<Option<&[f64]>> = values.iter().map(|vector| Some(&vector[..])).collect();
+    let found = nearest(&[Some(&query)], &among, 50).unwrap();
+    let found = found[0].as_ref().unwrap();
+    let distances: Vec<i32> = found
+        .iter()
+        .map(|one| (one.position as i32 * 7) % 50)
+        .collect();
+    // Cosines of vectors so near to the query differ by the square of the difference, some 1e-16.
+    assert!(
+        distances[..10].iter().all(|&distance| distance < 20),
+        "{distances:?}"
+    );
+    assert!(
+        distances[40..].iter().all(|&distance| distance > 30),
+        "{distances:?}"
+    );
+}
+
+#[test]
 fn nothing_asked_for_and_nothing_there() {
     let one = [1.0_f32];
-    assert_eq!(nearest(&[], &[Some(&one)], 3).unwrap(), []);
-    assert_eq!(nearest(&[Some(&one)], &[], 3).unwrap(), [Some(vec![])]);
+    assert_eq!(nearest::<f32, f32>(&[], &[Some(&one)], 3).unwrap(), []);
+    assert_eq!(
+        nearest::<f32, f32>(&[Some(&one)], &[], 3).unwrap(),
+        [Some(vec![])]
+    );
     assert_eq!(
         nearest(&[Some(&one)], &[Some(&one)], 0).unwrap(),
         [Some(vec![])]

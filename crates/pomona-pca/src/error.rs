@@ -11,33 +11,40 @@ pub enum PcaError {
         /// Rows accumulated.
         count: u64,
     },
+    /// Rows without features.
+    #[error(
+        "the rows have no features: a principal component analysis needs vectors of at least 1"
+    )]
+    NoFeatures,
     /// scikit-learn's rule: at most `min(n_samples, n_features)` components.
     #[error(
-        "{requested} components were asked for, but {samples} rows of {dimension} features have at \
-         most {largest}: ask for {largest} or fewer, or give more rows"
+        "{asked} components were asked for, but {rows} rows of {features} features have at most \
+         {possible}: ask for {possible} or fewer ('at most {asked}' takes what there is), or give more \
+         rows"
     )]
     TooManyComponents {
         /// Components asked for.
-        requested: usize,
+        asked: usize,
+        /// The largest number that is possible: `min(rows, features)`.
+        possible: usize,
         /// Rows accumulated.
-        samples: u64,
+        rows: u64,
         /// Features in a row.
-        dimension: usize,
-        /// The largest number that would have been accepted.
-        largest: usize,
+        features: usize,
     },
-    /// A number of components that is neither a count nor a fraction.
+    /// What is no number of components.
     #[error(
-        "{value} is not a number of components: give a whole number of at least 1 (how many to \
-         keep), or a fraction between 0 and 1, both excluded (how much of the variance to keep)"
+        "{value} is not a number of components: give a whole number of at least 1 (how many to keep), \
+         'at most' and such a number, or a fraction between 0 and 1, both excluded (the share of the \
+         variance to keep)"
     )]
     InvalidComponents {
         /// What was given, as text.
         value: String,
     },
-    /// A fraction of no variance: every row is the same.
+    /// A share of no variance: every row is the same.
     #[error(
-        "all {count} rows are the same, so there is no variance to keep a fraction of: ask for a \
+        "all {count} rows are the same, so there is no variance to keep a share of: ask for a \
          whole number of components, or look at where the features come from"
     )]
     NoVariance {
@@ -61,9 +68,13 @@ pub enum PcaError {
         dimension: usize,
     },
     /// A NaN or an infinity in a row.
-    #[error("row {row}, feature {column} is {value}: features must be finite")]
+    #[error(
+        "feature {column} of row {row} of those given is {value} (both counted from 0): features must \
+         be finite"
+    )]
     NonFinite {
-        /// The row within the block given, from 0.
+        /// The row within the rows given to [`update`](crate::Moments::update), from 0; which row of a
+        /// table that is, only the caller knows.
         row: usize,
         /// The feature within the row, from 0.
         column: usize,

@@ -1,8 +1,10 @@
 //! Principal component analysis from mergeable moments: accumulate, merge, solve, project.
 //!
-//! The results are those of scikit-learn's `PCA(svd_solver="covariance_eigh")`: explained variances
-//! to 1e-9 relative and components to 1e-7 up to sign, however the rows are split into partitions
-//! and in whatever order these are merged.
+//! The results are those of scikit-learn's `PCA(svd_solver="covariance_eigh")` on the same rows, of
+//! `f32` or `f64`: explained variances to 1e-9 relative and components to 1e-7 up to sign, however the
+//! rows are split into partitions and in whatever order these are merged. Where features are far from
+//! zero, scikit-learn's own products lose digits; there, up to offsets of 1e9 times the spread, the
+//! results are those of exact arithmetic (see [`Moments`]).
 //!
 //! ```text
 //! rows ──> Moments ─┐
@@ -24,7 +26,7 @@
 //! assert!((model.explained_variance()[0] - 2.0).abs() < 1e-12);
 //! assert!((model.components()[0] - 0.5_f64.sqrt()).abs() < 1e-12);
 //!
-//! let mut coordinate = [0.0];
+//! let mut coordinate = [0.0_f64];
 //! model.projection(true).apply(&[2.0, 2.0], &mut coordinate);
 //! assert!(coordinate[0].abs() < 1e-6);
 //! # Ok::<(), pomona_pca::PcaError>(())
@@ -35,21 +37,22 @@
 //! when the mean is large. A state for d features is d (d + 1) / 2 numbers, so this suits hundreds to
 //! a few thousands of features and any number of rows.
 
-mod alike;
 mod components;
-mod cosine_bound;
 mod error;
+mod feature;
 mod kernels;
+mod mean;
 mod model;
 mod moments;
+mod parts;
 mod pending;
 mod projection;
 mod solve;
 
-pub use alike::alike_pairs;
 pub use components::Components;
-pub use cosine_bound::CosineBound;
 pub use error::PcaError;
+pub use feature::Feature;
 pub use model::PcaModel;
 pub use moments::Moments;
+pub use parts::MomentsParts;
 pub use projection::Projection;

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::kernels::{add_scaled_outer, all_finite, row_start};
-use crate::pending::{Feature, Pending};
-use crate::{Components, PcaError, PcaModel, solve};
+use crate::mean::Mean;
+use crate::pending::Pending;
+use crate::{Components, Feature, MomentsParts, PcaError, PcaModel, solve};
 
 /// The first two moments of rows of `d` features: their count, their mean and their comoment, the
 /// sum over the rows of `(x - mean) (x - mean)^T`.
@@ -21,14 +22,22 @@ use crate::{Components, PcaError, PcaModel, solve};
 /// ```
 ///
 /// Rows are folded in by the same formula, a block of 256 at a time, the block centred on its own
-/// mean first. Nothing is ever computed as a difference of large sums, so features far from zero
-/// lose no digits.
+/// mean first: on its first row, which is exact, and then on the mean of what that leaves. Means are
+/// kept to twice the digits of f64, since the distance of two of them must keep its own. So no number
+/// is ever the difference of two large sums, and features far from zero lose no digits.
 ///
-/// Sums are those of f64. On processors with the tile unit of AMX, full blocks of `f32` rows are
-/// multiplied as whole numbers of 40 bits, exactly but for the last digits: for any rows the product
-/// of two features differs by at most `8e-11 sqrt(c_ii c_jj)` from the exact one, and on usual
-/// features by no more than that of f64, some 1e-15. Rows of `f64` and blocks with fewer rows are
-/// multiplied in f64 everywhere.
+/// # Accuracy
+///
+/// Sums are those of f64. For rows whose mean is up to 1e9 times their spread, which leaves each
+/// feature some 7 digits of its own, the moments are those of exact arithmetic on the same rows to
+/// 1e-12 of the largest, in any partitioning and any order of merging, and the variances that follow
+/// from them to 1e-9 of each (down to 1e-5 of the largest; below, to 1e-14 of the largest). Features
+/// may be of any size from 1e-150 to 1e150; beyond, their squares leave the range of f64.
+///
+/// On processors with the tile unit of AMX, full blocks of `f32` rows are multiplied as whole numbers
+/// of 40 bits, exactly but for the last digits: for any rows the product of two features differs by at
+/// most `8e-11 sqrt(c_ii c_jj)` from the exact one, and on usual features by no more than that of f64,
+/// some 1e-15. Rows of `f64` and blocks with fewer rows are multiplied in f64 everywhere.
 ///
 /// Rows wait inside until a block is full, so callers may bring one at a time at the speed of a
 /// block. Accessors that must see every row fold in those that wait, which is why they take
@@ -37,7 +46,7 @@ use crate::{Components, PcaError, PcaModel, solve};
 #[derive(Clone, Debug)]
 pub struct Moments {
     count: u64,
-    mean: Vec<f64>,
+    mean: Mean,
     /// The packed upper triangle, or empty as long as `count` is 0: a group whose rows all wait
     /// holds no triangle.
     comoment: Vec<f64>,
@@ -49,65 +58,51 @@ impl Moments {
     pub fn new(dimension: usize) -> Self {
         Self {
             count: 0,
-            mean: vec![0.0; dimension],
+            mean: Mean::new(dimension),
             comoment: Vec::new(),
             pending: Pending::new(dimension),
         }
     }
 
-    /// The moments that [`into_parts`](Self::into_parts) gave: the count of rows, the mean (d
-    /// numbers) and the row-major packed upper triangle of the comoment (d (d + 1) / 2 numbers).
+    /// The moments that [`into_parts`](Self::into_parts) returned.
     ///
     /// # Errors
     ///
-    /// [`PcaError::Inconsistent`] if no rows have such moments: lengths that do not fit, a number
-    /// that is not finite, a negative sum of squares, or products of fewer than two rows.
-    pub fn from_parts(count: u64, mean: Vec<f64>, comoment: Vec<f64>) -> Result<Self, PcaError> {
-        let d = mean.len();
-        let expected = row_start(d, d);
-        if d == 0 {
-            return Err(PcaError::moments("the mean is empty"));
-        }
-        if comoment.len() != expected {
-            return Err(PcaError::moments(format!(
-                "{d} features have a packed triangle of {expected} numbers, not {}",
-                comoment.len()
-            )));
-        }
-        if !all_finite(&mean) || !all_finite(&comoment) {
-            return Err(PcaError::moments("a number is not finite"));
-        }
-        if let Some(i) = (0..d).find(|&i| comoment[row_start(d, i)] < 0.0) {
-            return Err(PcaError::moments(format!(
-                "feature {i} has a negative sum of squares"
-            )));
-        }
-        if count == 0 && mean.iter().any(|&mean| mean != 0.0) {
-            return Err(PcaError::moments("a mean of no rows"));
-        }
-        if count < 2 && comoment.iter().any(|&product| product != 0.0) {
-            return Err(PcaError::moments("centred products of fewer than 2 rows"));
-        }
-        let comoment = if count == 0 { Vec::new() } else { comoment };
-        Ok(Self {
+    /// [`PcaError::NoFeatures`] for an empty mean, and [`PcaError::Inconsistent`] if no rows have such
+    /// moments: lengths that do not fit, a number that is not finite, a negative sum of squares, or
+    /// products of fewer than two rows.
+    pub fn from_parts(parts: MomentsParts) -> Result<Self, PcaError> {
+        parts.check()?;
+        let MomentsParts {
             count,
             mean,
+            mean_low,
             comoment,
-            pending: Pending::new(d),
+        } = parts;
+        Ok(Self {
+            count,
+            pending: Pending::new(mean.len()),
+            mean: Mean::from_sum(mean, mean_low),
+            comoment: if count == 0 { Vec::new() } else { comoment },
         })
     }
 
-    /// The count, the mean and the packed upper triangle of the comoment: what travels between
-    /// partitions.
-    pub fn into_parts(mut self) -> (u64, Vec<f64>, Vec<f64>) {
+    /// The numbers that the moments consist of: what travels between partitions.
+    pub fn into_parts(mut self) -> MomentsParts {
         self.flush();
         self.hold_triangle();
-        (self.count, self.mean, self.comoment)
+        let (mean, mean_low) = self.mean.into_parts();
+        MomentsParts {
+            count: self.count,
+            mean,
+            mean_low,
+            comoment: self.comoment,
+        }
     }
 
     /// Features in a row, d.
     pub fn dimension(&self) -> usize {
-        self.mean.len()
+        self.mean.dimension()
     }
 
     /// Rows accumulated, those that wait included.
@@ -118,7 +113,7 @@ impl Moments {
     /// The mean of each feature; zeros if there are no rows.
     pub fn mean(&mut self) -> &[f64] {
         self.flush();
-        &self.mean
+        self.mean.high()
     }
 
     /// The packed upper triangle of the comoment, row-major: the products of feature 0 with
@@ -135,24 +130,13 @@ impl Moments {
         size_of::<Self>() + numbers * size_of::<f64>() + self.pending.size()
     }
 
-    /// Adds `rows`, row-major, a whole number of rows of d features.
+    /// Adds `rows`, row-major, a whole number of rows of d features, of `f32` or `f64`.
     ///
     /// # Errors
     ///
-    /// [`PcaError::RaggedRows`], and [`PcaError::NonFinite`] with the first such number's row and
-    /// column. In either case no row has been added.
-    pub fn update(&mut self, rows: &[f32]) -> Result<(), PcaError> {
-        self.check(rows)?;
-        self.append(rows);
-        Ok(())
-    }
-
-    /// Adds rows of `f64`; as [`update`](Self::update) in all else.
-    ///
-    /// # Errors
-    ///
-    /// As [`update`](Self::update).
-    pub fn update_f64(&mut self, rows: &[f64]) -> Result<(), PcaError> {
+    /// [`PcaError::NoFeatures`] if d is 0, [`PcaError::RaggedRows`], and [`PcaError::NonFinite`] with
+    /// the place of the first such number within `rows`. In any case no row has been added.
+    pub fn update<T: Feature>(&mut self, rows: &[T]) -> Result<(), PcaError> {
         self.check(rows)?;
         self.append(rows);
         Ok(())
@@ -169,15 +153,15 @@ impl Moments {
         if other.count > 0 {
             if self.count == 0 {
                 self.count = other.count;
-                self.mean.copy_from_slice(&other.mean);
+                self.mean.clone_from(&other.mean);
                 self.comoment.clone_from(&other.comoment);
             } else {
                 let (mine, theirs) = (self.count as f64, other.count as f64);
                 let all = mine + theirs;
-                let delta = difference(&other.mean, &self.mean);
+                let delta = self.mean.distance(&other.mean);
                 let weight = mine * (theirs / all);
                 add_scaled_outer(&mut self.comoment, &other.comoment, &delta, weight, 1.0);
-                shift(&mut self.mean, &delta, theirs / all);
+                self.mean.shift(&delta, theirs / all);
                 self.count += other.count;
             }
         }
@@ -216,8 +200,8 @@ impl Moments {
         let left = all - theirs;
         // From the mean of the rows that stay to the mean of those that go, by way of the mean of
         // all: mean_left = mean - (other - mean) theirs / left, so the distance grows by all / left.
-        let delta = difference(&other.mean, &self.mean);
-        shift(&mut self.mean, &delta, -theirs / left);
+        let delta = self.mean.distance(&other.mean);
+        self.mean.shift(&delta, -theirs / left);
         let weight = theirs * (all / left);
         add_scaled_outer(&mut self.comoment, &other.comoment, &delta, weight, -1.0);
         self.count -= other.count;
@@ -236,21 +220,27 @@ impl Moments {
     ///
     /// # Errors
     ///
-    /// [`PcaError::TooFewSamples`] below two rows, [`PcaError::TooManyComponents`] for more
-    /// components than `min(n, d)`, [`PcaError::InvalidComponents`] for a count of zero or a
-    /// fraction outside (0, 1), [`PcaError::NoVariance`] for a fraction of no variance, and
-    /// [`PcaError::Inconsistent`] if products have overflowed.
+    /// [`PcaError::NoFeatures`] if d is 0, [`PcaError::TooFewSamples`] below two rows,
+    /// [`PcaError::TooManyComponents`] for a count above `min(n, d)`,
+    /// [`PcaError::InvalidComponents`] for a count of zero or a share outside (0, 1),
+    /// [`PcaError::NoVariance`] for a share of no variance, and [`PcaError::Inconsistent`] if products
+    /// have overflowed.
     pub fn solve(&self, components: Components) -> Result<PcaModel, PcaError> {
         let moments = self.flushed();
-        solve::solve(moments.count, &moments.mean, &moments.comoment, components)
+        solve::solve(
+            moments.count,
+            moments.mean.high(),
+            &moments.comoment,
+            components,
+        )
     }
 
-    fn check<T: Copy + Into<f64>>(&self, rows: &[T]) -> Result<(), PcaError> {
+    fn check<T: Feature>(&self, rows: &[T]) -> Result<(), PcaError> {
         let (length, dimension) = (rows.len(), self.dimension());
-        if length == 0 {
-            return Ok(());
+        if dimension == 0 {
+            return Err(PcaError::NoFeatures);
         }
-        if dimension == 0 || !length.is_multiple_of(dimension) {
+        if !length.is_multiple_of(dimension) {
             return Err(PcaError::RaggedRows { length, dimension });
         }
         if all_finite(rows) {
@@ -313,15 +303,5 @@ impl Moments {
     fn hold_triangle(&mut self) {
         let d = self.dimension();
         self.comoment.resize(row_start(d, d), 0.0);
-    }
-}
-
-fn difference(to: &[f64], from: &[f64]) -> Vec<f64> {
-    to.iter().zip(from).map(|(to, from)| to - from).collect()
-}
-
-fn shift(mean: &mut [f64], delta: &[f64], weight: f64) {
-    for (mean, delta) in mean.iter_mut().zip(delta) {
-        *mean += delta * weight;
     }
 }

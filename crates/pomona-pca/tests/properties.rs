@@ -1,7 +1,7 @@
 //! What holds for any rows: splits, merges, permutations and subtractions, and the geometry of a
 //! model and its projection.
 
-use pomona_pca::{Components, Moments, PcaModel};
+use pomona_pca::{Components, Moments, MomentsParts, PcaModel};
 use proptest::prelude::*;
 
 /// Rows of `d` features with different scales and offsets, so that variances are well apart.
@@ -116,7 +116,8 @@ proptest! {
                 comoment.push((0..n).map(product).sum::<f64>());
             }
         }
-        let defined = Moments::from_parts(n as u64, mean, comoment).expect("a state");
+        let parts = MomentsParts { count: n as u64, mean_low: vec![0.0; d], mean, comoment };
+        let defined = Moments::from_parts(parts).expect("moments of rows");
         assert_close(rows.moments(), defined)?;
     }
 
@@ -154,15 +155,14 @@ proptest! {
         let kept = merged(rows.slice(0, a), &rows.slice(b, n));
         // Cancellation is in proportion to what was there before, not to what is left.
         prop_assert_eq!(left.count(), kept.count());
-        let (_, mean, comoment) = left.into_parts();
-        let (_, kept_mean, kept_comoment) = kept.into_parts();
-        let (_, _, before) = rows.moments().into_parts();
+        let (left, kept) = (left.into_parts(), kept.into_parts());
+        let before = rows.moments().into_parts().comoment;
         let largest = before.iter().fold(0.0, |max: f64, value| max.max(value.abs()));
         let all = n as f64;
-        for (a, b) in mean.iter().zip(&kept_mean) {
+        for (a, b) in left.mean.iter().zip(&kept.mean) {
             prop_assert!((a - b).abs() <= 1e-13 * all * b.abs().max(1.0), "mean {} {}", a, b);
         }
-        for (a, b) in comoment.iter().zip(&kept_comoment) {
+        for (a, b) in left.comoment.iter().zip(&kept.comoment) {
             prop_assert!((a - b).abs() <= 1e-12 * all * largest, "product {} {}", a, b);
         }
     }
@@ -191,7 +191,7 @@ proptest! {
         }
         let variance = model.explained_variance();
         prop_assert!(variance.is_sorted_by(|a, b| a >= b) && variance[d - 1] >= 0.0);
-        let (count, _, comoment) = rows.moments().into_parts();
+        let MomentsParts { count, comoment, .. } = rows.moments().into_parts();
         let mut at = 0;
         let mut trace = 0.0;
         for i in 0..d {

@@ -1,6 +1,6 @@
 //! What is refused, and what the refusal says; and the corner cases that are not refused.
 
-use pomona_pca::{Components, Moments, PcaError, PcaModel};
+use pomona_pca::{Components, Moments, MomentsParts, PcaError, PcaModel};
 
 fn moments(d: usize, rows: &[f32]) -> Moments {
     let mut moments = Moments::new(d);
@@ -26,10 +26,11 @@ fn too_many_components_says_how_many_there_are() {
     let moments = moments(3, &[1.0, 2.0, 3.0, 4.0, 6.0, 5.0]);
     assert_eq!(
         moments.solve(Components::Count(3)).unwrap_err().to_string(),
-        "3 components were asked for, but 2 rows of 3 features have at most 2: ask for 2 or fewer, \
-         or give more rows"
+        "3 components were asked for, but 2 rows of 3 features have at most 2: ask for 2 or fewer \
+         ('at most 3' takes what there is), or give more rows"
     );
     assert_eq!(moments.solve(Components::Count(2)).unwrap().k(), 2);
+    assert_eq!(moments.solve(Components::AtMost(3)).unwrap().k(), 2);
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn a_number_that_is_not_finite_is_named_and_nothing_is_added() {
         };
         assert_eq!(found.to_bits(), f64::from(value).to_bits());
     }
-    assert!(moments.update_f64(&[0.0, 0.0, f64::NAN]).is_err());
+    assert!(moments.update(&[0.0, 0.0, f64::NAN]).is_err());
     assert_eq!(moments.count(), 1);
     assert_eq!(moments.mean(), [1.0, 2.0, 3.0]);
 }
@@ -71,14 +72,16 @@ fn lengths_that_do_not_fit() {
     };
     assert_eq!(three.merge(&two), Err(mismatch.clone()));
     assert_eq!(three.subtract(&two), Err(mismatch));
-    assert!(Moments::new(0).update(&[1.0]).is_err());
-    assert!(Moments::new(0).solve(Components::Count(1)).is_err());
+    let mut none = Moments::new(0);
+    assert_eq!(none.update::<f32>(&[]), Err(PcaError::NoFeatures));
+    assert_eq!(none.update(&[1.0]), Err(PcaError::NoFeatures));
+    assert_eq!(none.solve(Components::Count(1)), Err(PcaError::NoFeatures));
 }
 
 #[test]
 fn states_that_no_rows_have() {
     let refused = |count, mean: &[f64], comoment: &[f64]| {
-        Moments::from_parts(count, mean.to_vec(), comoment.to_vec()).is_err()
+        Moments::from_parts(parts(count, mean, comoment)).is_err()
     };
     assert!(refused(2, &[], &[]));
     assert!(refused(2, &[0.0, 0.0], &[1.0, 0.0]));
@@ -90,6 +93,22 @@ fn states_that_no_rows_have() {
     assert!(!refused(0, &[0.0], &[0.0]));
     assert!(!refused(1, &[1.0], &[0.0]));
     assert!(!refused(2, &[0.0, 0.0], &[1.0, -0.5, 1.0]));
+    for mean_low in [vec![], vec![0.0; 2], vec![f64::NAN]] {
+        let parts = MomentsParts {
+            mean_low,
+            ..parts(2, &[1.0], &[1.0])
+        };
+        assert!(Moments::from_parts(parts).is_err());
+    }
+}
+
+fn parts(count: u64, mean: &[f64], comoment: &[f64]) -> MomentsParts {
+    MomentsParts {
+        count,
+        mean: mean.to_vec(),
+        mean_low: vec![0.0; mean.len()],
+        comoment: comoment.to_vec(),
+    }
 }
 
 #[test]
@@ -97,7 +116,7 @@ fn more_rows_cannot_be_taken_than_there_are() {
     let mut one = moments(1, &[1.0]);
     assert!(one.subtract(&moments(1, &[1.0, 2.0])).is_err());
     one.subtract(&moments(1, &[1.0])).unwrap();
-    assert_eq!(one.into_parts(), (0, vec![0.0], vec![0.0]));
+    assert_eq!(one.into_parts(), parts(0, &[0.0], &[0.0]));
 }
 
 #[test]
@@ -106,7 +125,7 @@ fn equal_rows_have_components_but_no_variance_to_keep() {
     let model = moments.solve(Components::Count(2)).unwrap();
     assert_eq!(model.explained_variance(), [0.0, 0.0]);
     assert_eq!(model.explained_variance_ratio(), [0.0, 0.0]);
-    let error = moments.solve(Components::Variance(0.5)).unwrap_err();
+    let error = moments.solve(Components::Share(0.5)).unwrap_err();
     assert_eq!(error, PcaError::NoVariance { count: 3 });
 }
 
@@ -124,14 +143,14 @@ fn features_of_any_size_are_solved() {
     for scale in [1e-150, 1e-30, 1.0, 1e30, 1e150] {
         let mut moments = Moments::new(2);
         moments
-            .update_f64(&[scale, scale, 2.0 * scale, 2.0 * scale])
+            .update(&[scale, scale, 2.0 * scale, 2.0 * scale])
             .unwrap();
         let model = moments.solve(Components::Count(1)).unwrap();
         let relative = model.explained_variance()[0] / scale / scale;
         assert!((relative - 1.0).abs() < 1e-12, "{scale:e}: {relative}");
     }
     let mut overflowing = Moments::new(1);
-    overflowing.update_f64(&[1e200, -1e200]).unwrap();
+    overflowing.update(&[1e200, -1e200]).unwrap();
     assert!(overflowing.solve(Components::Count(1)).is_err());
 }
 
@@ -140,7 +159,7 @@ fn size_counts_the_triangle_once_there_is_one() {
     let d = 1280;
     let triangle = d * (d + 1) / 2 * size_of::<f64>();
     let mut moments = Moments::new(d);
-    assert!(moments.size() < 2 * d * size_of::<f64>());
+    assert!(moments.size() < 3 * d * size_of::<f64>());
     moments.update(&vec![0.5; 3 * d]).unwrap();
     assert!(
         moments.size() < triangle / 4,

@@ -138,26 +138,29 @@ fn in_one_piece() {
 fn by_the_row_and_from_f64() {
     each(|recipe, rows, reference| {
         let d = reference.dimension;
-        let mut narrow = Moments::new(d);
-        let mut wide = Moments::new(d);
+        let mut in_f32 = Moments::new(d);
+        let mut in_f64 = Moments::new(d);
         for row in rows.chunks(d) {
-            narrow.update(row).unwrap();
+            in_f32.update(row).unwrap();
             let row: Vec<f64> = row.iter().copied().map(f64::from).collect();
-            wide.update_f64(&row).unwrap();
+            in_f64.update(&row).unwrap();
         }
-        let model = narrow.solve(Components::Count(5)).unwrap();
+        let model = in_f32.solve(Components::Count(5)).unwrap();
         assert_agrees(&model, reference, recipe.name);
         let whole = moments(rows, d).into_parts();
         assert!(
-            narrow.into_parts() == whole,
+            in_f32.into_parts() == whole,
             "{}: by the row is bit for bit the same",
             recipe.name
         );
         // Blocks of f32 may be multiplied as whole numbers, and those of f64 are not.
-        let (count, mean, comoment) = wide.into_parts();
-        assert_eq!(count, whole.0);
+        let in_f64 = in_f64.into_parts();
+        assert_eq!(in_f64.count, whole.count);
         let largest = |values: &[f64]| values.iter().fold(0.0, |l: f64, v| l.max(v.abs()));
-        for (ours, theirs) in [(mean, &whole.1), (comoment, &whole.2)] {
+        for (ours, theirs) in [
+            (in_f64.mean, &whole.mean),
+            (in_f64.comoment, &whole.comoment),
+        ] {
             let apart: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a - b).collect();
             assert!(
                 largest(&apart) <= 5e-14 * largest(theirs),
@@ -192,10 +195,7 @@ fn through_the_states_that_travel() {
     each(|recipe, rows, reference| {
         let travelled = parts(rows, reference.dimension)
             .into_iter()
-            .map(|part| {
-                let (count, mean, comoment) = part.into_parts();
-                Moments::from_parts(count, mean, comoment).expect("a state of ours")
-            })
+            .map(|part| Moments::from_parts(part.into_parts()).expect("moments of rows"))
             .collect();
         let model = tree(travelled).solve(Components::Count(5)).unwrap();
         assert_agrees(&model, reference, recipe.name);
@@ -203,13 +203,13 @@ fn through_the_states_that_travel() {
 }
 
 #[test]
-fn a_fraction_of_the_variance_keeps_as_many() {
+fn a_share_of_the_variance_keeps_as_many() {
     each(|recipe, rows, reference| {
         let moments = moments(rows, reference.dimension);
-        for (fraction, &k) in &reference.k_of_fraction {
-            let components = Components::Variance(fraction.parse().unwrap());
+        for (share, &k) in &reference.k_of_fraction {
+            let components = share.parse::<Components>().unwrap();
             let model = moments.solve(components).unwrap();
-            assert_eq!(model.k(), k, "{}: {fraction}", recipe.name);
+            assert_eq!(model.k(), k, "{}: {share}", recipe.name);
         }
     });
 }

@@ -2,7 +2,6 @@
 
 use pomona_functions::FEATURE_LEN;
 use pomona_images::Location;
-use pomona_pca::PcaError;
 use pomona_results::layout::is_result;
 use pomona_results::{Manifest, Output};
 
@@ -47,17 +46,6 @@ impl Pipeline<'_> {
 
     /// Refuses more components than there can be, before anything is computed.
     pub(crate) fn check_components(&self, rows: u64) -> Result<(), PipelineError> {
-        let largest = FEATURE_LEN.min(usize::try_from(rows).unwrap_or(usize::MAX));
-        let asked = self.options.components.as_deref().map(str::parse::<usize>);
-        match asked {
-            Some(Ok(requested)) if requested > largest => Err(PcaError::TooManyComponents {
-                requested,
-                samples: rows,
-                dimension: FEATURE_LEN,
-                largest,
-            }
-            .into()),
-            _ => Ok(()),
-        }
+        Ok(self.options.components.check(rows, FEATURE_LEN)?)
     }
 }

@@ -1,11 +1,12 @@
 //! What a run is given, and what it came to.
 
 use pomona_images::Location;
+use pomona_pca::Components;
 use pomona_report::Language;
 use pomona_results::{FileSize, Formats, Manifest};
 
-/// Components that are kept unless the run says otherwise; fewer where there are fewer images.
-pub const DEFAULT_COMPONENTS: usize = 50;
+/// The components that are kept unless somebody says otherwise.
+pub const DEFAULT_COMPONENTS: Components = Components::AtMost(50);
 
 /// What a run is given.
 #[derive(Debug, Clone)]
@@ -14,9 +15,8 @@ pub struct PipelineOptions {
     pub input: String,
     /// Where the results go.
     pub output: Location,
-    /// The number of components to keep (`50`), or the share of the variance (`0.95`); if `None`, at
-    /// most [`DEFAULT_COMPONENTS`].
-    pub components: Option<String>,
+    /// How many components to keep; [`DEFAULT_COMPONENTS`] unless somebody says otherwise.
+    pub components: Components,
     /// A condition on `path`, `label`, `length` or `modification_time`, in SQL.
     pub filter: Option<String>,
     /// The largest number of images, in the order of their paths.

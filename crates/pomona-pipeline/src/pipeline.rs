@@ -11,7 +11,7 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use pomona_analysis::report;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
-use pomona_pca::PcaModel;
+use pomona_pca::{Components, PcaModel};
 use pomona_report::Language;
 use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
@@ -23,7 +23,7 @@ use pomona_session::{Variables, condition, configure, weights_objects};
 
 use crate::scripts::script;
 use crate::stages::Stages;
-use crate::{DEFAULT_COMPONENTS, Outcome, PipelineError, PipelineOptions, Progress};
+use crate::{Outcome, PipelineError, PipelineOptions, Progress};
 
 /// The stages that read every image, chunk by chunk; each is the script of that name.
 const IMAGE_STAGES: [&str; 2] = ["metadata", "features"];
@@ -175,7 +175,7 @@ impl<'a> Pipeline<'a> {
         let computed = pending.len() as u64;
         if let Some(mut finished) = finished
             && !builder.changed()
-            && finished.parameters.components == self.components()
+            && finished.parameters.components.parse() == Ok(self.options.components)
             && finished.parameters.format == self.options.format
             && output.holds_all(&finished).await?
         {
@@ -192,26 +192,23 @@ impl<'a> Pipeline<'a> {
         let results = output.staged("results");
         variables.define("output", output.url(&results));
         let size = self.options.file_size;
-        let BuiltRows { in_place, moves } = builder.assemble(&results, size).await?;
+        let BuiltRows { in_place, moves } = builder.build(&results, size).await?;
         let mut counts = self.count(computed, unlisted).await?;
         if counts.features == 0 {
             return Err(self.all_bad(counts.images).await?);
         }
         let has_model = counts.features > 1;
-        let largest = FEATURE_LEN.min(counts.features as usize);
-        if !has_model {
-            stages.note(
+        let possible = Components::possible(counts.features, FEATURE_LEN);
+        match self.options.components {
+            _ if !has_model => stages.note(
                 "one image has features: principal components need two, so there are none"
                     .to_string(),
-            );
-        } else if self.options.components.is_none() && largest < DEFAULT_COMPONENTS {
-            stages.note(format!(
-                "{largest} images have features, so {largest} components are kept; without -k it is \
-                 at most {DEFAULT_COMPONENTS}"
-            ));
-        }
-        if self.options.components.is_none() {
-            variables.define("components", largest.min(DEFAULT_COMPONENTS).to_string());
+            ),
+            Components::AtMost(most) if possible < most => stages.note(format!(
+                "{possible} images have features, so {possible} components are kept; without -k it \
+                 is at most {most}"
+            )),
+            _ => {}
         }
         // The model is always fitted to the features, which are read for the projection anyway, so
         // that no error can build up from run to run.
@@ -289,17 +286,11 @@ impl<'a> Pipeline<'a> {
         Ok(loaded.sha256.clone())
     }
 
-    /// The components as a person asks for them.
-    fn components(&self) -> String {
-        let asked = self.options.components.clone();
-        asked.unwrap_or_else(|| DEFAULT_COMPONENTS.to_string())
-    }
-
     fn variables(&self) -> Variables {
         let mut variables = Variables::new();
         variables
             .define("input", &self.options.input)
-            .define("components", self.components())
+            .define("components", self.options.components.to_string())
             .define("filter", self.options.filter.as_deref().unwrap_or("true"))
             .define(
                 "limit",
@@ -313,7 +304,7 @@ impl<'a> Pipeline<'a> {
         Parameters {
             input: self.options.input.clone(),
             output: self.options.output.to_string(),
-            components: self.components(),
+            components: self.options.components.to_string(),
             filter: self.options.filter.clone(),
             limit: self.options.limit,
             weights: options.weights_location().to_string(),

@@ -36,7 +36,7 @@ pub enum ResultsError {
     /// The manifest of a finished run cannot be read.
     #[error(
         "'{output}' has a {path} that no run of Pomona wrote, or that was damaged ({reason}): \
-         choose another --output, or move the file away"
+         choose another --output, or move what is there away"
     )]
     UnreadableManifest {
         /// The output.

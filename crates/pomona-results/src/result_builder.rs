@@ -17,10 +17,10 @@ pub struct ResultBuilder<'a> {
     ctx: &'a SessionContext,
     output: &'a Output,
     row_index: RowIndex,
-    /// The files of features of the finished run: the first sources of the row_index, in its order.
+    /// The files of features of the finished run: the first sources of the row index, in its order.
     features: Vec<PublishedFile>,
     metadata: Vec<PublishedFile>,
-    /// The complete chunks, each with its number in the row_index.
+    /// The complete chunks, each with its number in the row index.
     chunks: Vec<(usize, Checkpoint)>,
 }
 
@@ -44,7 +44,7 @@ pub struct Pending {
 
 /// A file whose rows all belong to the result, or files of which some rows do.
 struct Candidate {
-    /// Their number in the row_index.
+    /// Their number in the row index.
     source: usize,
     files: Vec<PublishedFile>,
     piece: Piece,
@@ -137,8 +137,8 @@ impl<'a> ResultBuilder<'a> {
     ///
     /// Files of the right size of which every row belongs to the result stay as they are; the rows
     /// of others are written together below `results`, relative to the output.
-    pub async fn assemble(&self, results: &str, size: FileSize) -> Result<BuiltRows, ResultsError> {
-        let mut assembled = BuiltRows::default();
+    pub async fn build(&self, results: &str, size: FileSize) -> Result<BuiltRows, ResultsError> {
+        let mut built = BuiltRows::default();
         let mut whole = vec![];
         let candidates = self.candidates();
         let pieces: Vec<Piece> = candidates.iter().map(|c| c.piece).collect();
@@ -159,10 +159,10 @@ impl<'a> ResultBuilder<'a> {
             whole.extend(self.urls(&candidate.files));
             for file in &candidate.files {
                 if candidate.source < self.features.len() {
-                    assembled.in_place.push(file.clone());
+                    built.in_place.push(file.clone());
                 } else {
                     let to = format!("features/{}", file.name());
-                    assembled.moves.push((file.clone(), to));
+                    built.moves.push((file.clone(), to));
                 }
             }
         }
@@ -175,11 +175,11 @@ impl<'a> ResultBuilder<'a> {
             self.write(self.metadata().await?, &below).await?;
             self.output.files(&below).await?
         } else {
-            assembled.in_place.extend(self.metadata.iter().cloned());
+            built.in_place.extend(self.metadata.iter().cloned());
             self.metadata.clone()
         };
         self.define("metadata", self.urls(&metadata)).await?;
-        Ok(assembled)
+        Ok(built)
     }
 
     /// The files with rows of features that belong to the result.

@@ -13,6 +13,7 @@
 
 mod config;
 mod configure;
+mod csv_nesting;
 mod error;
 mod job_name;
 mod limit_above_sort;

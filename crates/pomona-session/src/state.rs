@@ -11,6 +11,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use pomona_functions::{aggregate_functions, scalar_functions};
 use pomona_images::ImageTableFactory;
 
+use crate::csv_nesting::JsonTextInCsv;
 use crate::limit_above_sort::LimitAboveSort;
 use crate::{RuntimeOptions, runtime_env, session_config, weights_objects};
 
@@ -26,6 +27,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(JsonTextInCsv))
         .with_physical_optimizer_rules(physical_rules)
         .build();
     state.table_factories_mut().insert(

@@ -6,8 +6,9 @@
 //! other instruction sets moves them by 3e-5 at most; the smallest change of training by more than
 //! a hundred times the tolerance.
 
+use candle_core::{Device, Module, Tensor};
 use pomona_mobilenet::network::architecture::Architecture;
-use pomona_mobilenet::network::{MobileNetV2, Precision, Scratch, Weights};
+use pomona_mobilenet::network::{MobileNetV2, Precision, Weights, WeightsError};
 
 use crate::{HubSettings, LoadError, Repository, WeightsFile};
 
@@ -79,8 +80,9 @@ pub fn check(weights: &Weights, from: &str) -> Result<(), LoadError> {
 /// Every fortieth feature of [`image`].
 fn fingerprint(weights: &Weights) -> Result<Vec<f32>, LoadError> {
     let network = MobileNetV2::with_precision(weights, Precision::F32)?;
-    let mut features = vec![0.0; network.feature_len()];
-    network.features_into(&mut Scratch::new(&network), &image(), &mut features);
+    let image = Tensor::from_vec(image(), (1, SIDE, SIDE, 3), &Device::Cpu);
+    let features = image.and_then(|image| network.forward(&image)?.flatten_all()?.to_vec1());
+    let features: Vec<f32> = features.map_err(WeightsError::from)?;
     let step = features.len() / FEATURES.len();
     Ok(features.into_iter().step_by(step).collect())
 }

@@ -4,8 +4,10 @@
 # The address of the artefacts and the digest that bootstrap.sh demands of their list.
 ARTEFACTS=
 DIGEST=
+# The digest of bootstrap.sh, which is in its name, and which the first command on a node demands.
+BOOTSTRAP=
 
-# Uploads the program and the scripts, unless the same ones are there.
+# Uploads the program and the scripts, except what is there.
 upload_artefacts() {
     local bucket=${OUTPUTS[Bucket]} folder
     folder=$(mktemp -d)
@@ -13,20 +15,35 @@ upload_artefacts() {
     trap "rm -rf '$folder'" EXIT
     collect_artefacts "$folder"
     DIGEST=$(sha256sum "$folder/SHA256SUMS" | cut -d ' ' -f 1)
+    BOOTSTRAP=$(sha256sum "$HERE/bootstrap.sh" | cut -d ' ' -f 1)
     ARTEFACTS=s3://$bucket/artefacts/$DIGEST
-    if aws_read s3api head-object --bucket "$bucket" --key "artefacts/$DIGEST/SHA256SUMS" >/dev/null 2>&1; then
-        return
-    fi
-    # The list goes last: where it is, everything that it names is complete.
-    aws_write s3 cp --recursive --only-show-errors --exclude SHA256SUMS "$folder" "$ARTEFACTS"
-    aws_write s3 cp --only-show-errors "$folder/SHA256SUMS" "$ARTEFACTS/SHA256SUMS"
+    upload_missing "$folder" "artefacts/$DIGEST"
+    mkdir "$folder/bootstrap"
+    cp "$HERE/bootstrap.sh" "$folder/bootstrap/$BOOTSTRAP.sh"
+    upload_missing "$folder/bootstrap" artefacts/bootstrap
+}
+
+bootstrap_url() { printf 's3://%s/artefacts/bootstrap/%s.sh\n' "${OUTPUTS[Bucket]}" "$BOOTSTRAP"; }
+
+# Uploads the files of a folder that the bucket has not, or has with another length: the bucket forgets old ones one by one.
+upload_missing() {
+    local folder=$1 prefix=$2 there path name
+    # shellcheck disable=SC2016 # The backticks are JMESPath's.
+    there=$(aws_read --output text s3api list-objects-v2 --bucket "${OUTPUTS[Bucket]}" --prefix "$prefix/" \
+        --query '(Contents || `[]`)[].[Size,Key]')
+    for path in "$folder"/*; do
+        [[ -f $path ]] || continue
+        name=$prefix/${path##*/}
+        grep -qxF "$(stat -c %s "$path")"$'\t'"$name" <<<"$there" ||
+            aws_write s3 cp --only-show-errors "$path" "s3://${OUTPUTS[Bucket]}/$name"
+    done
 }
 
 # Puts the files and their list into a folder.
 collect_artefacts() {
     local folder=$1 files
     cp "$BINARY" "$folder/pomona"
-    cp "$HERE/bootstrap.sh" "$HERE"/node/* "$folder"
+    cp "$HERE"/node/* "$folder"
     mapfile -t files < <(cd "$folder" && printf '%s\n' * | LC_ALL=C sort)
     (cd "$folder" && sha256sum -- "${files[@]}" >SHA256SUMS)
 }
@@ -56,7 +73,7 @@ readonly NEWEST_GLIBC=2.34
 binary_problem() {
     local glibc type
     if [[ ! -f $BINARY ]]; then
-        printf "there is no program '%s': build it with cargo build --release, or give --binary" "$BINARY"
+        printf "there is no program '%s': emr build makes it, or give --binary" "$BINARY"
         return
     fi
     if [[ $(head -c 4 "$BINARY" | od -An -tx1) != *'7f 45 4c 46'* ]]; then
@@ -71,7 +88,6 @@ binary_problem() {
     done
     glibc=$(glibc_of "$BINARY")
     if [[ -n $glibc && $(printf '%s\n' "$glibc" "$NEWEST_GLIBC" | sort -V | tail -n 1) != "$NEWEST_GLIBC" ]]; then
-        printf "'%s' needs glibc %s, and Amazon Linux 2023 has %s: build it there, or with cargo zigbuild --target %s.%s" \
-            "$BINARY" "$glibc" "$NEWEST_GLIBC" x86_64-unknown-linux-gnu "$NEWEST_GLIBC"
+        printf "'%s' needs glibc %s, and Amazon Linux 2023 has %s: emr build makes one" "$BINARY" "$glibc" "$NEWEST_GLIBC"
     fi
 }

@@ -73,12 +73,21 @@ ec2_json() {
           EmrManagedMasterSecurityGroup: $primary, EmrManagedSlaveSecurityGroup: $worker}'
 }
 
+# What EMR runs on a node. The script comes from the bucket, where anything could lie by then, so what EMR runs is a
+# shell that demands the script's digest, given with the cluster, before it runs the script.
 bootstrap_json() {
-    jq -cn --arg path "$ARTEFACTS/bootstrap.sh" --arg artefacts "$ARTEFACTS" --arg digest "$DIGEST" \
+    jq -cn --arg first "$FIRST_COMMAND" --arg script "$(bootstrap_url)" --arg digest "$BOOTSTRAP" --arg region "$REGION" \
+        --arg artefacts "$ARTEFACTS" --arg list "$DIGEST" \
         --arg life "$LIFE" --arg nodes "$NODES" --arg logs "s3://${OUTPUTS[Bucket]}/logs" \
-        '[{Name: "pomona", Path: $path,
-           Args: ["--artefacts", $artefacts, "--sha256", $digest, "--life", $life, "--nodes", $nodes, "--logs", $logs]}]'
+        '[{Name: "pomona", Path: "file:/bin/bash",
+           Args: ["-c", $first, "pomona", $script, $digest, $region,
+                  "--artefacts", $artefacts, "--sha256", $list, "--life", $life, "--nodes", $nodes, "--logs", $logs]}]'
 }
+
+# shellcheck disable=SC2016 # The node's shell expands it.
+readonly FIRST_COMMAND='set -euo pipefail; f=$(mktemp); aws --region "$3" s3 cp --only-show-errors "$1" "$f"; '\
+'echo "$2  $f" | sha256sum --check --strict --quiet || { echo "pomona: $1 is not the script that the cluster was started with" >&2; exit 1; }; '\
+'shift 3; exec bash "$f" "$@"'
 
 # The primary and one core node, which holds HDFS, on demand; the rest in a task fleet, which spot may take away.
 fleets_json() {

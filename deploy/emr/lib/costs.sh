@@ -54,11 +54,11 @@ bound_cost() {
 
 help_estimate() {
     printf 'Usage: emr estimate [OPTIONS] -- ARGUMENTS OF pomona run\n       emr estimate [OPTIONS] --images N [--rate R]\n\n'
-    printf 'Tells euros and minutes of a run. The first form takes a sample of the pictures through the network, here, with\n'
-    printf 'pomona estimate; the second reckons with a number of pictures. Starts nothing in AWS.\n\n'
+    printf 'Tells euros and minutes of a run. The first form takes a sample of the images through the network, here, with\n'
+    printf 'pomona estimate; the second reckons with a number of images. Starts nothing in AWS.\n\n'
     help_cluster_options
-    printf '      --images N       Pictures\n'
-    printf '      --rate R         Pictures a second and physical core [default: 200]\n'
+    printf '      --images N       Images\n'
+    printf '      --rate R         Images a second and physical core [default: 200]\n'
 }
 
 cmd_estimate() {
@@ -85,7 +85,7 @@ cmd_estimate() {
     print_estimate "$minutes"
 }
 
-# Minutes of a run on the cluster, from a sample of its pictures.
+# Minutes of a run on the cluster, from a sample of its images.
 sampled_minutes() {
     local found option value sample=()
     # What pomona estimate takes of the arguments of pomona run.

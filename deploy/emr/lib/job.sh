@@ -23,7 +23,7 @@ check_job() {
     [[ ${#JOB_ARGUMENTS[@]} -gt 0 ]] || die_usage 'no job: the arguments of pomona run follow --'
     input=$(job_option --input -i)
     [[ $input == s3://* ]] ||
-        die_usage "--input '$input': nodes see S3 alone; aws s3 sync FOLDER s3://BUCKET/ uploads pictures"
+        die_usage "--input '$input': nodes see S3 alone; aws s3 sync FOLDER s3://BUCKET/ uploads images"
     [[ -z $(job_option --scheduler --scheduler) ]] || die_usage '--scheduler is what emr gives itself'
     weights=$(job_option --weights -w)
     case $weights in
@@ -35,6 +35,8 @@ check_job() {
         OUTPUT=s3://${OUTPUTS[Bucket]}/results/$JOB/
         JOB_ARGUMENTS+=(--output "$OUTPUT")
     fi
+    [[ $OUTPUT != "s3://${OUTPUTS[Bucket]}"/* && $OUTPUT != "s3://${OUTPUTS[Bucket]}" || $OUTPUT == "s3://${OUTPUTS[Bucket]}/results/"?* ]] ||
+        die_usage "--output '$OUTPUT': nodes may write below s3://${OUTPUTS[Bucket]}/results/ alone; give a folder there"
     [[ $OUTPUT == s3://* ]] || die_usage "--output '$OUTPUT': nodes vanish with what is on their disks; give s3://BUCKET/FOLDER/"
 }
 

@@ -62,7 +62,7 @@ LIMIT=3600
 LIFE=
 IDLE=3600
 RELEASE='emr-7.13.0'
-BINARY=${POMONA_EMR_BINARY:-$HERE/../../target/release/pomona}
+BINARY=${POMONA_EMR_BINARY:-$HERE/../../target/emr/pomona}
 MAX_COST=
 JOB_ARGUMENTS=()
 OPTIONS=()
@@ -76,7 +76,7 @@ help_cluster_options() {
   -l, --limit LIMIT    Stop the job after this long, exit status 124 [default: 1h]
       --life LIFE      Power the primary off after this long, whatever happens [default: LIMIT and 30m; 8h with -k]
       --release LABEL  The release of EMR [default: $RELEASE]
-      --binary FILE    The program [default: POMONA_EMR_BINARY, or target/release/pomona]
+      --binary FILE    The program [default: POMONA_EMR_BINARY, or what emr build made]
       --max-cost EUR   Refuse if the cluster could cost more than this at on-demand prices until LIFE
 HELP
 }

@@ -19,13 +19,16 @@ class Player:
         self.known = set(self.backend.clusters)
         self.threads = []
         self.failure = None
+        self.over = threading.Event()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        # Where the test has failed nobody starts the cluster any more that a thread waits for.
+        self.over.set()
         for thread in self.threads:
-            thread.join(300)
+            thread.join(600)
         for name in set(self.backend.clusters) - self.known:
             self.backend.clusters[name].terminate()
         assert self.failure is None, self.failure
@@ -55,7 +58,7 @@ class Player:
             running = cluster.steps[-1]
             for passing in ("STARTING", "BOOTSTRAPPING", "RUNNING"):
                 cluster.state = passing
-                time.sleep(0.2)
+                time.sleep(0.05)
             if status is not None:
                 self.leave(running.name, "status.json", json.dumps(status))
             running.state = step
@@ -64,8 +67,8 @@ class Player:
             self.failure = failure
 
     def _wait(self, steps):
-        deadline = time.monotonic() + 200
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + 500
+        while time.monotonic() < deadline and not self.over.is_set():
             if self._new() and len(self.cluster.steps) == steps:
                 return self.cluster
             time.sleep(0.05)

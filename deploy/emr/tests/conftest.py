@@ -6,6 +6,8 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import boto3
@@ -16,19 +18,23 @@ from moto.server import ThreadedMotoServer
 
 EMR = Path(__file__).parent.parent / "emr"
 REGION = "eu-west-3"
+PROGRAMS = Path(sys.executable).parent
+FORK_AWS = Path(__file__).parent / "fork_aws"
+# Long enough for a machine that compiles beside the tests; nothing waits for its end.
+PATIENCE = 600
 
 moto_gaps.fill()
 
 
 class Command:
-    """`emr` with the server's address."""
+    """`emr` with the server's address. `tools` is the folder of the `aws` that it finds first."""
 
-    def __init__(self, url):
+    def __init__(self, url, tools):
         self.url = url
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POMONA_"))
         } | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{tools}:{PROGRAMS}:{os.environ['PATH']}",
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_CONFIG_FILE": "/dev/null",
@@ -36,11 +42,11 @@ class Command:
             "POMONA_EMR_POLL": "0.1",
         }
 
-    def __call__(self, *arguments, code=0, region=REGION, answer="", environment=None, cwd=None):
+    def __call__(self, *arguments, code=0, region=REGION, answer="", environment=None, cwd=None, program=EMR):
         done = subprocess.run(
-            [EMR, "--endpoint-url", self.url, *(["--region", region] if region else []), *arguments],
+            [program, "--endpoint-url", self.url, *(["--region", region] if region else []), *arguments],
             env=self.environment | (environment or {}),
-            input=answer, capture_output=True, text=True, timeout=300, cwd=cwd,
+            input=answer, capture_output=True, text=True, timeout=PATIENCE, cwd=cwd,
         )
         assert done.returncode == code, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
         return done
@@ -53,11 +59,31 @@ class Command:
 
 
 @pytest.fixture(scope="session")
-def emr():
+def tools(tmp_path_factory):
+    """A folder with an `aws` that does not start Python and read its models for each call."""
+    folder = tmp_path_factory.mktemp("tools")
+    # The path of a socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="pomona-aws-") as place:
+        name = f"{place}/socket"
+        server = subprocess.Popen([sys.executable, FORK_AWS / "server.py", name], stdin=subprocess.DEVNULL)
+        program = folder / "aws"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {FORK_AWS}/client.py {name} "$@"\n')
+        program.chmod(0o755)
+        deadline = time.monotonic() + PATIENCE
+        while not Path(name).exists():
+            assert server.poll() is None and time.monotonic() < deadline, "the server of the AWS CLI did not start"
+            time.sleep(0.05)
+        yield folder
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(scope="session")
+def emr(tools):
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    command = Command(f"http://{host}:{port}")
+    command = Command(f"http://{host}:{port}", tools)
     # A new account has EMR's block of public access on and the encryption of disks off; moto has both off.
     command.client("emr").put_block_public_access_configuration(
         BlockPublicAccessConfiguration={"BlockPublicSecurityGroupRules": True}

@@ -38,9 +38,11 @@ def test_mistakes_tell_the_way_out(emr, stack, arguments, says):
 
 @pytest.mark.parametrize("job, says", [
     ([], "no job"),
-    (["--input", "pictures/"], "aws s3 sync"),
-    (["--input=pictures/"], "aws s3 sync"),
+    (["--input", "images/"], "aws s3 sync"),
+    (["--input=images/"], "aws s3 sync"),
     (["--input", "s3://p/", "--output", "results"], "nodes vanish"),
+    (["--input", "s3://p/", "--output", "s3://pomona-123456789012-eu-west-3/artefacts/x/"], "/results/ alone"),
+    (["--input", "s3://p/", "--output", "s3://pomona-123456789012-eu-west-3"], "/results/ alone"),
     (["--input", "s3://p/", "--weights", "mine.safetensors"], "upload the file"),
     (["--input", "s3://p/", "--scheduler", "df://x:1"], "--scheduler is what emr gives"),
 ])
@@ -55,7 +57,7 @@ def test_without_a_stack_the_way_out_is_setup(emr, program):
 
 
 @pytest.mark.parametrize("command", [
-    "setup", "check", "estimate", "run", "submit", "status", "logs", "get", "ui", "resize", "down", "audit", "destroy",
+    "build", "setup", "check", "estimate", "run", "submit", "status", "logs", "get", "ui", "resize", "down", "audit", "destroy",
 ])
 def test_every_command_has_help_that_needs_no_region(emr, command):
     assert f"Usage: emr {command}" in emr(command, "--help", region=None).stdout

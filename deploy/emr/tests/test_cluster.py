@@ -1,6 +1,6 @@
 """Commands about clusters that run: status, submit, resize, ui, down, audit."""
 
-JOB = ["--", "--input", "s3://pictures/"]
+JOB = ["--", "--input", "s3://images/"]
 
 
 def start(emr, program, *options):

@@ -1,13 +1,15 @@
 """`emr run`: from the first call to the job's exit status."""
 
+import hashlib
 import json
 import re
 import subprocess
 
 import pytest
+from conftest import PATIENCE, PROGRAMS
 
 RUN = ["run", "-n", "4", "-t", "c7i.2xlarge"]
-JOB = ["--", "--input", "s3://pictures/Training/", "--weights", "fruits"]
+JOB = ["--", "--input", "s3://images/Training/", "--weights", "fruits"]
 
 
 def job_of(emr, stack, cluster):
@@ -89,10 +91,32 @@ def test_artefacts_are_named_by_the_digest_that_nodes_demand(emr, stack, program
     emr(*RUN, "--detach", "--binary", program, *JOB)
     [action] = player.cluster.bootstrap_actions
     digest = action.args[action.args.index("--sha256") + 1]
-    assert action.script_path == f"s3://{stack['Bucket']}/artefacts/{digest}/bootstrap.sh"
+    assert action.script_path == "file:/bin/bash" and action.args[0] == "-c"
+    script, known, region = action.args[3:6]
+    assert (script, region) == (f"s3://{stack['Bucket']}/artefacts/bootstrap/{known}.sh", "eu-west-3")
+    found = emr.client("s3").get_object(Bucket=stack["Bucket"], Key=f"artefacts/bootstrap/{known}.sh")["Body"].read()
+    assert hashlib.sha256(found).hexdigest() == known
     found = emr.client("s3").list_objects_v2(Bucket=stack["Bucket"], Prefix=f"artefacts/{digest}/")["Contents"]
     names = {item["Key"].rsplit("/", 1)[1] for item in found}
-    assert {"SHA256SUMS", "bootstrap.sh", "pomona", "pomona-node", "pomona-job", "pomona-executor.service"} <= names
+    assert {"SHA256SUMS", "pomona", "pomona-node", "pomona-job", "pomona-executor.service"} <= names
+
+
+def test_artefacts_that_the_bucket_has_lost_are_uploaded_again(emr, stack, program, player):
+    emr(*RUN, "--detach", "--binary", program, *JOB)
+    s3, bucket = emr.client("s3"), stack["Bucket"]
+
+    def there():
+        return {item["Key"]: item["Size"] for item in s3.list_objects_v2(Bucket=bucket, Prefix="artefacts/")["Contents"]}
+
+    before = there()
+    lost = [key for key in before if key.endswith((".sh", "/pomona-node", "/SHA256SUMS"))]
+    assert len(lost) >= 3
+    for key in lost:
+        s3.delete_object(Bucket=bucket, Key=key)
+    [cut] = [key for key in before if key.endswith("/pomona-job")][:1]
+    s3.put_object(Bucket=bucket, Key=cut, Body=b"")
+    emr(*RUN, "--detach", "--binary", program, *JOB)
+    assert there() == before
 
 
 def test_what_could_cost_too_much_is_refused_before_anything_is_started(emr, stack, program, player, tmp_path):
@@ -112,7 +136,9 @@ def test_a_dry_run_prints_commands_that_a_shell_takes(emr, stack, program, playe
     [upload] = [line for line in lines if "/job.json" in line]
     [create] = [line for line in lines if " emr create-cluster " in line]
     assert " s3 cp " in upload and "--auto-termination-policy IdleTimeout=3600" in create
-    subprocess.run(["bash", "-c", create], env=emr.environment, check=True, capture_output=True, timeout=60)
+    # With the AWS CLI as it is installed, which the other calls of these tests fork (`fork_aws`).
+    plain = emr.environment | {"PATH": f"{PROGRAMS}:{emr.environment['PATH']}"}
+    subprocess.run(["bash", "-c", create], env=plain, check=True, capture_output=True, timeout=PATIENCE)
     [action] = player.cluster.bootstrap_actions
     assert action.args[action.args.index("--life") + 1] == "28800"
     assert [fleet.kind for fleet in player.cluster.fleets] == ["MASTER", "CORE", "TASK"]

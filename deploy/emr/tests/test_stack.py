@@ -5,6 +5,8 @@ import re
 import shutil
 
 import pytest
+import yaml
+from moto.iam.access_control import IAMPolicy, PermissionResult
 
 
 @pytest.fixture
@@ -49,14 +51,52 @@ def test_setup_makes_a_closed_bucket_and_small_roles(emr, stack):
     assert "MinimumInstanceMetadataServiceVersion" in imds
 
 
+@pytest.mark.parametrize("action, key, may", [
+    ("GetObject", "artefacts/abc/pomona", True),
+    ("GetObject", "jobs/1/job.json", True),
+    ("GetObject", "images/1.jpg", True),
+    ("PutObject", "results/1/manifest.json", True),
+    ("DeleteObject", "results/1/_temporary/lock.json", True),
+    ("AbortMultipartUpload", "results/1/features/1.parquet", True),
+    ("PutObject", "jobs/1/status.json", True),
+    ("PutObject", "jobs/1/log.txt", True),
+    ("PutObject", "logs/j-1/pomona/i-1/executor.log", True),
+    ("PutObject", "artefacts/abc/pomona", False),
+    ("PutObject", "artefacts/bootstrap/abc.sh", False),
+    ("DeleteObject", "artefacts/abc/SHA256SUMS", False),
+    ("PutObject", "artefacts/x/log.txt", False),
+    ("PutObject", "jobs/1/job.json", False),
+    ("DeleteObject", "jobs/1/status.json", False),
+    ("DeleteObject", "logs/j-1/x", False),
+    ("PutObject", "images/1.jpg", False),
+    ("PutObject", "resultsx/1", False),
+    ("PutBucketPolicy", "", False),
+    ("PutObjectAcl", "artefacts/abc/pomona", False),
+])
+@pytest.mark.parametrize("more", [False, True], ids=["as made", "with all of S3 allowed"])
+def test_nodes_write_results_and_read_programs(emr, stack, action, key, may, more):
+    """As IAM evaluates it: what is denied anywhere is denied, and what is allowed nowhere too."""
+    iam, role = emr.client("iam"), stack["NodeProfile"]
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+    # moto writes the policies of a template's role as Python does.
+    documents = [json.dumps(yaml.safe_load(one) if isinstance(one, str) else one) for one in documents]
+    if more:
+        documents.append(json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}))
+        may = may or not key.startswith("artefacts/") and not key.endswith("job.json")
+    arn = f"arn:aws:s3:::{stack['Bucket']}" + (f"/{key}" if key else "")
+    found = [IAMPolicy({"policy_document": one}).is_action_permitted(f"s3:{action}", arn) for one in documents]
+    assert (PermissionResult.PERMITTED in found and PermissionResult.DENIED not in found) == may
+
+
 def test_setup_can_be_run_again_and_opens_input_buckets(emr, second):
     role = outputs(second)["NodeProfile"]
     iam = emr.client("iam")
-    emr("setup", "--stack", "second", "--input-bucket", "pictures", "--input-bucket", "s3://more", region="eu-north-1")
+    emr("setup", "--stack", "second", "--input-bucket", "images", "--input-bucket", "s3://more", region="eu-north-1")
     policy = iam.get_role_policy(RoleName=role, PolicyName="input-buckets")["PolicyDocument"]
     resources = [statement["Resource"] for statement in policy["Statement"]]
     assert resources == [
-        ["arn:aws:s3:::pictures", "arn:aws:s3:::more"], ["arn:aws:s3:::pictures/*", "arn:aws:s3:::more/*"],
+        ["arn:aws:s3:::images", "arn:aws:s3:::more"], ["arn:aws:s3:::images/*", "arn:aws:s3:::more/*"],
     ]
     assert all(action.startswith(("s3:Get", "s3:List")) for statement in policy["Statement"]
                for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]))

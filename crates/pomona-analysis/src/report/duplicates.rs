@@ -12,7 +12,8 @@ use arrow::array::{RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::DataFusionError;
 use datafusion::common::runtime::SpawnedTask;
-use pomona_pca::{CosineBound, PcaModel, alike_pairs};
+use pomona_neighbours::{CosineBound, alike_pairs};
+use pomona_pca::PcaModel;
 use pomona_report::{Duplicates, Pair};
 
 use super::gather::Queries;
@@ -158,7 +159,7 @@ async fn compared(queries: &Queries<'_>, model: &PcaModel) -> Result<Compared, A
     let rows = queries.run("report/compared").await?;
     let (along_mean, lengths) = (rows.numbers("along_mean")?, rows.numbers("squared_length")?);
     let coordinates = rows.vectors("pca")?;
-    let bound = CosineBound::new(model, COMPONENTS);
+    let bound = CosineBound::new(model.components(), model.mean(), COMPONENTS);
     let dimension = bound.dimension();
     let mut vectors = vec![0.0; rows.len() * dimension];
     let each = vectors

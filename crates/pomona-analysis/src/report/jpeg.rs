@@ -12,6 +12,7 @@ use super::images::Size;
 /// What a thumbnail's source may claim to be: a larger one takes seconds to decode.
 const LIMITS: DecodeLimits = DecodeLimits {
     max_pixels: 50_000_000,
+    ..DecodeLimits::DEFAULT
 };
 
 /// An image file made small, in each of some sizes; none where it cannot be decoded.

@@ -4,13 +4,16 @@ use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use pomona_cluster::{ExecutorOptions, run_executor};
+use pomona_cluster::{ExecutorEnd, ExecutorOptions, run_executor};
+use tokio::time::sleep;
 
 use crate::bytes::parse_bytes;
 use crate::cluster_arguments::TlsArguments;
+use crate::threads::start_again;
 
 /// The options of `pomona executor`, named as those of Ballista's own.
 #[derive(Debug, Args)]
@@ -85,6 +88,9 @@ pub(crate) struct ExecutorArguments {
     tls: TlsArguments,
 }
 
+/// The pause before an executor that was taken for lost joins again.
+const REJOIN_PAUSE: Duration = Duration::from_secs(1);
+
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: ExecutorArguments) -> Result<ExitCode> {
     let work_dir = arguments.work_dir.unwrap_or_else(|| {
@@ -108,6 +114,12 @@ pub(crate) async fn main(arguments: ExecutorArguments) -> Result<ExitCode> {
         memory_pool_fraction: arguments.memory_pool_fraction,
         tls: arguments.tls.read()?,
     };
-    run_executor(options).await?;
-    Ok(ExitCode::SUCCESS)
+    match run_executor(options).await? {
+        ExecutorEnd::Signal => Ok(ExitCode::SUCCESS),
+        ExecutorEnd::Stopped => {
+            // The scheduler forgets it meanwhile.
+            sleep(REJOIN_PAUSE).await;
+            Err(start_again().into())
+        }
+    }
 }

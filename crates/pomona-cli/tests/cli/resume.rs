@@ -150,7 +150,13 @@ fn what_cannot_be_continued_is_refused() {
 
     let manifest = fs::read(place.path("out/manifest.json")).unwrap();
     fs::write(place.path("out/manifest.json"), "{").unwrap();
-    place.run(&RUN).code(1).says("--overwrite");
+    // What it named is not known, so nothing may be overwritten.
+    for more in [&[][..], &["--overwrite"]] {
+        let ran = place.run(&[&RUN, more].concat());
+        ran.code(1)
+            .says("manifest.json")
+            .says("move what is there away");
+    }
     fs::write(place.path("out/manifest.json"), manifest).unwrap();
 
     let parquet = before.keys().find(|path| path.starts_with("features/"));

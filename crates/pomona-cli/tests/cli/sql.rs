@@ -130,3 +130,82 @@ fn usage_errors_exit_with_2() {
         .says("0 to 1");
     place.pomona(["nothing"]).code(2);
 }
+
+#[test]
+fn lists_are_json_text_in_csv_files_and_in_the_shell() {
+    let place = Workplace::new();
+    let rows = "SELECT 1 AS n, [1.5, NULL] AS v, named_struct('a', 'x') AS s";
+    place.query(&format!("COPY ({rows}) TO 'nested.csv' STORED AS CSV"));
+    let written = "n,v,s\n1,\"[1.5,null]\",\"{\"\"a\"\":\"\"x\"\"}\"\n";
+    assert_eq!(
+        std::fs::read_to_string(place.path("nested.csv")).unwrap(),
+        written
+    );
+    assert_eq!(place.query(rows), written);
+    assert_eq!(
+        place.query(&format!("SELECT * FROM ({rows}) WHERE false")),
+        "n,v,s\n"
+    );
+    let json = [
+        "sql",
+        "-q",
+        "--format",
+        "json",
+        "-c",
+        "SELECT 1 AS n WHERE false",
+    ];
+    assert_eq!(place.pomona(json).code(0).stdout(), "[]\n");
+}
+
+#[test]
+fn marks_and_commands_are_read() {
+    let place = Workplace::new();
+    std::fs::write(place.path("bom.sql"), "\u{feff}SELECT 1 AS one").unwrap();
+    std::fs::write(
+        place.path("bang.sql"),
+        "#!/usr/bin/pomona\nSELECT 1 AS one;\n\\d\n",
+    )
+    .unwrap();
+    for arguments in [&["-f", "bom.sql"][..], &["-f", "bang.sql"]] {
+        let call = ["sql", "-q", "--format", "csv"];
+        let ran = place.pomona([&call, arguments].concat()).code(0);
+        assert!(ran.stdout().starts_with("one\n1\n"), "{}", ran.stdout());
+    }
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", "\\d"])
+        .code(0);
+    assert!(
+        ran.stdout().contains("information_schema"),
+        "{}",
+        ran.stdout()
+    );
+    place
+        .pomona(["sql", "-c", "\\nothing"])
+        .code(1)
+        .says("not a valid command");
+}
+
+#[test]
+fn a_log_that_breaks_ends_no_run() {
+    use std::process::Stdio;
+
+    let place = Workplace::new();
+    let line = [
+        "run",
+        "-i",
+        "images",
+        "-o",
+        "out",
+        "-k",
+        "3",
+        "--weights",
+        place.weights(),
+    ];
+    let mut run = place.command(line);
+    let (reader, writer) = std::io::pipe().unwrap();
+    run.stderr(writer).stdout(Stdio::null());
+    let mut child = run.spawn().unwrap();
+    drop((reader, run));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(place.path("out/manifest.json").is_file());
+}

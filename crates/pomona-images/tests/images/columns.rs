@@ -67,7 +67,7 @@ async fn a_local_file_is_described_as_the_file_system_does() {
         .await
         .unwrap();
     let sql = format!(
-        "SELECT path = 'file://{path}' AND label = 'Apple Braeburn' AND length = 20 \
+        "SELECT path = 'file://{path}' AND label = 'Apple Braeburn' AND length = 19 \
          AND to_unixtime(modification_time) = {} \
          AND CAST(modification_time AS BIGINT) = {} \
          AND e_tag = '{}' AND content = arrow_cast('not really an image', 'Binary') AS right FROM images",

@@ -7,9 +7,9 @@ const LINE: usize = 64;
 
 /// Floats that start on a cache line, so that no vector straddles two of them.
 ///
-/// The storage is a little longer than the buffer and never grows, so the place where the buffer
+/// The storage is a little longer than the buffer and is replaced, not grown, so the place where the buffer
 /// starts stays aligned when the value is moved.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Aligned {
     storage: Vec<f32>,
     start: usize,
@@ -25,6 +25,13 @@ impl Aligned {
             storage,
             start,
             len,
+        }
+    }
+
+    /// Makes the buffer at least `len` long; what it held is lost where it was shorter.
+    pub fn reserve(&mut self, len: usize) {
+        if self.len < len {
+            *self = Self::zeros(len);
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor, bail};
+use candle_nn::Module;
+
 use super::aligned::Aligned;
 use super::kernels::packing::pad;
 use super::kernels::{BLOCK, Kernels, Product, Start};
@@ -11,9 +14,9 @@ use super::weights_error::WeightsError;
 
 /// The last layer of a network that was trained to tell classes apart.
 ///
-/// It reads the features that [`features_into`](super::MobileNetV2::features_into) gives, so that
-/// features and classes of a picture cost one forward pass. Like the network it is immutable, to
-/// be shared by threads, and it allocates nothing.
+/// It reads the features that [`MobileNetV2`](super::MobileNetV2) returns, so that features and
+/// classes of an image cost one forward pass. A [`Module`] from `N x feature_len` f32 to
+/// `N x classes` probabilities. Like the network it is immutable, to be shared by threads.
 #[derive(Debug)]
 pub struct Classifier {
     labels: Arc<[String]>,
@@ -88,7 +91,7 @@ impl Classifier {
     /// `features` is `N x feature_len` floats, as the network gives them; `out` is `N x classes`.
     ///
     /// # Panics
-    /// If a length is not that of a whole number of pictures, the same for both slices.
+    /// If a length is not that of a whole number of images, the same for both slices.
     pub fn scores(&self, features: &[f32], out: &mut [f32]) {
         self.logits(features, out);
         for scores in out.chunks_exact_mut(self.labels.len()) {
@@ -106,7 +109,7 @@ impl Classifier {
         assert!(
             features.len().is_multiple_of(self.feature_len)
                 && out.len() == features.len() / self.feature_len * classes,
-            "{} features of {} and {} scores of {classes} are not the same number of pictures",
+            "{} features of {} and {} scores of {classes} are not the same number of images",
             features.len(),
             self.feature_len,
             out.len(),
@@ -143,6 +146,51 @@ impl Classifier {
                 rest.copy_from_slice(&block[..rest.len()]);
             }
         }
+    }
+}
+
+impl Module for Classifier {
+    /// [`scores`](Self::scores) of a tensor, computed on the CPU and returned on its device.
+    ///
+    /// # Errors
+    /// A tensor of another shape or type, or the device's own error.
+    fn forward(&self, features: &Tensor) -> candle_core::Result<Tensor> {
+        let here = features.to_device(&Device::Cpu)?.contiguous()?;
+        here.apply_op1_no_bwd(&Scores(self))?
+            .to_device(features.device())
+    }
+}
+
+/// [`Classifier::scores`] as an operation.
+struct Scores<'a>(&'a Classifier);
+
+impl CustomOp1 for Scores<'_> {
+    fn name(&self) -> &'static str {
+        "classifier"
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (images, length) = layout.shape().dims2()?;
+        let (CpuStorage::F32(features), Some((start, end))) =
+            (storage, layout.contiguous_offsets())
+        else {
+            bail!("expected contiguous features of type F32");
+        };
+        if length != self.0.feature_len {
+            bail!(
+                "expected features of shape N x {}, got {:?}",
+                self.0.feature_len,
+                layout.shape()
+            );
+        }
+        let mut scores = vec![0.0; images * self.0.labels.len()];
+        self.0.scores(&features[start..end], &mut scores);
+        let shape = Shape::from((images, self.0.labels.len()));
+        Ok((CpuStorage::F32(scores), shape))
     }
 }
 

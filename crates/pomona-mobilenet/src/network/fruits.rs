@@ -8,7 +8,7 @@ static FRUITS: &[u8] = include_bytes!("../../weights/fruits.safetensors");
 
 impl Weights {
     /// The weights that this project has trained on the photographs of Fruits-360: width 1.0,
-    /// pictures of 128 pixels, 114 classes. They are part of the library, so that nothing is
+    /// images of 128 pixels, 114 classes. They are part of the library, so that nothing is
     /// fetched or read.
     ///
     /// # Errors

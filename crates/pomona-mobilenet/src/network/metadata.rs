@@ -13,7 +13,7 @@ use super::weights_error::WeightsError;
 const WIDTHS: [f64; 7] = [1.0, 0.35, 0.5, 0.75, 1.2, 1.3, 1.4];
 
 /// Input sizes that make sense: below 32 the last stage has less than one pixel, and above 1024
-/// the activations of one picture no longer fit beside those of other threads.
+/// the activations of one image no longer fit beside those of other threads.
 const INPUT_SIZES: std::ops::RangeInclusive<usize> = 32..=1024;
 
 /// Works out an architecture; `shape` gives the shape of the kernel at a place of the file.

@@ -1,45 +1,74 @@
-//! The network on a CPU: packed weights, shared by all threads.
+//! MobileNetV2 with its weights packed for a CPU, and on another device where one is asked for.
+
+use candle_core::{DType, Device};
 
 use super::architecture::Architecture;
+use super::backbone::{Backbone, Preprocessing, Resize};
 use super::classifier::Classifier;
 use super::forward::Forward;
 use super::kernels::{Isa, Kernels, Precision};
 use super::plan::{GROUP, Plan};
-use super::scratch::Scratch;
+use super::reference::Reference;
+use super::scratch::with_scratch;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
 
-/// MobileNetV2 for one instruction set: its features, and its classifier beside them.
+/// MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381): images to features, and its classifier
+/// beside it.
 ///
-/// Immutable: share one as an [`std::sync::Arc`] and give each thread its own [`Scratch`].
+/// A [`Module`](candle_core::Module): [`forward`](candle_core::Module::forward) takes
+/// `N x S x S x 3` u8 and returns `N x feature_len` f32. Immutable: threads share one as an
+/// [`std::sync::Arc`].
 #[derive(Debug)]
 pub struct MobileNetV2 {
     architecture: Architecture,
     kernels: Kernels,
     precision: Precision,
     plan: Plan,
+    /// Candle's layers on a device that has no kernels here.
+    layers: Option<Reference>,
     classifier: Option<Classifier>,
 }
 
 impl MobileNetV2 {
-    /// Packs weights for the best instruction set of this processor, in f32.
+    /// Packs weights for the best instruction set of this processor, or that of `POMONA_ISA`, in
+    /// f32.
     ///
     /// # Errors
-    /// A weight that does not fold with its batch normalisation to a finite value.
+    /// A weight that does not fold with its batch normalisation to a finite value, or an
+    /// instruction set in `POMONA_ISA` that cannot be used; see [`Isa::chosen`].
     pub fn new(weights: &Weights) -> Result<Self, WeightsError> {
         Self::with_precision(weights, Precision::F32)
     }
 
-    /// Packs weights for the best instruction set of this processor, in a given precision.
+    /// Packs weights for the best instruction set of this processor, or that of `POMONA_ISA`, in
+    /// a given precision.
     ///
     /// # Errors
     /// As [`MobileNetV2::new`], or the processor has no instructions for that precision.
     pub fn with_precision(weights: &Weights, precision: Precision) -> Result<Self, WeightsError> {
-        let isa = match precision {
-            Precision::F32 => Isa::detect(),
-            Precision::Bf16 => Isa::Amx,
-        };
-        Self::with_isa(weights, isa, precision)
+        Self::with_isa(weights, Isa::chosen()?, precision)
+    }
+
+    /// [`with_precision`](Self::with_precision) that also puts the weights on a device, for images
+    /// that are there: in f32, or in bf16 with [`Precision::Bf16`].
+    ///
+    /// # Errors
+    /// As [`MobileNetV2::with_precision`], or the device's own error.
+    pub fn with_device(
+        weights: &Weights,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        let mut network = Self::with_precision(weights, precision)?;
+        if !device.is_cpu() {
+            let dtype = match precision {
+                Precision::F32 => DType::F32,
+                Precision::Bf16 => DType::BF16,
+            };
+            network.layers = Some(Reference::with_dtype(weights, device, dtype)?);
+        }
+        Ok(network)
     }
 
     /// Packs weights for a given instruction set and precision.
@@ -51,17 +80,14 @@ impl MobileNetV2 {
         isa: Isa,
         precision: Precision,
     ) -> Result<Self, WeightsError> {
-        let needed = match precision {
-            Precision::F32 => isa,
-            Precision::Bf16 => Isa::Amx,
-        };
         let kernels =
-            Kernels::new(isa, precision).ok_or(WeightsError::InstructionSet(needed.name()))?;
+            Kernels::new(isa, precision).ok_or(WeightsError::InstructionSet(isa.name()))?;
         Ok(Self {
             architecture: weights.architecture().clone(),
             kernels,
             precision,
             plan: Plan::new(&kernels, weights)?,
+            layers: None,
             classifier: Classifier::new(kernels, weights)?,
         })
     }
@@ -96,57 +122,62 @@ impl MobileNetV2 {
         self.classifier.as_ref()
     }
 
-    /// Features of `N` pictures, on the calling thread and without allocating.
-    ///
-    /// `images` is `N x S x S x 3` bytes, RGB, S being [`input_size`](Self::input_size); `out` is
-    /// `N x feature_len` floats. Pictures go through the later layers eight at a time, which share
-    /// each panel of weights, so a call with eight costs less than eight calls.
-    ///
-    /// # Panics
-    /// If a length is not that of a whole number of pictures, the same for both slices, or if the
-    /// scratch was made for another network.
-    pub fn features_into(&self, scratch: &mut Scratch, images: &[u8], out: &mut [f32]) {
-        self.features_observed(scratch, images, out, |_| ());
+    /// Operations of f32 a second, a multiplication and an addition being two, that the multipliers
+    /// of one core do at best with this instruction set, measured now: what the rate of a profile
+    /// is compared with. AMX's tiles and AVX512_BF16 are not counted.
+    pub fn operations_limit(&self) -> f64 {
+        self.kernels.limit()
     }
 
-    /// [`features_into`](Self::features_into) that calls `done` with the index of each part as it
-    /// is complete, for profiles: the blocks 0 to 16, the first with the convolution before it,
-    /// and 17 for the last convolution. Blocks on large planes take one picture at a time and the
-    /// others up to eight.
-    ///
-    /// # Panics
-    /// As [`features_into`](Self::features_into).
-    pub fn features_observed(
-        &self,
-        scratch: &mut Scratch,
-        images: &[u8],
-        out: &mut [f32],
-        mut done: impl FnMut(usize),
-    ) {
-        let picture = self.input_size() * self.input_size() * 3;
-        assert!(
-            images.len().is_multiple_of(picture)
-                && out.len() == images.len() / picture * self.feature_len(),
-            "{} bytes of pictures of {picture} and {} features of {} are not the same number of pictures",
-            images.len(),
-            out.len(),
-            self.feature_len(),
-        );
-        for (images, out) in images
-            .chunks(GROUP * picture)
-            .zip(out.chunks_mut(GROUP * self.feature_len()))
-        {
-            let pictures = images.len() / picture;
-            let forward = Forward::new(&self.plan, &self.kernels, pictures);
-            forward.run(scratch, images, out, &mut done);
+    /// Bytes of the buffers that a thread keeps for this network, at the least.
+    pub fn scratch_bytes(&self) -> usize {
+        self.plan.scratch.bytes()
+    }
+
+    /// The layers on another device than the CPU.
+    pub(super) fn layers(&self) -> Option<&Reference> {
+        self.layers.as_ref()
+    }
+
+    /// Features of `N x S x S x 3` bytes into `N x feature_len` floats, on the calling thread.
+    pub(super) fn run(&self, images: &[u8], out: &mut [f32], done: &mut impl FnMut(usize)) {
+        let image = self.input_size() * self.input_size() * 3;
+        with_scratch(&self.plan.scratch, |scratch| {
+            for (images, out) in images
+                .chunks(GROUP * image)
+                .zip(out.chunks_mut(GROUP * self.feature_len()))
+            {
+                let count = images.len() / image;
+                let forward = Forward::new(&self.plan, &self.kernels, count);
+                forward.run(scratch, images, out, done);
+            }
+        });
+    }
+}
+
+impl Backbone for MobileNetV2 {
+    fn name(&self) -> &'static str {
+        "mobilenet_v2"
+    }
+
+    fn preprocessing(&self) -> Preprocessing {
+        Preprocessing {
+            input_size: self.input_size(),
+            resize: Resize::Stretch,
+            mean: [0.5; 3],
+            deviation: [0.5; 3],
         }
     }
 
-    pub(super) fn kernels(&self) -> &Kernels {
-        &self.kernels
+    fn feature_len(&self) -> usize {
+        self.architecture.features
     }
 
-    pub(super) fn plan(&self) -> &Plan {
-        &self.plan
+    fn device(&self) -> &Device {
+        self.layers().map_or(&Device::Cpu, Reference::device)
+    }
+
+    fn classifier(&self) -> Option<&Classifier> {
+        self.classifier.as_ref()
     }
 }

@@ -14,8 +14,8 @@
 pub mod architecture;
 
 mod aligned;
+mod backbone;
 mod classifier;
-mod custom_op;
 mod folding;
 mod forward;
 mod fruits;
@@ -24,6 +24,7 @@ mod kernels;
 mod labels;
 mod metadata;
 mod mobilenet;
+mod module;
 mod names;
 mod plan;
 mod random;
@@ -34,6 +35,7 @@ mod weights;
 mod weights_error;
 
 pub use architecture::Architecture;
+pub use backbone::{Backbone, Preprocessing, Resize};
 pub use classifier::Classifier;
 pub use inspection::Inspection;
 pub use kernels::{Isa, Precision};
@@ -42,6 +44,5 @@ pub use mobilenet::MobileNetV2;
 pub use names::NameScheme;
 pub use reference::{Reference, Stages};
 pub use save::{SaveOptions, StoredType};
-pub use scratch::Scratch;
 pub use weights::Weights;
 pub use weights_error::WeightsError;

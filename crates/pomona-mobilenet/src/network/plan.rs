@@ -6,10 +6,11 @@ use super::folding::FoldedConvolution;
 use super::kernels::packing::{pack_depthwise, pad, padded};
 use super::kernels::{BLOCK, Kernels, Places};
 use super::names::Place;
+use super::scratch::Sizes;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
 
-/// Pictures that go through the small planes together, sharing each panel of weights.
+/// Images that go through the small planes together, sharing each panel of weights.
 pub(super) const GROUP: usize = 8;
 
 /// Largest side of a plane that is expanded as a whole: 22 x 22 pixels of 16 channels are 31 KB,
@@ -17,7 +18,7 @@ pub(super) const GROUP: usize = 8;
 const WHOLE: usize = 20;
 
 /// Expanded channels between two additions to a block's output: enough that loading and storing
-/// the sums costs little, few enough that the planes of several pictures stay in the cache.
+/// the sums costs little, few enough that the planes of several images stay in the cache.
 const CHUNK: usize = 192;
 
 /// A 1x1 convolution, or the first 3x3 one, with packed weights.
@@ -84,16 +85,16 @@ impl Dense {
 /// How a block goes through its rows.
 #[derive(Debug)]
 pub(super) enum Tiling {
-    /// One picture, some rows at a time, all channels: for planes larger than the caches.
+    /// One image, some rows at a time, all channels: for planes larger than the caches.
     Strips {
         /// Output rows a strip.
         rows: usize,
     },
-    /// Several pictures, whole planes, two blocks of channels at a time: for small planes, whose
+    /// Several images, whole planes, two blocks of channels at a time: for small planes, whose
     /// weights are larger than they are.
     Planes {
-        /// Pictures at a time.
-        pictures: usize,
+        /// Images at a time.
+        images: usize,
         /// Where each of their pixels goes in their padded planes, in floats.
         places: Places,
     },
@@ -159,19 +160,19 @@ impl BlockPlan {
             })
             .collect();
         let (ring, tiling) = if whole {
-            // Pictures that have about 200 pixels together: enough to amortise a panel of
+            // Images that have about 200 pixels together: enough to amortise a panel of
             // weights, few enough that two of their planes stay in the first-level cache.
             let pixels = input_size * input_size;
-            let pictures = (200 / pixels).clamp(1, GROUP);
+            let images = (200 / pixels).clamp(1, GROUP);
             let width = input_size + 2;
             let plane = (input_size + 1) * width;
-            let mut places = Places::with_capacity(pixels * pictures);
-            let rows = (0..pictures * input_size).map(|row| {
-                let (picture, row) = (row / input_size, row % input_size);
-                (picture * plane + row * width + 1) * BLOCK
+            let mut places = Places::with_capacity(pixels * images);
+            let rows = (0..images * input_size).map(|row| {
+                let (image, row) = (row / input_size, row % input_size);
+                (image * plane + row * width + 1) * BLOCK
             });
             places.set(rows, input_size);
-            (input_size, Tiling::Planes { pictures, places })
+            (input_size, Tiling::Planes { images, places })
         } else {
             // Input rows at a time: with the two before them, a panel of 56 pixels a side is 30 KB
             // and one of 28 is 23 KB, most of a first-level cache.
@@ -203,7 +204,7 @@ impl BlockPlan {
     }
 
     /// Where input row `row` starts in a padded plane, at the first pixel of an output row:
-    /// in the ring, or the row of zeros if it is outside the picture.
+    /// in the ring, or the row of zeros if it is outside the image.
     pub fn row_start(&self, row: usize) -> u32 {
         // `row` counts from the first padding row, so that it is never negative.
         let inside = row
@@ -222,7 +223,7 @@ impl BlockPlan {
     pub fn expanded_len(&self) -> usize {
         let blocks = match self.tiling {
             Tiling::Strips { .. } => padded(self.block.expanded) / BLOCK,
-            Tiling::Planes { pictures, .. } => 2 * pictures,
+            Tiling::Planes { images, .. } => 2 * images,
         };
         blocks * self.plane()
     }
@@ -231,7 +232,7 @@ impl BlockPlan {
     pub fn depthwise_len(&self, kernels: &Kernels) -> usize {
         let pixels = match self.tiling {
             Tiling::Strips { rows } => rows * self.output_size,
-            Tiling::Planes { pictures, .. } => pictures * self.output_size * self.output_size,
+            Tiling::Planes { images, .. } => images * self.output_size * self.output_size,
         };
         let project = &self.project[0];
         let planes = match project.in_parts {
@@ -241,7 +242,7 @@ impl BlockPlan {
         planes * pixels * BLOCK
     }
 
-    /// Floats a picture that leave the block: planes of f32, then those in parts.
+    /// Floats an image that leave the block: planes of f32, then those in parts.
     pub fn output_len(&self, kernels: &Kernels) -> usize {
         let parts = match self.out_parts {
             true => kernels.part_planes(self.block.output),
@@ -257,14 +258,16 @@ impl BlockPlan {
 pub(super) struct Plan {
     /// The first convolution.
     pub stem: Dense,
-    /// Zeros before the picture's first row and column.
+    /// Zeros before the image's first row and column.
     pub stem_before: usize,
     /// The blocks in order.
     pub blocks: Vec<BlockPlan>,
-    /// Blocks that take one picture at a time; those after it take a group.
+    /// Blocks that take one image at a time; those after it take a group.
     pub single: usize,
     /// The last convolution.
     pub last: Dense,
+    /// How long the buffers of a thread have to be.
+    pub scratch: Sizes,
 }
 
 impl Plan {
@@ -279,7 +282,15 @@ impl Plan {
             .iter()
             .position(|plan| matches!(plan.tiling, Tiling::Planes { .. }))
             .unwrap_or(blocks.len());
+        let scratch = Sizes::new(
+            &blocks,
+            single,
+            kernels,
+            architecture.input_size,
+            architecture.features,
+        );
         Ok(Self {
+            scratch,
             stem: Dense::stem(kernels, weights)?,
             stem_before: architecture.padding.before(architecture.input_size, 2),
             blocks,

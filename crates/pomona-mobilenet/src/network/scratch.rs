@@ -1,82 +1,113 @@
-//! The buffers of one thread.
+//! The buffers of a thread: allocated at its first forward pass, kept for those that follow.
+
+use std::cell::Cell;
 
 use super::aligned::Aligned;
 use super::kernels::packing::padded;
 use super::kernels::{BLOCK, Kernels, Places};
-use super::mobilenet::MobileNetV2;
-use super::plan::{GROUP, Plan};
+use super::plan::{BlockPlan, GROUP};
 
-/// Everything that a forward pass writes besides its result, allocated once.
-///
-/// One a thread, made for one network; for width 1.0 and 224 pixels 3 MB, or 6 MB where operands are
-/// in three bf16 parts.
-#[derive(Debug)]
-pub struct Scratch {
-    /// Four normalised rows of the picture and one of zeros.
-    pub(super) rows: Aligned,
-    /// Padded planes between expansion and depthwise convolution.
-    pub(super) expanded: Aligned,
-    /// Planes between depthwise convolution and projection.
-    pub(super) depthwise: Aligned,
-    /// Outputs of the blocks that take one picture, alternating.
-    pub(super) single: [Aligned; 2],
-    /// Outputs of the blocks that take a group, alternating.
-    pub(super) group: [Aligned; 2],
-    /// Where each pixel of a strip goes.
-    pub(super) places: Places,
-    /// Averages, padded to whole blocks of channels.
-    pub(super) pooled: Aligned,
-}
-
-/// Rows of the picture in memory: three for one output row and one to spare, a power of two.
-pub(super) const PICTURE_ROWS: usize = 4;
+/// Rows of the image in memory: three for one output row and one to spare, a power of two.
+pub(super) const IMAGE_ROWS: usize = 4;
 
 /// Floats beyond the last pixel of an operand: tiles read thirty-two pixels, if only to ignore some.
 const SLACK: usize = 32 * BLOCK;
 
-impl Scratch {
-    /// Buffers for a network.
-    pub fn new(network: &MobileNetV2) -> Self {
-        Self::for_plan(network.plan(), network.kernels(), network.input_size())
-    }
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
 
-    fn for_plan(plan: &Plan, kernels: &Kernels, input_size: usize) -> Self {
-        let largest = |len: &dyn Fn(usize) -> usize, blocks: std::ops::Range<usize>| {
-            blocks.map(len).max().unwrap_or(0)
+/// Calls `run` with this thread's buffers, at least as long as `sizes` says. They hold anything.
+pub(super) fn with_scratch<R>(sizes: &Sizes, run: impl FnOnce(&mut Scratch) -> R) -> R {
+    // Taken out, so that a pass inside a pass, from its observer, has buffers of its own.
+    let mut scratch = SCRATCH.take();
+    scratch.fit(sizes);
+    let result = run(&mut scratch);
+    SCRATCH.set(scratch);
+    result
+}
+
+/// Everything that a forward pass writes besides its result.
+///
+/// For width 1.0 and 224 pixels 3 MB, or 6 MB where operands are in three bf16 parts.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// Four normalised rows of the image and one of zeros.
+    pub rows: Aligned,
+    /// Padded planes between expansion and depthwise convolution.
+    pub expanded: Aligned,
+    /// Planes between depthwise convolution and projection.
+    pub depthwise: Aligned,
+    /// Outputs of the blocks that take one image, alternating.
+    pub single: [Aligned; 2],
+    /// Outputs of the blocks that take a group, alternating.
+    pub group: [Aligned; 2],
+    /// Where each pixel of a strip goes.
+    pub places: Places,
+    /// Averages, padded to whole blocks of channels.
+    pub pooled: Aligned,
+}
+
+impl Scratch {
+    fn fit(&mut self, sizes: &Sizes) {
+        self.rows.reserve(sizes.rows);
+        self.expanded.reserve(sizes.expanded);
+        self.depthwise.reserve(sizes.depthwise);
+        for parity in [0, 1] {
+            self.single[parity].reserve(sizes.single[parity]);
+            self.group[parity].reserve(sizes.group[parity]);
+        }
+        self.places.reserve(sizes.places);
+        self.pooled.reserve(sizes.pooled);
+    }
+}
+
+/// How long the buffers have to be for a network, in floats, `places` in pixels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    rows: usize,
+    expanded: usize,
+    depthwise: usize,
+    single: [usize; 2],
+    group: [usize; 2],
+    places: usize,
+    pooled: usize,
+}
+
+impl Sizes {
+    /// For blocks of which the first `single` take one image at a time.
+    pub fn new(
+        blocks: &[BlockPlan],
+        single: usize,
+        kernels: &Kernels,
+        input_size: usize,
+        features: usize,
+    ) -> Self {
+        let largest = |len: &dyn Fn(&BlockPlan) -> usize, blocks: &[BlockPlan]| {
+            blocks.iter().map(len).max().unwrap_or(0)
         };
-        let all = 0..plan.blocks.len();
-        let depthwise = largest(&|b| plan.blocks[b].depthwise_len(kernels), all.clone());
-        let output = |block: usize| plan.blocks[block].output_len(kernels);
-        let single = plan.single;
-        let alternating = |blocks: std::ops::Range<usize>, parity: usize, pictures: usize| {
-            let len = blocks
+        let alternating = |from: usize, to: usize, parity: usize, images: usize| {
+            let len = (from..to)
                 .filter(|block| block % 2 == parity)
-                .map(|block| output(block) * pictures)
+                .map(|block| blocks[block].output_len(kernels) * images)
                 .max();
-            Aligned::zeros(len.unwrap_or(0) + SLACK)
+            len.unwrap_or(0) + SLACK
         };
         Self {
-            rows: Aligned::zeros((PICTURE_ROWS + 1) * (input_size + 2) * 3),
-            expanded: Aligned::zeros(largest(&|b| plan.blocks[b].expanded_len(), all.clone())),
-            depthwise: Aligned::zeros(depthwise + SLACK),
-            single: [0, 1].map(|parity| alternating(0..single - 1, parity, 1)),
-            group: [0, 1].map(|parity| alternating(single - 1..plan.blocks.len(), parity, GROUP)),
-            places: Places::with_capacity(largest(
-                &|b| plan.blocks[b].strip_pixels(),
-                0..plan.single,
-            )),
-            pooled: Aligned::zeros(GROUP * padded(plan.last.columns)),
+            rows: (IMAGE_ROWS + 1) * (input_size + 2) * 3,
+            expanded: largest(&BlockPlan::expanded_len, blocks),
+            depthwise: largest(&|block| block.depthwise_len(kernels), blocks) + SLACK,
+            single: [0, 1].map(|parity| alternating(0, single - 1, parity, 1)),
+            group: [0, 1].map(|parity| alternating(single - 1, blocks.len(), parity, GROUP)),
+            places: largest(&BlockPlan::strip_pixels, &blocks[..single]),
+            pooled: GROUP * padded(features),
         }
     }
 
-    /// Bytes that the buffers hold.
+    /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
-        let buffers = [&self.rows, &self.expanded, &self.depthwise, &self.pooled];
-        let floats = buffers
-            .into_iter()
-            .chain(&self.single)
-            .chain(&self.group)
-            .map(|buffer| buffer.len());
-        floats.sum::<usize>() * size_of::<f32>()
+        let floats = [self.rows, self.expanded, self.depthwise, self.pooled];
+        let floats = floats.iter().chain(&self.single).chain(&self.group);
+        floats.sum::<usize>() * size_of::<f32>() + self.places * size_of::<u32>()
     }
 }

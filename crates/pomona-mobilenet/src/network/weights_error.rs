@@ -86,6 +86,16 @@ pub enum WeightsError {
     /// The processor lacks an instruction set that was asked for.
     #[error("this processor has no {0}")]
     InstructionSet(&'static str),
+    /// The environment variable `POMONA_ISA` names an instruction set that cannot be used.
+    #[error("POMONA_ISA={value}: {reason}; this processor has {available}")]
+    IsaVariable {
+        /// What the variable holds.
+        value: String,
+        /// Why it cannot be used.
+        reason: String,
+        /// The names that can be used.
+        available: String,
+    },
     /// Candle could not make a tensor.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -44,6 +44,12 @@ pub enum Color {
     La,
     /// `I;16`: 16-bit grey.
     I16,
+    /// `I;16B`: 16-bit grey, the high byte first.
+    I16Be,
+    /// `I`: 32-bit grey, or 16-bit grey with a sign.
+    I,
+    /// `F`: floating-point grey.
+    F,
     /// `P`: a palette.
     P,
     /// `RGB`.
@@ -63,6 +69,9 @@ impl fmt::Display for Color {
             Self::L => "L",
             Self::La => "LA",
             Self::I16 => "I;16",
+            Self::I16Be => "I;16B",
+            Self::I => "I",
+            Self::F => "F",
             Self::P => "P",
             Self::Rgb => "RGB",
             Self::Rgba => "RGBA",
@@ -72,7 +81,7 @@ impl fmt::Display for Color {
     }
 }
 
-/// What a header says of a picture.
+/// What a header says of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageInfo {
     /// The file's format.
@@ -85,7 +94,7 @@ pub struct ImageInfo {
     pub color: Color,
 }
 
-/// The format of a file, or what it is instead of a picture.
+/// The format of a file, or what it is instead of an image.
 pub(super) fn recognise(bytes: &[u8]) -> Result<ImageFormat, ImageError> {
     if bytes.is_empty() {
         return Err(ImageError::Empty);
@@ -126,7 +135,7 @@ const SIGNATURES: &[(&[u8], ImageFormat)] = &[
     (b"MM\0+", ImageFormat::Tiff),
 ];
 
-/// Names what people find among their pictures that is not one of ours.
+/// Names what people find among their images that is not one of ours.
 fn foreign(bytes: &[u8]) -> Option<&'static str> {
     const PREFIXES: &[(&[u8], &str)] = &[
         (b"%PDF", "PDF"),
@@ -164,7 +173,7 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
     markup(bytes)
 }
 
-/// SVG, and the error pages that are saved under a picture's name.
+/// SVG, and the error pages that are saved under an image's name.
 fn markup(bytes: &[u8]) -> Option<&'static str> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = text[..text.len().min(1024)].trim_ascii_start();

@@ -1,4 +1,4 @@
-//! From the bytes of a picture file to the 8-bit RGB square that the network takes.
+//! From the bytes of a image file to the 8-bit RGB square that the network takes.
 //!
 //! Every byte equals what `PIL.Image.open(...).convert('RGB').resize((n, n))` gives, because the
 //! features are compared with those of Keras and a different decoder or filter moves them by 0.8.
@@ -13,6 +13,8 @@ mod format;
 mod gif;
 mod image;
 mod jpeg;
+mod limits;
+mod orientation;
 mod pixels;
 mod png;
 mod raster;
@@ -20,19 +22,24 @@ pub mod resize;
 mod tiff;
 mod webp;
 
-pub use decode::{decode_rgb, image_info};
+pub use decode::{
+    DecodeCost, decode_cost, decode_rgb, decode_rgb_with, image_info, image_info_with,
+};
 pub use format::{Color, ImageFormat, ImageInfo};
-pub use image::{DecodeLimits, RgbImage};
+pub use image::RgbImage;
+pub use limits::{
+    DecodeLimits, DecodeOptions, Decoding, ExifOrientation, Interrupt, TruncatedData,
+};
 pub use resize::Resizer;
 
 use crate::ImageError;
 
-/// Turns encoded pictures into squares of 8-bit RGB, and keeps its buffers from one to the next.
+/// Turns encoded images into squares of 8-bit RGB, and keeps its buffers from one to the next.
 ///
 /// One a thread: it is `Send`, and [`run`](Self::run) takes it mutably.
 #[derive(Debug)]
 pub struct Preprocessor {
-    limits: DecodeLimits,
+    decoding: Decoding,
     decoded: RgbImage,
     resizer: Resizer,
     output_len: usize,
@@ -41,8 +48,13 @@ pub struct Preprocessor {
 impl Preprocessor {
     /// A preprocessor for squares of `input_size` pixels a side.
     pub fn new(input_size: usize, limits: DecodeLimits) -> Self {
+        Self::with(input_size, limits.into())
+    }
+
+    /// As [`new`](Self::new), with options and an interrupt.
+    pub fn with(input_size: usize, decoding: Decoding) -> Self {
         Self {
-            limits,
+            decoding,
             decoded: RgbImage::default(),
             resizer: Resizer::new(input_size, input_size),
             output_len: input_size * input_size * 3,
@@ -54,13 +66,13 @@ impl Preprocessor {
         self.output_len
     }
 
-    /// Decodes `bytes` and writes the resized picture to `out`, rows from the top, three bytes a
+    /// Decodes `bytes` and writes the resized image to `out`, rows from the top, three bytes a
     /// pixel.
     ///
     /// # Panics
     /// When `out` is not [`output_len`](Self::output_len) long.
     pub fn run(&mut self, bytes: &[u8], out: &mut [u8]) -> Result<(), ImageError> {
-        decode_rgb(bytes, &self.limits, &mut self.decoded)?;
+        decode_rgb_with(bytes, &self.decoding, &mut self.decoded)?;
         self.resizer.resize(&self.decoded, out);
         Ok(())
     }
@@ -68,6 +80,6 @@ impl Preprocessor {
     /// Decodes `bytes` whole, so that data which ends early or contradicts itself is found, and
     /// keeps nothing. A header alone says nothing about the pixels behind it.
     pub fn check(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
-        decode_rgb(bytes, &self.limits, &mut self.decoded)
+        decode_rgb_with(bytes, &self.decoding, &mut self.decoded)
     }
 }

@@ -3,17 +3,22 @@
 //! Alpha is dropped and not blended, 16-bit color keeps its high byte, and 16-bit grey is clipped at
 //! 255, which is what `convert('RGB')` does to each of them.
 
-/// A palette of 256 colors. Entries that a file leaves out are grey, as Pillow initialises them.
+/// A palette of 256 colors. Entries that a file leaves out are black.
 pub(super) struct Palette(pub(super) [[u8; 3]; 256]);
 
 impl Palette {
     /// From RGB triples; more than 256 are ignored.
     pub(super) fn new(colors: &[u8]) -> Self {
-        let mut table = std::array::from_fn(|i| [i as u8; 3]);
+        let mut table = [[0; 3]; 256];
         for (entry, color) in table.iter_mut().zip(colors.as_chunks::<3>().0.iter()) {
             entry.copy_from_slice(color);
         }
         Self(table)
+    }
+
+    /// Each index as its own grey.
+    pub(super) fn greys() -> Self {
+        Self(std::array::from_fn(|i| [i as u8; 3]))
     }
 
     /// Looks up one index a pixel.
@@ -33,63 +38,25 @@ pub(super) fn spread_grey(rgb: &mut [u8]) {
     }
 }
 
-/// Grey followed by `STRIDE - 1` samples that are dropped.
-pub(super) fn grey<const STRIDE: usize>(samples: &[u8], rgb: &mut [u8]) {
-    for (pixel, sample) in rgb
-        .as_chunks_mut::<3>()
-        .0
-        .iter_mut()
-        .zip(samples.as_chunks::<STRIDE>().0.iter())
-    {
-        pixel.fill(sample[0]);
-    }
-}
-
-/// RGB followed by `STRIDE - 3` samples that are dropped.
-pub(super) fn color<const STRIDE: usize>(samples: &[u8], rgb: &mut [u8]) {
-    for (pixel, sample) in rgb
-        .as_chunks_mut::<3>()
-        .0
-        .iter_mut()
-        .zip(samples.as_chunks::<STRIDE>().0.iter())
-    {
-        pixel.copy_from_slice(&sample[..3]);
-    }
-}
-
-/// 16-bit grey: clipped, not scaled.
-pub(super) fn grey16(samples: impl Iterator<Item = u16>, rgb: &mut [u8]) {
-    for (pixel, sample) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
-        pixel.fill(sample.min(255) as u8);
-    }
-}
-
-/// CMYK as TIFF has it: 0 is no ink.
-pub(super) fn cmyk(samples: &[u8], rgb: &mut [u8]) {
-    for (pixel, ink) in rgb
-        .as_chunks_mut::<3>()
-        .0
-        .iter_mut()
-        .zip(samples.as_chunks::<4>().0.iter())
-    {
-        pixel.copy_from_slice(&cmyk_to_rgb([ink[0], ink[1], ink[2], ink[3]]));
+/// Drops the fourth sample of each pixel: four bytes a pixel become three at the front of `samples`.
+pub(super) fn drop_fourth_in_place(samples: &mut [u8]) {
+    for i in 0..samples.len() / 4 {
+        let [a, b, c] = [0, 1, 2].map(|channel| samples[i * 4 + channel]);
+        samples[i * 3..i * 3 + 3].copy_from_slice(&[a, b, c]);
     }
 }
 
 /// CMYK as Adobe writes it into JPEG: 255 is no ink. Pillow takes every CMYK JPEG for one of those.
-pub(super) fn inverted_cmyk(samples: &[u8], rgb: &mut [u8]) {
-    for (pixel, ink) in rgb
-        .as_chunks_mut::<3>()
-        .0
-        .iter_mut()
-        .zip(samples.as_chunks::<4>().0.iter())
-    {
-        pixel.copy_from_slice(&cmyk_to_rgb([!ink[0], !ink[1], !ink[2], !ink[3]]));
+/// Four bytes a pixel become three at the front of `samples`.
+pub(super) fn inverted_cmyk_in_place(samples: &mut [u8]) {
+    for i in 0..samples.len() / 4 {
+        let inks = [0, 1, 2, 3].map(|channel| !samples[i * 4 + channel]);
+        samples[i * 3..i * 3 + 3].copy_from_slice(&cmyk_to_rgb(inks));
     }
 }
 
 /// White less the black, less each ink's share of what black leaves.
-fn cmyk_to_rgb([c, m, y, k]: [u8; 4]) -> [u8; 3] {
+pub(super) fn cmyk_to_rgb([c, m, y, k]: [u8; 4]) -> [u8; 3] {
     let left = 255 - i32::from(k);
     [c, m, y].map(|ink| (left - divide_by_255(i32::from(ink) * left)).clamp(0, 255) as u8)
 }
@@ -98,4 +65,15 @@ fn cmyk_to_rgb([c, m, y, k]: [u8; 4]) -> [u8; 3] {
 fn divide_by_255(product: i32) -> i32 {
     let biased = product + 128;
     ((biased >> 8) + biased) >> 8
+}
+
+/// YCbCr with Pillow's integers: each product to 1/64, then the sum rounded down.
+pub(super) fn ycbcr_to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    // As the tables were made: 64 times the factor, rounded by adding a half and cutting.
+    let scaled =
+        |chroma: u8, factor: f64| ((f64::from(chroma) - 128.0) * factor * 64.0 + 0.5) as i32;
+    let red = scaled(cr, 1.402) >> 6;
+    let green = (scaled(cb, -0.34414) + scaled(cr, -0.71414)) >> 6;
+    let blue = scaled(cb, 1.772) >> 6;
+    [red, green, blue].map(|chroma| (i32::from(y) + chroma).clamp(0, 255) as u8)
 }

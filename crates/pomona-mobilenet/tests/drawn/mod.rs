@@ -1,4 +1,5 @@
-//! Pictures drawn by code and encoded, for tests that damage them.
+//! Images drawn by code and encoded, for tests that damage or measure them.
+#![allow(dead_code)] // Each test uses some of it.
 
 use image::{DynamicImage, ImageFormat as Encoded};
 use mozjpeg::{ColorSpace, Compress};
@@ -58,4 +59,30 @@ pub fn jpeg(width: u32, height: u32, progressive: bool) -> Vec<u8> {
         .write_scanlines(drawing(width, height).as_raw())
         .unwrap();
     started.finish().unwrap()
+}
+
+/// Images of some megapixels, of every format and of the costly varieties.
+pub fn large() -> Vec<(String, Vec<u8>)> {
+    let image = DynamicImage::ImageRgb8(drawing(1500, 1100));
+    let alpha = DynamicImage::ImageRgba8(image.to_rgba8());
+    let mut files = vec![
+        ("baseline".to_owned(), jpeg(2500, 1900, false)),
+        ("progressive".to_owned(), jpeg(2500, 1900, true)),
+    ];
+    for format in [
+        Encoded::Png,
+        Encoded::Gif,
+        Encoded::WebP,
+        Encoded::Bmp,
+        Encoded::Tiff,
+    ] {
+        files.push((format!("large {format:?}"), written(image.clone(), format)));
+    }
+    for format in [Encoded::Png, Encoded::WebP, Encoded::Tiff] {
+        files.push((
+            format!("large {format:?} with alpha"),
+            written(alpha.clone(), format),
+        ));
+    }
+    files
 }

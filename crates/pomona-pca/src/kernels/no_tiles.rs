@@ -1,5 +1,7 @@
 //! What stands for the tile unit where no processor has one.
 
+use crate::mean::Mean;
+
 /// Columns of a strip.
 pub(crate) const SIDE: usize = 16;
 /// Rows of a block.
@@ -21,7 +23,7 @@ impl TileGram {
     }
 
     /// Adds a block of rows to the moments of others.
-    pub(crate) fn add(&mut self, _: &[f32], _: u64, _: &mut [f64], _: &mut [f64]) {
+    pub(crate) fn add(&mut self, _: &[f32], _: u64, _: &mut Mean, _: &mut [f64]) {
         match *self {}
     }
 }

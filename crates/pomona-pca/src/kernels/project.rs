@@ -1,4 +1,4 @@
-//! The projection: rows of `f32` times packed components, summed in `f64`.
+//! The projection: rows less their mean times packed components, summed in `f64`.
 //!
 //! Components are packed in panels of up to 24, and within a panel the values of one feature lie
 //! side by side, so that a tile of 8 rows by 24 components reads one broadcast value a row and
@@ -8,6 +8,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::AlignedBuffer;
+use crate::Feature;
 
 /// Components in a full panel; the last panel holds the rest, rounded up to `STEP`.
 const PANEL: usize = 24;
@@ -64,33 +65,33 @@ impl PackedComponents {
     }
 }
 
-/// `out = rows components^T - offset`, rounded to `f32` at the end. `rows` is n x d and `out` n x k,
-/// both row-major; `offset` has k numbers.
-pub(crate) fn project(
+/// `out = (rows - mean) components^T`, rounded to the type of the rows at the end. `rows` is n x d and
+/// `out` n x k, both row-major; `mean` has d numbers.
+pub(crate) fn project<T: Feature>(
     components: &PackedComponents,
-    offset: &[f64],
-    rows: &[f32],
-    out: &mut [f32],
+    mean: &[f64],
+    rows: &[T],
+    out: &mut [T],
 ) {
-    assert_eq!(offset.len(), components.k);
+    assert_eq!(mean.len(), components.d);
     assert_eq!(rows.len() / components.d * components.k, out.len());
     assert_eq!(rows.len() % components.d, 0);
     Arch::new().dispatch(Project {
         components,
-        offset,
+        mean,
         rows,
         out,
     });
 }
 
-struct Project<'a> {
+struct Project<'a, T> {
     components: &'a PackedComponents,
-    offset: &'a [f64],
-    rows: &'a [f32],
-    out: &'a mut [f32],
+    mean: &'a [f64],
+    rows: &'a [T],
+    out: &'a mut [T],
 }
 
-impl WithSimd for Project<'_> {
+impl<T: Feature> WithSimd for Project<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -104,7 +105,7 @@ impl WithSimd for Project<'_> {
     }
 }
 
-impl Project<'_> {
+impl<T: Feature> Project<'_, T> {
     #[inline(always)]
     fn sweep<S: Simd, const MR: usize>(self, simd: S) {
         let PackedComponents { panels, k, d } = self.components;
@@ -116,11 +117,14 @@ impl Project<'_> {
             sums.fill(0.0);
             for from in (0..d).step_by(CHUNK) {
                 let length = usize::min(CHUNK, d - from);
+                let mean = &self.mean[from..from + length];
                 // Rows that a last, incomplete tile lacks keep what the tile before left in the
                 // chunk: it is finite or not, and either way its sums are never read.
                 for (row, wide) in rows.chunks(d).zip(chunk.chunks_mut(CHUNK_STRIDE)) {
-                    for (wide, &value) in wide.iter_mut().zip(&row[from..from + length]) {
-                        *wide = f64::from(value);
+                    let features = row[from..from + length].iter().zip(mean);
+                    for (wide, (&value, mean)) in wide.iter_mut().zip(features) {
+                        let value: f64 = value.into();
+                        *wide = value - mean;
                     }
                 }
                 for first in (0..padded).step_by(PANEL) {
@@ -141,8 +145,8 @@ impl Project<'_> {
                 }
             }
             for (out, sums) in out.chunks_mut(k).zip(sums.chunks(padded)) {
-                for ((out, sum), offset) in out.iter_mut().zip(sums).zip(self.offset) {
-                    *out = (sum - offset) as f32;
+                for (out, &sum) in out.iter_mut().zip(sums) {
+                    *out = T::round(sum);
                 }
             }
         }
@@ -206,21 +210,21 @@ mod tests {
             let value = |at: usize| (at * at % 19) as f64 - 9.0;
             let components: Vec<f64> = (0..k * d).map(|at| value(at + 5)).collect();
             let rows: Vec<f32> = (0..n * d).map(|at| value(at) as f32).collect();
-            let offset: Vec<f64> = (0..k).map(value).collect();
+            let mean: Vec<f64> = (0..d).map(|at| value(at + 3)).collect();
             let mut expected = Vec::new();
             for row in rows.chunks(d) {
-                for (component, offset) in components.chunks(d).zip(&offset) {
-                    let products = row.iter().zip(component).map(|(&x, c)| f64::from(x) * c);
-                    expected.push((products.sum::<f64>() - offset) as f32);
+                for component in components.chunks(d) {
+                    let centred = row.iter().zip(&mean).map(|(&x, mean)| f64::from(x) - mean);
+                    let products = centred.zip(component).map(|(x, c)| x * c);
+                    expected.push(products.sum::<f64>() as f32);
                 }
             }
             let packed = PackedComponents::new(&components, k, d);
-            let run = |multiply: &dyn Fn(Project<'_>)| {
+            let run = |multiply: &dyn Fn(Project<'_, f32>)| {
                 let mut out = vec![f32::NAN; n * k];
-                let (components, offset) = (&packed, offset.as_slice());
                 multiply(Project {
-                    components,
-                    offset,
+                    components: &packed,
+                    mean: &mean,
                     rows: &rows,
                     out: &mut out,
                 });

@@ -32,20 +32,26 @@ pub(crate) fn widen_row<T: Copy + Into<f64>>(
 }
 
 /// Subtracts from each column of one panel, `rows` rows of `PANEL` numbers, its mean, and returns
-/// the means.
-pub(crate) fn center_columns(panel: &mut [f64]) -> [f64; PANEL] {
+/// the means, each as the sum of two numbers.
+///
+/// The first row is subtracted before anything is summed: what is left of rows that are far from zero
+/// and near to one another has few digits, and the difference is exact or nearly.
+pub(crate) fn center_columns(panel: &mut [f64]) -> [(f64, f64); PANEL] {
     struct Center<'a>(&'a mut [f64]);
 
     impl NullaryFnOnce for Center<'_> {
-        type Output = [f64; PANEL];
+        type Output = [(f64, f64); PANEL];
 
         #[inline(always)]
-        fn call(self) -> [f64; PANEL] {
+        fn call(self) -> [(f64, f64); PANEL] {
             let (rows, _) = self.0.as_chunks_mut::<PANEL>();
+            let Some(&first) = rows.first() else {
+                return [(0.0, 0.0); PANEL];
+            };
             let mut mean = [0.0; PANEL];
             for row in rows.iter() {
-                for (mean, value) in mean.iter_mut().zip(row) {
-                    *mean += value;
+                for ((mean, value), first) in mean.iter_mut().zip(row).zip(&first) {
+                    *mean += value - first;
                 }
             }
             let count = rows.len() as f64;
@@ -53,11 +59,11 @@ pub(crate) fn center_columns(panel: &mut [f64]) -> [f64; PANEL] {
                 *mean /= count;
             }
             for row in rows {
-                for (value, mean) in row.iter_mut().zip(&mean) {
-                    *value -= mean;
+                for ((value, mean), first) in row.iter_mut().zip(&mean).zip(&first) {
+                    *value = (*value - first) - mean;
                 }
             }
-            mean
+            std::array::from_fn(|column| (first[column], mean[column]))
         }
     }
     Arch::new().dispatch(Center(panel))

@@ -1,12 +1,16 @@
 //! Rows that wait to be folded into the moments a block at a time.
 
-mod narrow;
-mod wide;
+mod f32_rows;
+mod f64_rows;
+#[cfg(test)]
+mod profile;
 
-use narrow::NarrowRows;
-use wide::WideRows;
+use f32_rows::F32Rows;
+use f64_rows::F64Rows;
 
+use crate::Feature;
 use crate::kernels::{TILE_ROWS, TileGram};
+use crate::mean::Mean;
 
 /// Rows in a full block. More rows would write the triangle less often, but a block of 256 rows of
 /// 1280 features is 2.6 MB of `f64` already and has to share the cache with the triangle.
@@ -17,24 +21,6 @@ const SMALLEST: usize = 16;
 
 const _: () = assert!(BLOCK == TILE_ROWS);
 
-/// A number that a row is made of.
-pub(crate) trait Feature: Copy + Into<f64> {
-    /// The rows themselves, if they are of `f32`.
-    fn narrow(rows: &[Self]) -> Option<&[f32]>;
-}
-
-impl Feature for f32 {
-    fn narrow(rows: &[f32]) -> Option<&[f32]> {
-        Some(rows)
-    }
-}
-
-impl Feature for f64 {
-    fn narrow(_: &[f64]) -> Option<&[f32]> {
-        None
-    }
-}
-
 /// Up to `BLOCK` rows.
 ///
 /// Where there is a tile unit, rows of `f32` wait as they are, and a full block of them is folded in
@@ -42,10 +28,10 @@ impl Feature for f64 {
 /// the f64 kernel.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
-    /// Empty as long as there are narrow rows.
-    wide: WideRows,
-    /// Empty as long as there are wide rows.
-    narrow: NarrowRows,
+    /// Empty as long as rows wait as `f32`.
+    f64_rows: F64Rows,
+    /// Empty as long as rows wait as `f64`.
+    f32_rows: F32Rows,
     tiles: Option<TileGram>,
 }
 
@@ -61,34 +47,34 @@ impl Pending {
     /// As [`new`](Self::new), on the f64 kernel whatever the machine has.
     pub(crate) fn without_tiles(dimension: usize) -> Self {
         Self {
-            wide: WideRows::new(dimension),
-            narrow: NarrowRows::new(dimension),
+            f64_rows: F64Rows::new(dimension),
+            f32_rows: F32Rows::new(dimension),
             tiles: None,
         }
     }
 
     /// Rows that wait.
     pub(crate) fn rows(&self) -> usize {
-        self.wide.rows() + self.narrow.rows()
+        self.f64_rows.rows() + self.f32_rows.rows()
     }
 
     /// Bytes held on the heap.
     pub(crate) fn size(&self) -> usize {
         let tiles = self.tiles.as_ref().map_or(0, TileGram::size);
-        self.wide.size() + self.narrow.size() + tiles
+        self.f64_rows.size() + self.f32_rows.size() + tiles
     }
 
     /// Appends as many of the rows as fit and returns how many numbers were taken; fewer than given
     /// means that the block is full.
     pub(crate) fn append<T: Feature>(&mut self, rows: &[T]) -> usize {
-        if let Some(rows) = T::narrow(rows)
+        if let Some(rows) = T::as_f32(rows)
             && self.tiles.is_some()
-            && self.wide.rows() == 0
+            && self.f64_rows.rows() == 0
         {
-            self.narrow.append(rows)
+            self.f32_rows.append(rows)
         } else {
             self.widen();
-            self.wide.append(rows)
+            self.f64_rows.append(rows)
         }
     }
 
@@ -98,31 +84,31 @@ impl Pending {
     }
 
     /// Folds the rows into the moments of `count` other rows and forgets them.
-    pub(crate) fn fold_into(&mut self, count: &mut u64, mean: &mut [f64], comoment: &mut [f64]) {
+    pub(crate) fn fold_into(&mut self, count: &mut u64, mean: &mut Mean, comoment: &mut [f64]) {
         if let Some(tiles) = &mut self.tiles
-            && let Some(block) = self.narrow.block()
+            && let Some(block) = self.f32_rows.block()
         {
             tiles.add(block, *count, mean, comoment);
             *count += BLOCK as u64;
-            self.narrow.clear();
+            self.f32_rows.clear();
         } else {
             self.widen();
-            self.wide.fold_into(count, mean, comoment);
+            self.f64_rows.fold_into(count, mean, comoment);
         }
     }
 
-    /// Makes wide rows of narrow ones.
+    /// Makes rows of `f64` of those that wait as `f32`.
     fn widen(&mut self) {
-        let rows = self.narrow.rows();
+        let rows = self.f32_rows.rows();
         if rows == 0 {
             return;
         }
-        let mut row = vec![0.0_f32; self.narrow.dimension()];
+        let mut row = vec![0.0_f32; self.f32_rows.dimension()];
         for at in 0..rows {
-            self.narrow.read(at, &mut row);
-            self.wide.append(&row);
+            self.f32_rows.read(at, &mut row);
+            self.f64_rows.append(&row);
         }
-        self.narrow.clear();
+        self.f32_rows.clear();
     }
 }
 
@@ -136,10 +122,10 @@ mod tests {
     use super::*;
 
     /// Count, mean and packed comoment.
-    type State = (u64, Vec<f64>, Vec<f64>);
+    type State = (u64, Mean, Vec<f64>);
 
     fn folded(mut pending: Pending, d: usize, rows: &[f32]) -> State {
-        let mut state = (0, vec![0.0; d], vec![0.0; d * (d + 1) / 2]);
+        let mut state = (0, Mean::new(d), vec![0.0; d * (d + 1) / 2]);
         let mut rows = rows;
         while !rows.is_empty() {
             let taken = pending.append(rows);
@@ -165,8 +151,9 @@ mod tests {
                 let scale = length[i] * length[j];
                 products = products.max(if apart > 0.0 { apart / scale } else { 0.0 });
             }
-            let scale = f64::max(length[i] / (right.0 as f64).sqrt(), right.1[i].abs());
-            let apart = (left.1[i] - right.1[i]).abs();
+            let mean = right.1.high()[i].abs();
+            let scale = f64::max(length[i] / (right.0 as f64).sqrt(), mean);
+            let apart = left.1.distance(&right.1)[i].abs();
             means = means.max(if apart > 0.0 { apart / scale } else { 0.0 });
         }
         (products, means)
@@ -276,15 +263,15 @@ mod tests {
     }
 
     #[test]
-    fn wide_rows_among_narrow_ones_change_nothing() {
+    fn f64_rows_among_f32_rows_change_nothing() {
         let (d, n) = (40, 300);
         let mut state = 5;
         let rows: Vec<f32> = (0..d * n).map(|_| uniform(&mut state)).collect();
-        let mixed = |wide_first: bool| {
+        let mixed = |f64_first: bool| {
             let mut pending = Pending::new(d);
-            let mut found = (0, vec![0.0; d], vec![0.0; d * (d + 1) / 2]);
+            let mut found = (0, Mean::new(d), vec![0.0; d * (d + 1) / 2]);
             for (i, row) in rows.chunks(d).enumerate() {
-                let taken = if (i < 100) == wide_first {
+                let taken = if (i < 100) == f64_first {
                     let row: Vec<f64> = row.iter().copied().map(f64::from).collect();
                     pending.append(&row)
                 } else {
@@ -298,7 +285,7 @@ mod tests {
             pending.fold_into(&mut found.0, &mut found.1, &mut found.2);
             found
         };
-        // A block with wide rows in it is one of the f64 kernel.
+        // A block with f64 rows in it is one of the f64 kernel.
         let plain = folded(Pending::without_tiles(d), d, &rows);
         assert!(mixed(true) == plain && mixed(false) == plain);
     }

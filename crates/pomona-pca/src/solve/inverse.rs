@@ -9,8 +9,8 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
-/// Divisions before a vector is given up. Two are nearly always enough.
-const MOST_DIVISIONS: usize = 5;
+/// Solves before a vector is given up. Two are nearly always enough.
+const MOST_SOLVES: usize = 5;
 
 /// The residual that is accepted, in roundings of the largest sum of a row.
 const RESIDUAL: f64 = 32.0 * f64::EPSILON;
@@ -24,7 +24,7 @@ pub(super) struct Tridiagonal<'a> {
     /// n numbers.
     pub(super) diagonal: &'a [f64],
     /// n - 1 numbers.
-    pub(super) beside: &'a [f64],
+    pub(super) off_diagonal: &'a [f64],
 }
 
 impl Tridiagonal<'_> {
@@ -38,20 +38,20 @@ impl Tridiagonal<'_> {
         for &value in values {
             let factors = Factors::new(self, value, f64::EPSILON * norm);
             let mut vector: Vec<f64> = (0..n).map(|_| random.next()).collect();
-            let mut divisions = 0;
+            let mut solves = 0;
             loop {
-                if divisions == MOST_DIVISIONS {
+                if solves == MOST_SOLVES {
                     return None;
                 }
-                factors.divide(&mut vector);
-                divisions += 1;
+                factors.solve(&mut vector);
+                solves += 1;
                 normalize(&mut vector);
                 // Twice: the first time may leave little but rounding.
                 for _ in 0..2 {
                     orthogonalize(&mut vector, &found);
                     normalize(&mut vector);
                 }
-                if divisions > 1 && self.residual(&vector, value) <= RESIDUAL * norm {
+                if solves > 1 && self.residual(&vector, value) <= RESIDUAL * norm {
                     break;
                 }
             }
@@ -65,9 +65,9 @@ impl Tridiagonal<'_> {
 
     /// The largest sum of the absolute values of a row.
     pub(super) fn norm(&self) -> f64 {
-        let beside = |i: usize| self.beside.get(i).map_or(0.0, |value| value.abs());
+        let off_diagonal = |i: usize| self.off_diagonal.get(i).map_or(0.0, |value| value.abs());
         let rows = self.diagonal.iter().enumerate();
-        rows.map(|(i, value)| beside(i.wrapping_sub(1)) + value.abs() + beside(i))
+        rows.map(|(i, value)| off_diagonal(i.wrapping_sub(1)) + value.abs() + off_diagonal(i))
             .fold(0.0, f64::max)
     }
 
@@ -77,10 +77,10 @@ impl Tridiagonal<'_> {
         let square = |i: usize| {
             let mut row = (self.diagonal[i] - value) * vector[i];
             if i > 0 {
-                row += self.beside[i - 1] * vector[i - 1];
+                row += self.off_diagonal[i - 1] * vector[i - 1];
             }
             if i + 1 < n {
-                row += self.beside[i] * vector[i + 1];
+                row += self.off_diagonal[i] * vector[i + 1];
             }
             row * row
         };
@@ -118,11 +118,11 @@ impl Factors {
                 pivot
             }
         };
-        let beside = |i: usize| matrix.beside.get(i).copied().unwrap_or(0.0);
+        let off_diagonal = |i: usize| matrix.off_diagonal.get(i).copied().unwrap_or(0.0);
         let mut rows = Vec::with_capacity(n);
-        let (mut pivot, mut right) = (matrix.diagonal[0] - value, beside(0));
+        let (mut pivot, mut right) = (matrix.diagonal[0] - value, off_diagonal(0));
         for i in 0..n {
-            let below = beside(i);
+            let below = off_diagonal(i);
             let next = if i + 1 < n {
                 matrix.diagonal[i + 1] - value
             } else {
@@ -132,7 +132,7 @@ impl Factors {
             if exchanged {
                 let inverse = held(below).recip();
                 let multiple = pivot * inverse;
-                let right_of_next = beside(i + 1);
+                let right_of_next = off_diagonal(i + 1);
                 rows.push(Row {
                     inverse,
                     right: [next, right_of_next],
@@ -149,14 +149,14 @@ impl Factors {
                     multiple,
                     exchanged,
                 });
-                (pivot, right) = (next - multiple * right, beside(i + 1));
+                (pivot, right) = (next - multiple * right, off_diagonal(i + 1));
             }
         }
         Self { rows }
     }
 
     /// Solves for the vector in place.
-    fn divide(&self, vector: &mut [f64]) {
+    fn solve(&self, vector: &mut [f64]) {
         let n = vector.len();
         for i in 0..n - 1 {
             let row = &self.rows[i];
@@ -269,10 +269,10 @@ mod tests {
     #[test]
     fn vectors_are_those_of_the_definition() {
         let n = 300;
-        let (diagonal, beside) = (vec![2.0; n], vec![-1.0; n - 1]);
+        let (diagonal, off_diagonal) = (vec![2.0; n], vec![-1.0; n - 1]);
         let matrix = Tridiagonal {
             diagonal: &diagonal,
-            beside: &beside,
+            off_diagonal: &off_diagonal,
         };
         let angle = |m: usize| std::f64::consts::PI * m as f64 / (n + 1) as f64;
         let values: Vec<f64> = (0..20).map(|i| 2.0 - 2.0 * angle(n - i).cos()).collect();
@@ -291,11 +291,11 @@ mod tests {
         // Wilkinson's matrix twice: eigenvalues in pairs that agree to all digits, four alike.
         let half: Vec<f64> = (0..21).map(|i| f64::from(i - 10).abs()).collect();
         let diagonal = [&half[..], &half].concat();
-        let mut beside = vec![1.0; 41];
-        beside[20] = 0.0;
+        let mut off_diagonal = vec![1.0; 41];
+        off_diagonal[20] = 0.0;
         let matrix = Tridiagonal {
             diagonal: &diagonal,
-            beside: &beside,
+            off_diagonal: &off_diagonal,
         };
         let largest = 10.746_194_182_903_39;
         let vectors = matrix.vectors(&[largest; 4]).expect("four of them");
@@ -315,7 +315,7 @@ mod tests {
         for value in [0.0, 2.5] {
             let matrix = Tridiagonal {
                 diagonal: &[value; 9],
-                beside: &[0.0; 8],
+                off_diagonal: &[0.0; 8],
             };
             let vectors = matrix.vectors(&[value; 3]).expect("any will do");
             assert!(largest_product(&vectors[..9], &vectors[9..]) < 1e-14);

@@ -4,9 +4,11 @@
 //! components that are kept are found; and the reflections are applied to these vectors. Where many
 //! components are kept, the middle step is divide and conquer, as in LAPACK's `syevd`, which
 //! scikit-learn's `covariance_eigh` ends in. Few of many, 50 of 1280 say, are found by QR iteration
-//! for the eigenvalues and inverse iteration for the vectors, as in LAPACK's `syevx`.
+//! for the eigenvalues and inverse iteration for the vectors, as in LAPACK's `syevx`. Of fewer rows than
+//! features only as many dimensions as there are rows are solved for (`low_rank.rs`).
 
 mod inverse;
+mod low_rank;
 mod sturm;
 
 use faer::diag::{Diag, DiagRef};
@@ -20,17 +22,21 @@ use faer::linalg::householder::{
     apply_block_householder_sequence_on_the_left_in_place_with_conj as reflect,
 };
 use faer::linalg::qr::no_pivoting::factor::recommended_block_size;
-use faer::{Conj, Mat, Par};
+use faer::{Conj, Mat, MatMut, MatRef, Par};
 
 use crate::kernels::{all_finite, row_start};
 use crate::{Components, PcaError, PcaModel};
 use inverse::Tridiagonal;
+use low_rank::LowRank;
 
 /// The part of all components, one in so many, up to which inverse iteration is faster.
 const FEW: usize = 8;
 
-/// Features below which divide and conquer takes no time worth saving.
+/// The order of a matrix below which divide and conquer takes no time worth saving.
 const SMALL: usize = 128;
+
+/// Features a row from which on the covariance is reduced to the order of the number of rows first.
+const WIDE: usize = 2;
 
 /// The model of `count` rows with the given mean and packed upper triangle of the comoment.
 pub(crate) fn solve(
@@ -39,22 +45,37 @@ pub(crate) fn solve(
     comoment: &[f64],
     components: Components,
 ) -> Result<PcaModel, PcaError> {
+    let d = mean.len();
+    if d == 0 {
+        return Err(PcaError::NoFeatures);
+    }
     if count < 2 {
         return Err(PcaError::TooFewSamples { count });
     }
-    let d = mean.len();
-    if d == 0 || !all_finite(mean) || !all_finite(comoment) {
+    if !all_finite(mean) || !all_finite(comoment) {
         return Err(PcaError::moments(
             "a sum has overflowed: features are too large",
         ));
     }
-    let (matrix, scale) = covariance(count, d, comoment);
+    components.check(count, d)?;
+    let covariance = Covariance::new(count, d, comoment);
+    let order = Components::possible(count, d);
+    let low_rank = if order * WIDE <= d {
+        LowRank::new(d, order, |i, j| covariance.entry(i, j))
+    } else {
+        None
+    };
+    let (matrix, basis) = match low_rank {
+        Some(low_rank) => (low_rank.core, Some(low_rank.basis)),
+        None => (covariance.lower_triangle(), None),
+    };
+    let order = matrix.nrows();
     let reduced = Reduced::new(matrix);
     let few = match components {
-        Components::Count(k) => k * FEW <= d,
-        Components::Variance(_) => true,
+        Components::Count(k) | Components::AtMost(k) => k * FEW <= order,
+        Components::Share(_) => true,
     };
-    let mut inner = if few && d >= SMALL {
+    let mut inner = if few && order >= SMALL {
         Inner::values(&reduced)?
     } else {
         Inner::all(&reduced)?
@@ -62,12 +83,11 @@ pub(crate) fn solve(
 
     // Ascending, of the scaled matrix. A covariance has no negative eigenvalue, so one that
     // rounding leaves below zero is zero, as in scikit-learn.
-    let variance: Vec<f64> = inner
-        .values
-        .iter()
-        .rev()
-        .map(|&value| f64::max(value * scale, 0.0))
+    let values = inner.values.iter().rev();
+    let mut variance: Vec<f64> = values
+        .map(|&value| f64::max(value * covariance.scale, 0.0))
         .collect();
+    variance.resize(d, 0.0);
     let total: f64 = variance.iter().sum();
     let ratio: Vec<f64> = variance
         .iter()
@@ -75,10 +95,13 @@ pub(crate) fn solve(
         .collect();
     let k = components.resolve(count, &ratio)?;
 
-    if inner.vectors.is_none() && k * FEW > d {
+    if inner.vectors.is_none() && k * FEW > order {
         inner = Inner::all(&reduced)?;
     }
-    let vectors = reduced.outer(inner.largest(&reduced, k)?);
+    let mut vectors = reduced.outer(inner.largest(&reduced, k)?);
+    if let Some(basis) = basis {
+        vectors = basis.outer(&vectors);
+    }
     let mut rows = Vec::with_capacity(k * d);
     for c in 0..k {
         let vector: Vec<f64> = (0..d).map(|i| vectors[(i, c)]).collect();
@@ -88,28 +111,55 @@ pub(crate) fn solve(
     PcaModel::new(count, mean.to_vec(), rows, variance, ratio)
 }
 
-/// The lower triangle of the covariance divided by a power of two, and that power. Its largest
-/// number is then near 1, far from overflow in the squares of the decomposition, and no digit is
-/// changed by it.
-fn covariance(count: u64, d: usize, comoment: &[f64]) -> (Mat<f64>, f64) {
-    let degrees = (count - 1) as f64;
-    let largest = comoment
-        .iter()
-        .fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    let scale = if largest > 0.0 {
-        f64::exp2((largest / degrees).log2().round().max(-1000.0))
-    } else {
-        1.0
-    };
-    let mut matrix = Mat::zeros(d, d);
-    for i in 0..d {
-        // Row i of the upper triangle is column i of the lower.
-        let row = &comoment[row_start(d, i)..row_start(d, i + 1)];
-        for (j, value) in (i..d).zip(row) {
-            matrix[(j, i)] = value / degrees / scale;
+/// The covariance divided by a power of two. Its largest number is then near 1, far from overflow in
+/// the squares of the decomposition, and no digit is changed by it.
+struct Covariance<'a> {
+    d: usize,
+    comoment: &'a [f64],
+    /// What the comoment is divided by: the rows less one.
+    degrees: f64,
+    /// The power of two.
+    scale: f64,
+}
+
+impl<'a> Covariance<'a> {
+    fn new(count: u64, d: usize, comoment: &'a [f64]) -> Self {
+        let degrees = (count - 1) as f64;
+        let largest = comoment
+            .iter()
+            .fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        let scale = if largest > 0.0 {
+            f64::exp2((largest / degrees).log2().round().max(-1000.0))
+        } else {
+            1.0
+        };
+        Self {
+            d,
+            comoment,
+            degrees,
+            scale,
         }
     }
-    (matrix, scale)
+
+    /// The number in row i and column j.
+    fn entry(&self, i: usize, j: usize) -> f64 {
+        let (i, j) = (i.min(j), i.max(j));
+        self.comoment[row_start(self.d, i) + j - i] / self.degrees / self.scale
+    }
+
+    /// All of it, with zeros above the diagonal.
+    fn lower_triangle(&self) -> Mat<f64> {
+        let d = self.d;
+        let mut matrix = Mat::zeros(d, d);
+        for i in 0..d {
+            // Row i of the upper triangle is column i of the lower.
+            let row = &self.comoment[row_start(d, i)..row_start(d, i + 1)];
+            for (j, value) in (i..d).zip(row) {
+                matrix[(j, i)] = value / self.degrees / self.scale;
+            }
+        }
+        matrix
+    }
 }
 
 /// A symmetric matrix as a tridiagonal one between reflections.
@@ -119,7 +169,7 @@ struct Reduced {
     /// The block factors of the reflections.
     factors: Mat<f64>,
     diagonal: Vec<f64>,
-    beside: Vec<f64>,
+    off_diagonal: Vec<f64>,
 }
 
 impl Reduced {
@@ -142,7 +192,7 @@ impl Reduced {
         );
         Self {
             diagonal: (0..d).map(|i| matrix[(i, i)]).collect(),
-            beside: (1..d).map(|i| matrix[(i, i - 1)]).collect(),
+            off_diagonal: (1..d).map(|i| matrix[(i, i - 1)]).collect(),
             reflections: matrix,
             factors,
         }
@@ -151,25 +201,42 @@ impl Reduced {
     fn tridiagonal(&self) -> Tridiagonal<'_> {
         Tridiagonal {
             diagonal: &self.diagonal,
-            beside: &self.beside,
+            off_diagonal: &self.off_diagonal,
         }
     }
 
     /// Applies the reflections to vectors of the tridiagonal matrix, one a column.
     fn outer(&self, mut vectors: Mat<f64>) -> Mat<f64> {
         let below = self.reflections.nrows() - 1;
-        let block = self.factors.nrows();
-        let mut memory = MemBuffer::new(reflect_scratch::<f64>(below, block, vectors.ncols()));
-        reflect(
+        reflect_columns(
             self.reflections.submatrix(1, 0, below, below),
             self.factors.as_ref(),
-            Conj::No,
             vectors.as_mut().subrows_mut(1, below),
-            Par::Seq,
-            MemStack::new(&mut memory),
         );
         vectors
     }
+}
+
+/// Applies the reflections below the diagonal of `reflections`, with their block `factors`, to vectors,
+/// one a column.
+fn reflect_columns(
+    reflections: MatRef<'_, f64>,
+    factors: MatRef<'_, f64>,
+    vectors: MatMut<'_, f64>,
+) {
+    let mut memory = MemBuffer::new(reflect_scratch::<f64>(
+        reflections.nrows(),
+        factors.nrows(),
+        vectors.ncols(),
+    ));
+    reflect(
+        reflections,
+        factors,
+        Conj::No,
+        vectors,
+        Par::Seq,
+        MemStack::new(&mut memory),
+    );
 }
 
 /// The eigen-decomposition of the tridiagonal matrix.
@@ -203,8 +270,8 @@ impl Inner {
             Default::default(),
         ));
         let mut subdiagonal = Diag::zeros(d);
-        for (i, &beside) in reduced.beside.iter().enumerate() {
-            subdiagonal[i] = beside;
+        for (i, &off_diagonal) in reduced.off_diagonal.iter().enumerate() {
+            subdiagonal[i] = off_diagonal;
         }
         let mut values = Diag::zeros(d);
         tridiagonal_self_adjoint_evd(

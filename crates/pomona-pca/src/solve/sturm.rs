@@ -24,9 +24,9 @@ const WIDENINGS: usize = 8;
 pub(super) fn refine(matrix: &Tridiagonal<'_>, values: &mut [f64]) {
     let norm = matrix.norm();
     let squares: Vec<f64> = matrix
-        .beside
+        .off_diagonal
         .iter()
-        .map(|beside| f64::max(beside * beside, f64::MIN_POSITIVE))
+        .map(|off_diagonal| f64::max(off_diagonal * off_diagonal, f64::MIN_POSITIVE))
         .collect();
     for (chunk, values) in values.chunks_mut(LANES).enumerate() {
         let mut places = [f64::INFINITY; LANES];
@@ -94,7 +94,7 @@ pub(super) fn refine(matrix: &Tridiagonal<'_>, values: &mut [f64]) {
 /// How many eigenvalues lie below each of some numbers.
 struct Count<'a> {
     diagonal: &'a [f64],
-    /// Of the numbers beside the diagonal; none is 0.
+    /// Of the numbers off the diagonal; none is 0.
     squares: &'a [f64],
     at: &'a [f64; LANES],
 }
@@ -127,10 +127,10 @@ mod tests {
     #[test]
     fn values_are_moved_to_the_eigenvalues() {
         for n in [1_usize, 2, 31, 33, 400] {
-            let (diagonal, beside) = (vec![2.0; n], vec![-1.0; n - 1]);
+            let (diagonal, off_diagonal) = (vec![2.0; n], vec![-1.0; n - 1]);
             let matrix = Tridiagonal {
                 diagonal: &diagonal,
-                beside: &beside,
+                off_diagonal: &off_diagonal,
             };
             let exact = |m: usize| {
                 let angle = std::f64::consts::PI * (m + 1) as f64 / (2 * n + 2) as f64;
@@ -151,7 +151,7 @@ mod tests {
         let diagonal = [1.0, 1.0, 0.0, 1.0, 3.0];
         let matrix = Tridiagonal {
             diagonal: &diagonal,
-            beside: &[0.0; 4],
+            off_diagonal: &[0.0; 4],
         };
         let mut values = [0.0, 1.0 - 1e-14, 1.0, 1.0 + 1e-14, 3.0];
         refine(&matrix, &mut values);
@@ -164,7 +164,7 @@ mod tests {
     fn a_value_with_no_eigenvalue_near_is_left() {
         let matrix = Tridiagonal {
             diagonal: &[1.0, 2.0],
-            beside: &[0.0],
+            off_diagonal: &[0.0],
         };
         let mut values = [1.5, 2.0];
         refine(&matrix, &mut values);

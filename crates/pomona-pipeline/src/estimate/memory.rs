@@ -17,8 +17,8 @@ const ROW_GROUP_BYTES: u64 = 64 << 20;
 const SCRATCH_BYTES: u64 = 6 << 20;
 
 /// What a run knows of an image besides its listed row: its path twice and its version, in the
-/// row_index of what is there and what must be computed.
-const LEDGER_BYTES: u64 = 3 * 96;
+/// index of what is there and what must be computed.
+const ROW_INDEX_BYTES: u64 = 3 * 96;
 
 /// The memory of a run, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -46,7 +46,7 @@ impl Memory {
         let moments = d * (d + 1) / 2 * 8;
         let process = peak().unwrap_or(0);
         let cores = u64::from(cores) * (content + SCRATCH_BYTES + moments);
-        let known = listing.memory() + images * LEDGER_BYTES;
+        let known = listing.memory() + images * ROW_INDEX_BYTES;
         let results = ROW_GROUP_BYTES + images * (4 * components + 256);
         Self {
             process,

@@ -9,7 +9,7 @@ use datafusion::sql::parser::Statement;
 
 use super::ScriptError;
 
-/// StatementQueue that are still to be planned. A statement may need what those before it did, so each is
+/// Statements that are still to be planned. A statement may need what those before it did, so each is
 /// planned when its turn comes.
 pub struct StatementQueue<'a> {
     ctx: &'a SessionContext,

@@ -1,6 +1,7 @@
 """The nodes' fixtures: S3 (moto) on the bridge, the artefacts as `emr` uploads them, and the nodes."""
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import pytest
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 from node import REGION, Network, Node
-from pictures import upload
+from images import upload
 
 DEPLOY = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
@@ -51,16 +52,16 @@ def network():
 
 @pytest.fixture(scope="session")
 def storage(network, binary):
-    """S3 where the nodes reach it: its address, and a client with the bucket and the pictures."""
+    """S3 where the nodes reach it: its address, and a client with the bucket and the images."""
     server = ThreadedMotoServer(ip_address=network.address, port=0, verbose=False)
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
     client = boto3.client(
         "s3", region_name=REGION, endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
     )
-    for bucket in (BUCKET, "pictures"):
+    for bucket in (BUCKET, "images"):
         client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    upload(lambda key, body: s3_backends[ACCOUNT]["aws"].put_object("pictures", key, body), slow=2000 if binary else 1)
+    upload(lambda key, body: s3_backends[ACCOUNT]["aws"].put_object("images", key, body), slow=2000 if binary else 1)
     client.url = url
     yield client
     server.stop()
@@ -71,24 +72,41 @@ class Artefacts:
 
     def __init__(self, storage, folder, program):
         shutil.copy(program, folder / "pomona")
-        for file in [DEPLOY / "bootstrap.sh", *(DEPLOY / "node").iterdir()]:
+        for file in (DEPLOY / "node").iterdir():
             shutil.copy(file, folder)
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
         sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()).encode()
         self.digest = hashlib.sha256(sums).hexdigest()
         self.storage = storage
         self.url = f"s3://{BUCKET}/artefacts/{self.digest}"
-        self.files = files | {"SHA256SUMS": sums}
-        for name in self.files:
-            self.put(name, self.files[name])
+        script = (DEPLOY / "bootstrap.sh").read_bytes()
+        self.script = f"artefacts/bootstrap/{hashlib.sha256(script).hexdigest()}.sh"
+        self.objects = {f"artefacts/{self.digest}/{name}": data for name, data in files.items()}
+        self.objects |= {f"artefacts/{self.digest}/SHA256SUMS": sums, self.script: script}
+        for key, data in self.objects.items():
+            self.put(key, data)
 
-    def put(self, name, data):
-        self.storage.put_object(Bucket=BUCKET, Key=f"artefacts/{self.digest}/{name}", Body=data)
+    def key(self, name):
+        """The key of an artefact, or of the bootstrap script."""
+        return self.script if name == "bootstrap.sh" else f"artefacts/{self.digest}/{name}"
+
+    def put(self, key, data):
+        self.storage.put_object(Bucket=BUCKET, Key=key, Body=data)
 
     def bootstrap(self, nodes=3):
-        """The bootstrap action as EMR calls it."""
-        return ["bash", DEPLOY / "bootstrap.sh", "--artefacts", self.url, "--sha256", self.digest,
-                "--life", "5400", "--nodes", nodes, "--logs", f"s3://{BUCKET}/logs"]
+        """The bootstrap action as EMR calls it: the command that `emr` itself puts into its request."""
+        digest = self.script.rsplit("/", 1)[1].removesuffix(".sh")
+        done = subprocess.run(
+            ["bash", "-euc", """
+                . "$1/lib/cluster.sh"; . "$1/lib/artefacts.sh"
+                declare -A OUTPUTS=([Bucket]=$2)
+                ARTEFACTS=$3 DIGEST=$4 BOOTSTRAP=$5 NODES=$6 LIFE=5400 REGION=$7
+                bootstrap_json""",
+             "harness", DEPLOY, BUCKET, self.url, self.digest, digest, str(nodes), REGION],
+            check=True, capture_output=True, text=True,
+        )
+        [action] = json.loads(done.stdout)
+        return [action["Path"].removeprefix("file:"), *action["Args"]]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
 
-def wait_until(is_so, what, seconds=60):
+def wait_until(is_so, what, seconds=300):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := is_so():
@@ -148,7 +148,7 @@ class Node:
         children = Path(f"/proc/{self.init.pid}/task/{self.init.pid}/children").read_text().split()
         return int(children[0])
 
-    def run(self, command, check=True, timeout=120, user=None):
+    def run(self, command, check=True, timeout=600, user=None):
         """Runs a command on the node, as root or as a user."""
         if user:
             command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]

@@ -46,7 +46,7 @@ def scheduler(given):
 
 
 def executor(given):
-    assert int(given["--vcores"]) > 0 and given["--work-dir"] == "/mnt/pomona/work"
+    assert int(given["--vcores"]) > 0 and given["--work-dir"] == "/mnt/pomona/work/executor/data"
     drained = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: drained.set())
     url = f"http://{given['--scheduler-host']}:{given['--scheduler-port']}/api/executors"

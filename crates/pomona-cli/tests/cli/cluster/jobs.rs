@@ -90,7 +90,7 @@ fn a_second_interrupt_does_not_wait_for_the_cluster() {
     let start = Instant::now();
     interrupt(&query);
     assert_eq!(query.wait().unwrap().code(), Some(130));
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(4));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn an_interrupt_ends_the_query_and_leaves_nothing() {
     let start = Instant::now();
     interrupt(&query);
     assert_eq!(query.wait().unwrap().code(), Some(130));
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() < Duration::from_secs(40));
     assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0);
 }
 

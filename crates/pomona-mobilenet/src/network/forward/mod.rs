@@ -1,12 +1,12 @@
 //! One forward pass through the kernels.
 //!
 //! ```text
-//! each picture:  stem ── block ── … ── block of strips ──┐ (112 to 28 pixels a side)
+//! each image:  stem ── block ── … ── block of strips ──┐ (112 to 28 pixels a side)
 //! the group:     ┌───────────────────────────────────────┘
 //!                └─ block of planes ── … ── last 1x1 and average (14 and 7 pixels a side)
 //! ```
 
-mod picture;
+mod image;
 mod planes;
 mod strips;
 
@@ -19,43 +19,43 @@ use strips::Source;
 /// Most input rows that one call of the depthwise kernel reads.
 const MOST_ROWS: usize = 64;
 
-/// The features of up to [`GROUP`] pictures.
+/// The features of up to [`GROUP`] images.
 pub(super) struct Forward<'a> {
     plan: &'a Plan,
     kernels: &'a Kernels,
     session: Session<'a>,
-    pictures: usize,
+    images: usize,
 }
 
 /// Channels that are expanded together: the depthwise convolution follows while they are in the
 /// first-level cache.
 const PANEL: usize = 2 * BLOCK;
 
-/// Where a block's output goes: a plane may hold the pixels of other pictures too.
+/// Where a block's output goes: a plane may hold the pixels of other images too.
 struct Target<'a> {
     tensor: &'a mut [f32],
     /// Floats a plane.
     plane: usize,
-    /// Floats of a plane before this picture's first pixel.
+    /// Floats of a plane before this image's first pixel.
     offset: usize,
 }
 
 impl<'a> Forward<'a> {
     /// Prepares the calling thread.
-    pub fn new(plan: &'a Plan, kernels: &'a Kernels, pictures: usize) -> Self {
-        debug_assert!(pictures <= GROUP);
+    pub fn new(plan: &'a Plan, kernels: &'a Kernels, images: usize) -> Self {
+        debug_assert!(images <= GROUP);
         Self {
             plan,
             kernels,
             session: kernels.session(),
-            pictures,
+            images,
         }
     }
 
     /// From `N x S x S x 3` bytes to `N x features` floats.
     ///
-    /// `done` is called with the index of each block that is complete, once a picture for those
-    /// that take one picture, and at the end with their number.
+    /// `done` is called with the index of each block that is complete, once an image for those
+    /// that take one image, and at the end with their number.
     pub fn run(
         &self,
         scratch: &mut Scratch,
@@ -63,9 +63,9 @@ impl<'a> Forward<'a> {
         features: &mut [f32],
         done: &mut impl FnMut(usize),
     ) {
-        let bytes = images.len() / self.pictures;
-        for (picture, image) in images.chunks_exact(bytes).enumerate() {
-            self.picture(scratch, image, picture, done);
+        let bytes = images.len() / self.images;
+        for (place, image) in images.chunks_exact(bytes).enumerate() {
+            self.single(scratch, image, place, done);
         }
         let blocks = self.plan.blocks.len();
         for index in self.plan.single..blocks {
@@ -84,12 +84,12 @@ impl<'a> Forward<'a> {
         done(blocks);
     }
 
-    /// The blocks that take one picture; the last of them writes into the group's tensor.
-    fn picture(
+    /// The blocks that take one image; the last of them writes into the group's tensor.
+    fn single(
         &self,
         scratch: &mut Scratch,
         image: &[u8],
-        picture: usize,
+        place: usize,
         done: &mut impl FnMut(usize),
     ) {
         let plan = self.plan;
@@ -100,22 +100,22 @@ impl<'a> Forward<'a> {
             } else {
                 (even, odd)
             };
-            let picture_plane = block.output_size * block.output_size * BLOCK;
+            let image_plane = block.output_size * block.output_size * BLOCK;
             let target = if index + 1 < plan.single {
                 Target {
                     tensor: output,
-                    plane: picture_plane,
+                    plane: image_plane,
                     offset: 0,
                 }
             } else {
                 Target {
                     tensor: &mut scratch.group[index % 2],
-                    plane: self.pictures * picture_plane,
-                    offset: picture * picture_plane,
+                    plane: self.images * image_plane,
+                    offset: place * image_plane,
                 }
             };
             let source = if index == 0 {
-                Source::picture(plan, image, &mut scratch.rows)
+                Source::image(plan, image, &mut scratch.rows)
             } else {
                 Source::Tensor {
                     tensor: input,
@@ -132,7 +132,7 @@ impl<'a> Forward<'a> {
     fn pooled(&self, input: &[f32], pooled: &mut [f32], features: &mut [f32]) {
         let last = &self.plan.blocks[self.plan.blocks.len() - 1];
         let pixels = last.output_size * last.output_size;
-        let plane = self.pictures * pixels * BLOCK;
+        let plane = self.images * pixels * BLOCK;
         let dense = &self.plan.last;
         let operand = operand_start(dense, last.block.output, plane);
         self.session.pooled(
@@ -152,9 +152,9 @@ impl<'a> Forward<'a> {
                 relu6: true,
                 out_parts: false,
             },
-            self.pictures,
+            self.images,
         );
-        let length = features.len() / self.pictures;
+        let length = features.len() / self.images;
         for (feature, pooled) in features
             .chunks_exact_mut(length)
             .zip(pooled.chunks_exact(dense.columns))

@@ -1,4 +1,4 @@
-//! Blocks on small planes: whole planes of several pictures, a panel of channels at a time.
+//! Blocks on small planes: whole planes of several images, a panel of channels at a time.
 
 use super::super::kernels::packing::padded;
 use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
@@ -18,7 +18,7 @@ impl Forward<'_> {
         let block = &self.plan.blocks[index];
         let (
             Tiling::Planes {
-                pictures: together,
+                images: together,
                 places,
             },
             Some(expand),
@@ -29,7 +29,7 @@ impl Forward<'_> {
         let stride = block.block.stride;
         let pixels = block.input_size * block.input_size;
         let output_pixels = block.output_size * block.output_size;
-        let input_plane = self.pictures * pixels * BLOCK;
+        let input_plane = self.images * pixels * BLOCK;
         let operand = operand_start(expand, block.block.input, input_plane);
         clear_borders(block, expanded);
         let starts = row_starts(block, 0, block.output_size);
@@ -38,8 +38,8 @@ impl Forward<'_> {
         let mut channel = 0;
         for (chunk, project) in block.project.iter().enumerate() {
             let planes = padded(project.depth) / BLOCK;
-            for first in (0..self.pictures).step_by(*together) {
-                let count = (*together).min(self.pictures - first);
+            for first in (0..self.images).step_by(*together) {
+                let count = (*together).min(self.images - first);
                 let chunk_plane = count * output_pixels * BLOCK;
                 for start in (0..planes * BLOCK).step_by(PANEL) {
                     let columns = PANEL.min(planes * BLOCK - start);
@@ -64,13 +64,13 @@ impl Forward<'_> {
                     });
                     let panel = start / BLOCK..(start + columns) / BLOCK;
                     let weights = (channel + start) / BLOCK * PLANE_WEIGHTS;
-                    for picture in 0..count {
+                    for image in 0..count {
                         self.session.depthwise(Depthwise {
-                            input: &expanded[picture * block.plane()..],
+                            input: &expanded[image * block.plane()..],
                             input_plane: together * block.plane(),
                             rows: starts,
                             weights: &block.depthwise[weights..],
-                            output: &mut depthwise[picture * output_pixels * BLOCK..],
+                            output: &mut depthwise[image * output_pixels * BLOCK..],
                             output_plane: chunk_plane,
                             planes: panel.clone(),
                             output_planes: planes,
@@ -91,7 +91,7 @@ impl Forward<'_> {
                     bias: &project.bias,
                     columns: project.columns,
                     output: &mut output[offset..],
-                    output_plane: self.pictures * output_pixels * BLOCK,
+                    output_plane: self.images * output_pixels * BLOCK,
                     places: None,
                     start: match chunk {
                         0 if block.block.residual() => Start::Residual(&input[offset..]),

@@ -1,17 +1,17 @@
-//! Blocks on large planes: some rows of one picture at a time, so that they stay in the cache.
+//! Blocks on large planes: some rows of one image at a time, so that they stay in the cache.
 
 use std::ops::Range;
 
 use super::super::kernels::packing::padded;
 use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Places, Product, Start};
 use super::super::plan::{BlockPlan, Plan, Tiling};
-use super::picture::Picture;
+use super::image::Image;
 use super::{Forward, PANEL, Target, clear_borders, operand_start, row_starts};
 
 /// What fills the padded planes of a block.
 pub(super) enum Source<'a> {
-    /// The first convolution of a picture.
-    Picture(Picture<'a>),
+    /// The first convolution of an image.
+    Image(Image<'a>),
     /// The expansion of the block before's output.
     Tensor {
         /// That output.
@@ -22,14 +22,14 @@ pub(super) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The first convolution of a picture; `rows` is room for some normalised rows.
-    pub fn picture(plan: &'a Plan, image: &'a [u8], rows: &'a mut [f32]) -> Self {
-        Self::Picture(Picture::new(plan, image, rows))
+    /// The first convolution of an image; `rows` is room for some normalised rows.
+    pub fn image(plan: &'a Plan, image: &'a [u8], rows: &'a mut [f32]) -> Self {
+        Self::Image(Image::new(plan, image, rows))
     }
 }
 
 impl Forward<'_> {
-    /// Runs a block on one picture.
+    /// Runs a block on one image.
     pub(super) fn strips(
         &self,
         block: &BlockPlan,
@@ -49,8 +49,8 @@ impl Forward<'_> {
             let count = strip.min(block.output_size - first);
             let needed = ((first + count - 1) * stride + 3 - block.before).min(block.input_size);
             let expand = match &mut source {
-                Source::Picture(picture) => {
-                    picture.fill(&self.session, block, expanded, done..needed);
+                Source::Image(image) => {
+                    image.fill(&self.session, block, expanded, done..needed);
                     None
                 }
                 Source::Tensor { tensor, places } => {
@@ -90,7 +90,7 @@ impl Forward<'_> {
                 }
                 _ => Start::Bias,
             };
-            // A residual block never ends the strips, so both tensors have planes of one picture.
+            // A residual block never ends the strips, so both tensors have planes of one image.
             let project = &block.project[0];
             self.session.product(Product {
                 in_parts: project.in_parts,
@@ -122,7 +122,7 @@ impl Forward<'_> {
         expanded: &mut [f32],
     ) {
         let Some(expand) = &block.expand else {
-            unreachable!("only the first block has no expansion, and a picture before it")
+            unreachable!("only the first block has no expansion, and an image before it")
         };
         let plane = block.input_size * block.input_size * BLOCK;
         let operand = operand_start(expand, block.block.input, plane);

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::BLOCK;
+use super::parts::Parts;
 use super::tile::unroll;
-#[cfg(target_arch = "x86_64")]
-use super::tiles::parts::Parts;
 use super::vector::Vector;
 
 /// Floats that describe one plane's kernel: nine taps and the bias of sixteen channels.
@@ -33,7 +32,7 @@ pub(crate) struct Depthwise<'a> {
     pub planes: Range<usize>,
     /// How many planes of sixteen channels the output has.
     pub output_planes: usize,
-    /// Whether the output is in bf16 parts; see [`super::tiles`].
+    /// Whether the output is in bf16 parts; see [`super::parts`].
     pub in_parts: bool,
     /// Pixels an output row.
     pub columns: usize,
@@ -58,10 +57,7 @@ impl Depthwise<'_> {
         assert!(self.weights.len() >= planes * PLANE_WEIGHTS);
         let reach = match parts {
             0 => (self.planes.end - 1) * self.output_plane + self.pixels() * BLOCK,
-            #[cfg(target_arch = "x86_64")]
             _ => Parts::reach(parts, self.output_plane, self.output_planes, self.pixels()),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("parts are for the tile unit of x86-64"),
         };
         assert!(reach <= self.output.len());
     }

@@ -12,11 +12,18 @@ use super::packing::{pack_depthwise, pad, padded};
 use super::*;
 
 fn every_kernels() -> Vec<Kernels> {
-    [Isa::Amx, Isa::Avx512, Isa::Avx2, Isa::Portable]
+    let kernels = Isa::ALL
         .into_iter()
         .flat_map(|isa| [Precision::F32, Precision::Bf16].map(|precision| (isa, precision)))
-        .filter_map(|(isa, precision)| Kernels::new(isa, precision))
-        .collect()
+        .filter_map(|(isa, precision)| Kernels::new(isa, precision));
+    // Where the processor multiplies bf16 itself, what stands in for that elsewhere is left out.
+    #[cfg(target_arch = "x86_64")]
+    let kernels = kernels.chain(
+        Isa::Avx512
+            .is_available()
+            .then_some(sets::avx512_halves::KERNELS),
+    );
+    kernels.collect()
 }
 
 /// A multiple of 1/8 from -1 to 7/8: exact in bf16, and so is every sum below.
@@ -171,6 +178,61 @@ fn depthwise_convolutions_are_those_of_plain_loops() {
                     "{kernels:?} {width} {height} {stride}"
                 );
             }
+        }
+    }
+}
+
+/// What [`super::halves`] says: values that are rounded at every step have the same bits with
+/// every instruction set, and where they are stored as bf16 too.
+#[test]
+fn bf16_products_have_the_bits_of_the_portable_ones() {
+    // Significands of all eight bits, over some binades, of either sign.
+    let noise = |index: usize| {
+        let bits = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+        let magnitude = (1.0 + (bits % 128) as f32 / 128.0) * 2f32.powi((bits >> 7 & 7) as i32 - 4);
+        if bits >> 10 & 1 == 1 {
+            -magnitude
+        } else {
+            magnitude
+        }
+    };
+    let pair = |index: usize| {
+        let half = |value: f32| value.to_bits() >> 16;
+        f32::from_bits(half(noise(2 * index + 1)) << 16 | half(noise(2 * index)))
+    };
+    let (pixels, depth, columns) = (33, 96, 48);
+    let planes = columns / BLOCK;
+    let output_plane = pixels * BLOCK;
+    let input: Vec<f32> = (0..(3 * pixels + 31) * BLOCK).map(pair).collect();
+    let bias: Vec<f32> = (0..columns).map(noise).collect();
+    let residual: Vec<f32> = (0..planes * output_plane).map(|i| noise(i + 7)).collect();
+    let run = |kernels: &Kernels| {
+        // Two planes of sixteen columns in one of parts, and one that is half empty.
+        let mut output = vec![f32::NAN; (planes + planes.div_ceil(2)) * output_plane];
+        let weight = |column, step| noise(column * depth + step + 3);
+        kernels.session().product(Product {
+            in_parts: true,
+            input: &input,
+            input_plane: pixels * BLOCK,
+            depth,
+            pixels,
+            weights: &kernels.pack_product(true, columns, depth, weight),
+            bias: &bias,
+            columns,
+            output: &mut output,
+            output_plane,
+            places: None,
+            start: Start::Residual(&residual),
+            relu6: false,
+            out_parts: true,
+        });
+        output.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let portable = run(&sets::portable_halves::KERNELS);
+    for kernels in every_kernels() {
+        // Tiles add up in another order.
+        if kernels.parts == 1 && kernels.isa != Isa::Amx {
+            assert!(run(&kernels) == portable, "{kernels:?}");
         }
     }
 }

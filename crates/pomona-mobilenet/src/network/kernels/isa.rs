@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+use super::super::weights_error::WeightsError;
+
+/// The environment variable that chooses the instruction set, by [`Isa::key`]; the best one that
+/// the processor has if it is not set or empty. For tests and comparisons.
+const VARIABLE: &str = "POMONA_ISA";
+
 /// What the dense convolutions multiply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
@@ -9,7 +15,8 @@ pub enum Precision {
     #[default]
     F32,
     /// Values rounded to bf16, summed in f32; depthwise convolutions, residual sums and the first
-    /// small convolutions stay f32. Needs [`Isa::Amx`].
+    /// small convolutions stay f32. Faster than f32 with AMX or AVX512_BF16; elsewhere the same
+    /// values at about the rate of f32.
     Bf16,
 }
 
@@ -28,12 +35,45 @@ pub enum Isa {
 }
 
 impl Isa {
+    /// Every instruction set, the fastest first.
+    pub const ALL: [Self; 4] = [Self::Amx, Self::Avx512, Self::Avx2, Self::Portable];
+
     /// The best instruction set of this processor.
     pub fn detect() -> Self {
-        [Self::Amx, Self::Avx512, Self::Avx2]
-            .into_iter()
-            .find(|isa| isa.is_available())
-            .unwrap_or(Self::Portable)
+        let available = Self::ALL.into_iter().find(|isa| isa.is_available());
+        available.unwrap_or(Self::Portable)
+    }
+
+    /// The instruction set that the environment variable `POMONA_ISA` names (`amx`, `avx512`,
+    /// `avx2` or `portable`), or [`Isa::detect`] where it is not set or empty.
+    ///
+    /// # Errors
+    /// When the variable names no instruction set, or one that this processor lacks.
+    pub fn chosen() -> Result<Self, WeightsError> {
+        match std::env::var(VARIABLE) {
+            Ok(value) if !value.is_empty() => Self::named(&value),
+            Err(std::env::VarError::NotUnicode(value)) => Self::named(&value.to_string_lossy()),
+            _ => Ok(Self::detect()),
+        }
+    }
+
+    fn named(value: &str) -> Result<Self, WeightsError> {
+        let named = Self::ALL.into_iter().find(|isa| isa.key() == value);
+        if let Some(isa) = named
+            && isa.is_available()
+        {
+            return Ok(isa);
+        }
+        let available = Self::ALL.into_iter().filter(|isa| isa.is_available());
+        let available: Vec<_> = available.map(Self::key).collect();
+        Err(WeightsError::IsaVariable {
+            value: value.to_owned(),
+            reason: match named {
+                Some(isa) => format!("this processor has no {isa}"),
+                None => "there is no such instruction set".to_owned(),
+            },
+            available: available.join(", "),
+        })
     }
 
     /// Whether this processor has it.
@@ -51,6 +91,16 @@ impl Isa {
         }
     }
 
+    /// Its name in `POMONA_ISA`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Amx => "amx",
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
+        }
+    }
+
     /// Its name for messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -65,5 +115,31 @@ impl Isa {
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_cannot_be_used_lists_those_that_can() {
+        assert_eq!(Isa::named("portable").unwrap(), Isa::Portable);
+        let error = Isa::named("sse9").unwrap_err().to_string();
+        assert!(
+            error.starts_with("POMONA_ISA=sse9: there is no such instruction set")
+                && error.ends_with("portable"),
+            "{error}"
+        );
+        for isa in Isa::ALL {
+            match Isa::named(isa.key()) {
+                Ok(found) => assert!(found == isa && isa.is_available()),
+                Err(error) => {
+                    assert!(!isa.is_available());
+                    let error = error.to_string();
+                    assert!(error.contains(&format!("has no {isa}")), "{error}");
+                }
+            }
+        }
     }
 }

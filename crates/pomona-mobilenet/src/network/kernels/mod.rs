@@ -10,10 +10,14 @@ pub(super) mod packing;
 mod depthwise;
 #[cfg(test)]
 mod exact;
+mod halves;
 mod isa;
+mod limit;
+mod parts;
 mod places;
 mod pooled;
 mod product;
+mod sets;
 mod stem;
 mod tile;
 #[cfg(target_arch = "x86_64")]
@@ -49,10 +53,13 @@ pub(super) struct Kernels {
     depthwise: unsafe fn(&mut Depthwise<'_>),
     stem: unsafe fn(&mut Stem<'_>),
     normalize: unsafe fn(&[u8], &mut [f32]),
+    /// Lanes of a vector, and multiplications in registers alone.
+    lanes: usize,
+    chains: unsafe fn(usize) -> f32,
     /// Operands in parts; those of f32 where there are none.
-    tile_product: unsafe fn(&mut Product<'_>),
-    tile_pooled: unsafe fn(&mut Product<'_>, usize),
-    tile_depthwise: unsafe fn(&mut Depthwise<'_>),
+    parts_product: unsafe fn(&mut Product<'_>),
+    parts_pooled: unsafe fn(&mut Product<'_>, usize),
+    parts_depthwise: unsafe fn(&mut Depthwise<'_>),
 }
 
 impl Kernels {
@@ -63,21 +70,35 @@ impl Kernels {
         }
         match (isa, precision) {
             #[cfg(target_arch = "x86_64")]
-            (Isa::Amx, Precision::F32) => Some(amx_f32::KERNELS),
+            (Isa::Amx, Precision::F32) => Some(sets::amx_f32::KERNELS),
             #[cfg(target_arch = "x86_64")]
-            (Isa::Amx, Precision::Bf16) => Some(amx_bf16::KERNELS),
+            (Isa::Amx, Precision::Bf16) => Some(sets::amx_bf16::KERNELS),
             #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, Precision::F32) => Some(avx512::KERNELS),
+            (Isa::Avx512, Precision::F32) => Some(sets::avx512::KERNELS),
             #[cfg(target_arch = "x86_64")]
-            (Isa::Avx2, Precision::F32) => Some(avx2::KERNELS),
-            (_, Precision::F32) => Some(portable::KERNELS),
-            (_, Precision::Bf16) => None,
+            (Isa::Avx512, Precision::Bf16) if is_x86_feature_detected!("avx512bf16") => {
+                Some(sets::avx512_bf16::KERNELS)
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, Precision::Bf16) => Some(sets::avx512_halves::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, Precision::F32) => Some(sets::avx2::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, Precision::Bf16) => Some(sets::avx2_halves::KERNELS),
+            (_, Precision::F32) => Some(sets::portable::KERNELS),
+            (_, Precision::Bf16) => Some(sets::portable_halves::KERNELS),
         }
     }
 
     /// The instruction set.
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// Operations of f32 a second that one core's multipliers do at best, measured now.
+    pub fn limit(&self) -> f64 {
+        // SAFETY: the processor has the instruction set.
+        limit::operations(self.lanes, |rounds| unsafe { (self.chains)(rounds) })
     }
 
     /// Whether a 1x1 convolution should read its operand in parts.
@@ -106,13 +127,11 @@ impl Kernels {
         depth: usize,
         weight: impl Fn(usize, usize) -> f32,
     ) -> Vec<f32> {
-        if !in_parts {
-            return packing::pack(columns, depth, self.panel, weight);
+        if in_parts {
+            parts::pack(self.parts, columns, depth, weight)
+        } else {
+            packing::pack(columns, depth, self.panel, weight)
         }
-        #[cfg(target_arch = "x86_64")]
-        return tiles::parts::pack(self.parts, columns, depth, weight);
-        #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("parts are for the tile unit of x86-64");
     }
 
     /// Packs the outputs of the first convolution for [`Session::stem`].
@@ -132,8 +151,8 @@ impl Kernels {
     /// Prepares the calling thread for the kernels.
     pub fn session(&self) -> Session<'_> {
         #[cfg(target_arch = "x86_64")]
-        if self.parts > 0 {
-            // SAFETY: kernels in parts are made only where the tile unit is available.
+        if self.isa == Isa::Amx {
+            // SAFETY: kernels on tiles are made only where the tile unit is available.
             unsafe { pomona_amx::configure() }
         }
         let kernels = self;
@@ -150,10 +169,9 @@ impl Session<'_> {
     /// A 1x1 convolution.
     pub fn product(&self, mut task: Product<'_>) {
         if task.in_parts {
-            #[cfg(target_arch = "x86_64")]
-            tiles::check(&task, self.kernels.parts);
+            parts::check(&task, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.tile_product)(&mut task) }
+            unsafe { (self.kernels.parts_product)(&mut task) }
         } else {
             task.check();
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -161,17 +179,16 @@ impl Session<'_> {
         }
     }
 
-    /// The last 1x1 convolution of several pictures, averaged over pixels; see [`pooled`].
-    pub fn pooled(&self, mut task: Product<'_>, pictures: usize) {
+    /// The last 1x1 convolution of several images, averaged over pixels; see [`pooled`].
+    pub fn pooled(&self, mut task: Product<'_>, images: usize) {
         if task.in_parts {
-            #[cfg(target_arch = "x86_64")]
-            tiles::check_pooled(&task, pictures, self.kernels.parts);
+            parts::check_pooled(&task, images, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.tile_pooled)(&mut task, pictures) }
+            unsafe { (self.kernels.parts_pooled)(&mut task, images) }
         } else {
-            pooled::check(&task, pictures);
+            pooled::check(&task, images);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.pooled)(&mut task, pictures) }
+            unsafe { (self.kernels.pooled)(&mut task, images) }
         }
     }
 
@@ -180,7 +197,7 @@ impl Session<'_> {
         if task.in_parts {
             task.check(self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
-            unsafe { (self.kernels.tile_depthwise)(&mut task) }
+            unsafe { (self.kernels.parts_depthwise)(&mut task) }
         } else {
             task.check(0);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -205,138 +222,9 @@ impl Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         #[cfg(target_arch = "x86_64")]
-        if self.kernels.parts > 0 {
+        if self.kernels.isa == Isa::Amx {
             // SAFETY: the session has configured the tile unit.
             unsafe { pomona_amx::release() }
         }
     }
 }
-
-macro_rules! kernels {
-    ($module:ident, $isa:ident, $($feature:literal)?, rows: $rows:literal, wide: $wide:literal,
-     narrow: $narrow:literal, panel: $panel:literal, depthwise: $width:literal) => {
-        mod $module {
-            //! The kernels compiled for one instruction set.
-
-            use super::vector::$isa as V;
-            use super::{Depthwise, Isa, Kernels, Product, Stem};
-
-            pub(super) const KERNELS: Kernels = Kernels {
-                isa: Isa::$isa,
-                panel: $panel,
-                parts: 0,
-                product,
-                pooled,
-                depthwise,
-                stem,
-                normalize,
-                tile_product: product,
-                tile_pooled: pooled,
-                tile_depthwise: depthwise,
-            };
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn product(task: &mut Product<'_>) {
-                // SAFETY: passed on to the caller.
-                unsafe { super::product::product::<V, $rows, $wide, $narrow>(task) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
-                // SAFETY: passed on to the caller.
-                unsafe { super::pooled::pooled::<V, $rows, $wide, $narrow>(task, pictures) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn depthwise(task: &mut Depthwise<'_>) {
-                // SAFETY: passed on to the caller.
-                unsafe { super::depthwise::depthwise::<V, $width>(task) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn stem(task: &mut Stem<'_>) {
-                // SAFETY: passed on to the caller.
-                unsafe { super::stem::stem::<V, $rows, $wide, $narrow>(task) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn normalize(pixels: &[u8], row: &mut [f32]) {
-                super::stem::normalize(pixels, row);
-            }
-        }
-    };
-}
-
-// A tile of sums, the weights of one step and one broadcast value fill the registers: 14 x 2 + 2
-// + 1 of 32, 6 x 2 + 2 + 1 of 16, 6 x 4 + 4 + 1 of NEON's 32. Rows of 14 pixels divide every
-// plane of a 224-pixel picture.
-#[cfg(target_arch = "x86_64")]
-kernels!(avx512, Avx512, "avx512f", rows: 14, wide: 2, narrow: 1, panel: 32, depthwise: 7);
-#[cfg(target_arch = "x86_64")]
-kernels!(avx2, Avx2, "avx2,fma", rows: 6, wide: 2, narrow: 2, panel: 16, depthwise: 4);
-kernels!(portable, Portable, , rows: 6, wide: 4, narrow: 4, panel: 16, depthwise: 4);
-
-/// Kernels on tiles: the first convolution is that of AVX-512, whose weights are packed alike.
-#[cfg(target_arch = "x86_64")]
-macro_rules! tile_kernels {
-    ($module:ident, $parts:literal) => {
-        mod $module {
-            //! The kernels for operands in a number of bf16 parts.
-
-            use super::depthwise::{Sink, depthwise_into};
-            use super::tiles::parts::Parts;
-            use super::vector::Avx512;
-            use super::{Depthwise, Isa, Kernels, Product, avx512};
-
-            pub(super) const KERNELS: Kernels = Kernels {
-                isa: Isa::Amx,
-                parts: $parts,
-                tile_product: product,
-                tile_pooled: pooled,
-                tile_depthwise: depthwise,
-                ..avx512::KERNELS
-            };
-
-            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-            unsafe fn product(task: &mut Product<'_>) {
-                // SAFETY: passed on to the caller.
-                unsafe { super::tiles::product::<$parts>(task) }
-            }
-
-            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-            unsafe fn pooled(task: &mut Product<'_>, pictures: usize) {
-                // SAFETY: passed on to the caller.
-                unsafe { super::tiles::pooled::<$parts>(task, pictures) }
-            }
-
-            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-            unsafe fn depthwise(task: &mut Depthwise<'_>) {
-                // SAFETY: passed on to the caller, who has checked the reach of the parts.
-                unsafe {
-                    let (to, stride) = (task.output.as_mut_ptr(), task.output_plane);
-                    let planes = task.output_planes;
-                    depthwise_into::<Avx512, InParts, 7>(task, |plane| {
-                        InParts(Parts::new(to, stride, plane, planes))
-                    });
-                }
-            }
-
-            /// Stores in this many parts.
-            #[derive(Clone, Copy)]
-            struct InParts(Parts);
-
-            impl Sink<Avx512> for InParts {
-                #[inline(always)]
-                unsafe fn store(self, pixel: usize, _lane: usize, value: Avx512) {
-                    // SAFETY: passed on to the caller.
-                    unsafe { self.0.store::<$parts>(pixel, value.0) }
-                }
-            }
-        }
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-tile_kernels!(amx_f32, 3);
-#[cfg(target_arch = "x86_64")]
-tile_kernels!(amx_bf16, 1);

@@ -3,7 +3,7 @@
 use super::BLOCK;
 
 /// A place a pixel, in floats from the start of a plane, and how far they reach.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Places {
     list: Vec<u32>,
     furthest: usize,
@@ -16,6 +16,11 @@ impl Places {
             list: Vec::with_capacity(pixels),
             furthest: 0,
         }
+    }
+
+    /// Makes room for some places in all.
+    pub fn reserve(&mut self, pixels: usize) {
+        self.list.reserve(pixels.saturating_sub(self.list.len()));
     }
 
     /// Forgets all places and sets those of runs of neighbouring pixels, `length` each, that start

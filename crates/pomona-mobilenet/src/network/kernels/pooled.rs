@@ -1,39 +1,40 @@
 //! The last 1x1 convolution with its ReLU6 and the average over pixels, none of it stored.
 
 use super::BLOCK;
-use super::product::{Product, multiply};
+use super::product::{Operand, Product};
 use super::tile::{Tile, unroll};
 use super::vector::Vector;
 
-/// Writes to `task.output` the average over each picture's pixels of `relu6(task)`.
+/// Writes to `task.output` the average over each image's pixels of `relu6(task)`.
 ///
-/// `task.pixels` is the number of pixels a picture; pictures follow each other in the input
-/// planes. The output is `[picture][columns]`, `task.output_plane` floats a picture.
+/// `task.pixels` is the number of pixels an image; images follow each other in the input
+/// planes. The output is `[image][columns]`, `task.output_plane` floats an image.
 ///
 /// # Safety
 /// The processor has `V`'s instruction set, and the ranges are as checked by [`check`].
 #[inline(always)]
 pub(super) unsafe fn pooled<
     V: Vector,
+    O: Operand<V>,
     const ROWS: usize,
     const WIDE: usize,
     const NARROW: usize,
 >(
     task: &mut Product<'_>,
-    pictures: usize,
+    images: usize,
 ) {
     let mut column = 0;
     // SAFETY: columns stay below `task.columns`, a multiple of 16.
     unsafe {
         while column + WIDE * V::LANES <= task.columns {
-            for picture in 0..pictures {
-                panel::<V, ROWS, WIDE>(task, column, picture);
+            for image in 0..images {
+                panel::<V, O, ROWS, WIDE>(task, column, image);
             }
             column += WIDE * V::LANES;
         }
         while column < task.columns {
-            for picture in 0..pictures {
-                panel::<V, ROWS, NARROW>(task, column, picture);
+            for image in 0..images {
+                panel::<V, O, ROWS, NARROW>(task, column, image);
             }
             column += NARROW * V::LANES;
         }
@@ -41,9 +42,9 @@ pub(super) unsafe fn pooled<
 }
 
 /// Checks that every access of [`pooled`] will be inside its slice.
-pub(super) fn check(task: &Product<'_>, pictures: usize) {
+pub(super) fn check(task: &Product<'_>, images: usize) {
     let planes = task.depth.div_ceil(BLOCK);
-    let pixels = task.pixels * pictures;
+    let pixels = task.pixels * images;
     let last_depth = task.depth - (planes - 1) * BLOCK;
     assert!(task.depth > 0 && pixels > 0);
     let reach = (planes - 1) * task.input_plane + (pixels - 1) * BLOCK + last_depth;
@@ -51,38 +52,38 @@ pub(super) fn check(task: &Product<'_>, pictures: usize) {
     assert!(task.columns > 0 && task.columns.is_multiple_of(BLOCK));
     assert!(task.weights.len() >= task.depth * task.columns);
     assert!(task.bias.len() >= task.columns && task.output_plane >= task.columns);
-    assert!(task.output.len() >= (pictures - 1) * task.output_plane + task.columns);
+    assert!(task.output.len() >= (images - 1) * task.output_plane + task.columns);
 }
 
 #[inline(always)]
-unsafe fn panel<V: Vector, const ROWS: usize, const VECTORS: usize>(
+unsafe fn panel<V: Vector, O: Operand<V>, const ROWS: usize, const VECTORS: usize>(
     task: &mut Product<'_>,
     column: usize,
-    picture: usize,
+    image: usize,
 ) {
-    let first = picture * task.pixels;
+    let first = image * task.pixels;
     let end = first + task.pixels;
     let mut pixel = first;
-    // SAFETY: each call covers rows of this picture; the output holds its columns.
+    // SAFETY: each call covers rows of this image; the output holds its columns.
     unsafe {
         let mut sums = [V::splat(0.0); VECTORS];
         while pixel + ROWS <= end {
-            rows::<V, ROWS, VECTORS>(task, &mut sums, column, pixel);
+            rows::<V, O, ROWS, VECTORS>(task, &mut sums, column, pixel);
             pixel += ROWS;
         }
         if pixel + 7 <= end {
-            rows::<V, 7, VECTORS>(task, &mut sums, column, pixel);
+            rows::<V, O, 7, VECTORS>(task, &mut sums, column, pixel);
             pixel += 7;
         }
         while pixel < end {
-            rows::<V, 1, VECTORS>(task, &mut sums, column, pixel);
+            rows::<V, O, 1, VECTORS>(task, &mut sums, column, pixel);
             pixel += 1;
         }
         let scale = V::splat(1.0 / task.pixels as f32);
         let output = task
             .output
             .as_mut_ptr()
-            .add(picture * task.output_plane + column);
+            .add(image * task.output_plane + column);
         for (vector, sum) in sums.iter().enumerate() {
             sum.mul_add(scale, V::splat(0.0))
                 .store(output.add(vector * V::LANES));
@@ -91,7 +92,7 @@ unsafe fn panel<V: Vector, const ROWS: usize, const VECTORS: usize>(
 }
 
 #[inline(always)]
-unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
+unsafe fn rows<V: Vector, O: Operand<V>, const ROWS: usize, const VECTORS: usize>(
     task: &Product<'_>,
     sums: &mut [V; VECTORS],
     column: usize,
@@ -104,7 +105,7 @@ unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
             *bias = V::load(task.bias.as_ptr().add(column + vector * V::LANES));
         }
         let mut tile: Tile<V, ROWS, VECTORS> = [bias; ROWS];
-        multiply(task, &mut tile, column, pixel);
+        O::multiply(task, &mut tile, column, pixel);
         unroll!(row < ROWS => unroll!(vector < VECTORS => {
             sums[vector] = sums[vector].add(tile[row][vector].relu6());
         }));

@@ -24,7 +24,7 @@ pub(crate) enum Start<'a> {
 /// output  [channel / 16][pixel][16]      planes `output_plane` floats apart
 /// ```
 pub(crate) struct Product<'a> {
-    /// Whether the input and weights are in bf16 parts; see [`super::tiles`].
+    /// Whether the input and weights are in bf16 parts; see [`super::parts`].
     pub in_parts: bool,
     /// Planes of the input, from the first pixel on.
     pub input: &'a [f32],
@@ -84,6 +84,30 @@ impl Product<'_> {
     }
 }
 
+/// What a product multiplies.
+pub(super) trait Operand<V: Vector> {
+    /// Adds the whole depth of the product to a tile of `ROWS` pixels from `pixel` on.
+    ///
+    /// # Safety
+    /// The processor has `V`'s instruction set, the check for the operand has passed, and columns
+    /// and pixels are inside the task.
+    unsafe fn multiply<const ROWS: usize, const VECTORS: usize>(
+        task: &Product<'_>,
+        tile: &mut Tile<V, ROWS, VECTORS>,
+        column: usize,
+        pixel: usize,
+    );
+
+    /// Stores some columns of an output pixel once more, in parts.
+    ///
+    /// # Safety
+    /// As [`Operand::multiply`].
+    unsafe fn store_parts(task: &mut Product<'_>, column: usize, pixel: usize, value: V);
+}
+
+/// Operands in f32.
+pub(super) struct Full;
+
 /// Computes a product with tiles of `ROWS` pixels by `WIDE` vectors, and `NARROW` vectors (16
 /// outputs) where the columns end in half a panel.
 ///
@@ -92,6 +116,7 @@ impl Product<'_> {
 #[inline(always)]
 pub(super) unsafe fn product<
     V: Vector,
+    O: Operand<V>,
     const ROWS: usize,
     const WIDE: usize,
     const NARROW: usize,
@@ -102,18 +127,18 @@ pub(super) unsafe fn product<
     // SAFETY: columns stay below `task.columns`, a multiple of 16.
     unsafe {
         while column + WIDE * V::LANES <= task.columns {
-            panel::<V, ROWS, WIDE>(task, column);
+            panel::<V, O, ROWS, WIDE>(task, column);
             column += WIDE * V::LANES;
         }
         while column < task.columns {
-            panel::<V, ROWS, NARROW>(task, column);
+            panel::<V, O, ROWS, NARROW>(task, column);
             column += NARROW * V::LANES;
         }
     }
 }
 
 #[inline(always)]
-unsafe fn panel<V: Vector, const ROWS: usize, const VECTORS: usize>(
+unsafe fn panel<V: Vector, O: Operand<V>, const ROWS: usize, const VECTORS: usize>(
     task: &mut Product<'_>,
     column: usize,
 ) {
@@ -121,29 +146,29 @@ unsafe fn panel<V: Vector, const ROWS: usize, const VECTORS: usize>(
     // SAFETY: each call covers rows below `task.pixels`.
     unsafe {
         while pixel + ROWS <= task.pixels {
-            rows::<V, ROWS, VECTORS>(task, column, pixel);
+            rows::<V, O, ROWS, VECTORS>(task, column, pixel);
             pixel += ROWS;
         }
         if pixel + 7 <= task.pixels {
-            rows::<V, 7, VECTORS>(task, column, pixel);
+            rows::<V, O, 7, VECTORS>(task, column, pixel);
             pixel += 7;
         }
         if pixel + 4 <= task.pixels {
-            rows::<V, 4, VECTORS>(task, column, pixel);
+            rows::<V, O, 4, VECTORS>(task, column, pixel);
             pixel += 4;
         }
         if pixel + 2 <= task.pixels {
-            rows::<V, 2, VECTORS>(task, column, pixel);
+            rows::<V, O, 2, VECTORS>(task, column, pixel);
             pixel += 2;
         }
         if pixel < task.pixels {
-            rows::<V, 1, VECTORS>(task, column, pixel);
+            rows::<V, O, 1, VECTORS>(task, column, pixel);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
+unsafe fn rows<V: Vector, O: Operand<V>, const ROWS: usize, const VECTORS: usize>(
     task: &mut Product<'_>,
     column: usize,
     pixel: usize,
@@ -181,7 +206,7 @@ unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
                 });
             }),
         }
-        multiply(task, &mut tile, column, pixel);
+        O::multiply(task, &mut tile, column, pixel);
         if task.relu6 {
             unroll!(row < ROWS => unroll!(vector < VECTORS => {
                 tile[row][vector] = tile[row][vector].relu6();
@@ -191,29 +216,41 @@ unsafe fn rows<V: Vector, const ROWS: usize, const VECTORS: usize>(
             let to = task.output.as_mut_ptr().add(plane(vector));
             unroll!(row < ROWS => tile[row][vector].store(to.add(place(row))));
         });
+        if task.out_parts {
+            unroll!(vector < VECTORS => unroll!(row < ROWS => {
+                let column = column + vector * V::LANES;
+                O::store_parts(task, column, pixel + row, tile[row][vector]);
+            }));
+        }
     }
 }
 
-/// Adds the whole depth of the product to a tile.
-#[inline(always)]
-pub(super) unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize>(
-    task: &Product<'_>,
-    tile: &mut Tile<V, ROWS, VECTORS>,
-    column: usize,
-    pixel: usize,
-) {
-    // SAFETY: panels before this one hold `column` columns of `depth` weights; planes and pixels
-    // are inside the slices by `check`.
-    unsafe {
-        let mut weights = task.weights.as_ptr().add(column * task.depth);
-        let mut pixels = task.input.as_ptr().add(pixel * BLOCK);
-        let mut left = task.depth;
-        while left >= BLOCK {
-            accumulate::<V, ROWS, VECTORS, BLOCK>(tile, pixels, weights, BLOCK);
-            pixels = pixels.add(task.input_plane);
-            weights = weights.add(BLOCK * VECTORS * V::LANES);
-            left -= BLOCK;
+impl<V: Vector> Operand<V> for Full {
+    #[inline(always)]
+    unsafe fn multiply<const ROWS: usize, const VECTORS: usize>(
+        task: &Product<'_>,
+        tile: &mut Tile<V, ROWS, VECTORS>,
+        column: usize,
+        pixel: usize,
+    ) {
+        // SAFETY: panels before this one hold `column` columns of `depth` weights; planes and
+        // pixels are inside the slices by `check`.
+        unsafe {
+            let mut weights = task.weights.as_ptr().add(column * task.depth);
+            let mut pixels = task.input.as_ptr().add(pixel * BLOCK);
+            let mut left = task.depth;
+            while left >= BLOCK {
+                accumulate::<V, ROWS, VECTORS, BLOCK>(tile, pixels, weights, BLOCK);
+                pixels = pixels.add(task.input_plane);
+                weights = weights.add(BLOCK * VECTORS * V::LANES);
+                left -= BLOCK;
+            }
+            accumulate::<V, ROWS, VECTORS, BLOCK>(tile, pixels, weights, left);
         }
-        accumulate::<V, ROWS, VECTORS, BLOCK>(tile, pixels, weights, left);
+    }
+
+    #[inline(always)]
+    unsafe fn store_parts(_task: &mut Product<'_>, _column: usize, _pixel: usize, _value: V) {
+        // `check` has refused outputs in parts.
     }
 }

@@ -81,7 +81,7 @@ impl Vector for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(super) use x86::{Avx2, Avx512, Avx512Bf16};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -89,6 +89,8 @@ mod x86 {
 
     use std::arch::x86_64::*;
 
+    use super::super::BLOCK;
+    use super::super::tile::{Tile, unroll};
     use super::Vector;
 
     /// Eight lanes of AVX2 with FMA.
@@ -98,6 +100,53 @@ mod x86 {
     /// Sixteen lanes of AVX-512F.
     #[derive(Clone, Copy)]
     pub(in super::super) struct Avx512(pub(in super::super) __m512);
+
+    /// Sixteen lanes of AVX-512F on a processor that has AVX512_BF16 too.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx512Bf16(__m512);
+
+    impl Avx512Bf16 {
+        /// Adds the products of a pair of bf16 channels of each pixel with those of the weights.
+        ///
+        /// # Safety
+        /// As [`Vector`]; `pixels` is valid for a pair at every [`BLOCK`] of `ROWS` pixels, and
+        /// each of `weights` for sixteen pairs.
+        #[inline(always)]
+        pub unsafe fn dot_step<const ROWS: usize, const VECTORS: usize>(
+            tile: &mut Tile<Self, ROWS, VECTORS>,
+            pixels: *const f32,
+            weights: [*const f32; VECTORS],
+        ) {
+            // SAFETY: passed on to the caller; all bits are valid pairs of bf16.
+            unsafe {
+                let pairs = |values: __m512| std::mem::transmute::<__m512, __m512bh>(values);
+                let mut loaded = [pairs(_mm512_setzero_ps()); VECTORS];
+                unroll!(vector < VECTORS => {
+                    loaded[vector] = pairs(_mm512_loadu_ps(weights[vector]));
+                });
+                unroll!(row < ROWS => {
+                    let value = pairs(_mm512_set1_ps(*pixels.add(row * BLOCK)));
+                    unroll!(vector < VECTORS => {
+                        let sum = tile[row][vector].0;
+                        tile[row][vector].0 = _mm512_dpbf16_ps(sum, value, loaded[vector]);
+                    });
+                });
+            }
+        }
+
+        /// Stores each lane as the nearest bf16.
+        ///
+        /// # Safety
+        /// As [`Vector`]; `to` is valid for sixteen values.
+        #[inline(always)]
+        pub unsafe fn store_nearest(self, to: *mut u16) {
+            // SAFETY: passed on to the caller.
+            unsafe {
+                let halves = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(self.0));
+                _mm256_storeu_si256(to.cast(), halves);
+            }
+        }
+    }
 
     macro_rules! vector {
         ($type:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident,
@@ -155,6 +204,18 @@ mod x86 {
         _mm256_max_ps,
         _mm256_min_ps,
         _mm256_setzero_ps
+    );
+    vector!(
+        Avx512Bf16,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_max_ps,
+        _mm512_min_ps,
+        _mm512_setzero_ps
     );
     vector!(
         Avx512,

@@ -4,7 +4,7 @@
 //! source (w x h) ── horizontal ──> middle (n x h) ── vertical ──> out (n x n)
 //! ```
 //!
-//! A tall picture goes the other way round, as in Pillow.
+//! A tall image goes the other way round, as in Pillow.
 //!
 //! The sums are of 8-bit pixels times 22-bit coefficients, which do not fit the 16-bit multiply and
 //! add that makes such filters fast. Each coefficient is therefore cut into digits that do fit, the
@@ -24,7 +24,7 @@ pub use kernel::Kernel;
 use super::RgbImage;
 use taps::Taps;
 
-/// Resizes RGB pictures to one size, keeping the coefficients of the last source size and the
+/// Resizes RGB images to one size, keeping the coefficients of the last source size and the
 /// buffers between the passes.
 #[derive(Debug)]
 pub struct Resizer {
@@ -51,7 +51,7 @@ impl Resizer {
     /// # Panics
     /// When a dimension is zero, or when this processor lacks the instructions.
     pub fn with_kernel(width: usize, height: usize, kernel: Kernel) -> Self {
-        assert!(width > 0 && height > 0, "a picture has at least one pixel");
+        assert!(width > 0 && height > 0, "an image has at least one pixel");
         assert!(kernel.is_available(), "{kernel:?} needs another processor");
         Self {
             width,
@@ -64,7 +64,7 @@ impl Resizer {
         }
     }
 
-    /// Writes the resized `source` to `out`, rows from the top, three bytes a pixel. A picture that
+    /// Writes the resized `source` to `out`, rows from the top, three bytes a pixel. An image that
     /// has the size already is copied, and a pass along a side that has its length is left out.
     ///
     /// # Panics
@@ -73,7 +73,7 @@ impl Resizer {
         let (width, height) = (source.width as usize, source.height as usize);
         assert_eq!(out.len(), self.width * self.height * 3, "output size");
         assert_eq!(source.pixels.len(), width * height * 3, "source size");
-        assert!(width > 0 && height > 0, "a picture has at least one pixel");
+        assert!(width > 0 && height > 0, "an image has at least one pixel");
 
         self.horizontal.prepare(width, self.width, self.kernel);
         self.vertical.prepare(height, self.height, self.kernel);

@@ -1,234 +1,268 @@
-//! TIFF, first page, through the `tiff` crate.
+//! TIFF, first page, strip by strip.
 //!
-//! What it cannot read as Pillow does is refused by name: a picture that comes out slightly different
+//! What cannot be read as Pillow does is refused by name: an image that comes out slightly different
 //! would move the features and nobody would notice.
 
-mod palette;
+mod directory;
+mod layout;
+mod page;
+mod strips;
+mod unpack;
 
-use super::image::{RgbImage, Shape};
-use super::{Color, DecodeLimits, ImageFormat, ImageInfo, pixels, raster};
+use super::image::{Context, Plan, RgbImage, Shape, resize_buffer};
+use super::pixels::Palette;
+use super::{ImageFormat, ImageInfo, jpeg, orientation};
 use crate::ImageError;
-use ::tiff::decoder::{Decoder, DecodingResult, Limits};
-use ::tiff::tags::{CompressionMethod, PhotometricInterpretation, Tag};
-use ::tiff::{ColorType, TiffError};
-use palette::{IndexedColors, indices_as_grey};
-use std::io::Cursor;
+use directory::{Directory, Tag};
+use layout::{Compression, Layout, Samples};
+use page::{Chunk, Page};
 
-type Source<'a> = Decoder<Cursor<&'a [u8]>>;
+const FORMAT: ImageFormat = ImageFormat::Tiff;
 
-/// Width, height and color from the first directory.
+/// Width, height and color from the first directory, of the image turned upright.
 pub(super) fn info(bytes: &[u8]) -> Result<ImageInfo, ImageError> {
-    let mut decoder = open(bytes)?;
-    if IndexedColors::read(&mut decoder)?.is_some() {
-        let (width, height) = decoder.dimensions().map_err(failed)?;
-        return Ok(ImageInfo {
-            format: ImageFormat::Tiff,
-            width,
-            height,
-            color: Color::P,
-        });
-    }
-    Ok(describe(&mut decoder)?.0)
+    let layout = Layout::read(&Directory::first(bytes)?)?;
+    Ok(orientation::upright(
+        layout.info(),
+        Some(layout.orientation),
+    ))
 }
 
-/// Decodes the first page to RGB.
+/// What decoding takes.
+pub(super) fn plan(bytes: &[u8]) -> Result<Plan, ImageError> {
+    let page = Page::read(bytes)?;
+    page.plan()
+}
+
+/// Decodes the first page to RGB and turns it upright, as Pillow does when it loads it.
 pub(super) fn decode(
     bytes: &[u8],
-    limits: &DecodeLimits,
+    context: &Context<'_>,
     into: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let mut decoder = open(bytes)?;
-    match IndexedColors::read(&mut decoder)? {
-        Some(colors) => {
-            read_samples(open(&indices_as_grey(bytes)?)?, limits, into)?;
-            colors.apply(&mut into.pixels);
-            Ok(())
-        }
-        None => read_samples(decoder, limits, into),
+    let page = Page::read(bytes)?;
+    let mut shape = context.admit(&page.plan()?)?;
+    if orientation::is_turned(page.layout.orientation) {
+        // The plan is that of the upright image.
+        shape = shape.turned();
     }
-}
-
-fn read_samples(
-    mut decoder: Source<'_>,
-    limits: &DecodeLimits,
-    into: &mut RgbImage,
-) -> Result<(), ImageError> {
-    let (info, kind) = describe(&mut decoder)?;
-    let shape = Shape::of(&info, limits)?;
-    check_varieties(&mut decoder, kind)?;
-
-    let mut allowed = Limits::default();
-    allowed.decoding_buffer_size = shape.pixels().saturating_mul(8);
-    allowed.intermediate_buffer_size = allowed.decoding_buffer_size;
-    let mut decoder = decoder.with_limits(allowed);
-    let mut samples = DecodingResult::U8(Vec::new());
-    let layout = decoder.read_image_to_buffer(&mut samples).map_err(failed)?;
-    if layout.planes > 1 {
-        samples = interleave(samples, layout.planes)?;
-    }
+    let palette = match page.layout.samples {
+        Samples::Indices => layout::palette(&page.directory)?,
+        _ => Palette::new(&[]),
+    };
+    page.check_data(context)?;
     into.reshape(shape)?;
-    convert(&samples, kind, shape, &mut into.pixels)
+    match page.layout.compression {
+        Compression::None => page.copy(&palette, shape, context, into)?,
+        Compression::Jpeg => page.decode_jpeg(&palette, context, into)?,
+        _ => page.decompress(&palette, context, into)?,
+    }
+    orientation::apply(into, page.layout.orientation, FORMAT)
 }
-
-fn open(bytes: &[u8]) -> Result<Source<'_>, ImageError> {
-    Decoder::new(Cursor::new(bytes)).map_err(failed)
-}
-
-fn describe(decoder: &mut Source<'_>) -> Result<(ImageInfo, ColorType), ImageError> {
-    let (width, height) = decoder.dimensions().map_err(failed)?;
-    let kind = decoder.colortype().map_err(failed)?;
-    let color = match kind {
-        ColorType::Gray(1) => Color::Bilevel,
-        ColorType::Gray(2 | 4 | 8) => Color::L,
-        ColorType::Gray(16) => Color::I16,
-        ColorType::GrayA(8)
-        | ColorType::Multiband {
-            bit_depth: 8,
-            num_samples: 2,
-        } => Color::La,
-        ColorType::RGB(8 | 16) => Color::Rgb,
-        ColorType::RGBA(8 | 16) => Color::Rgba,
-        ColorType::CMYK(8) => Color::Cmyk,
-        other => {
-            return Err(ImageError::feature(
-                ImageFormat::Tiff,
-                format_args!("{other:?} color"),
-            ));
+impl Page<'_> {
+    /// Refuses what the file is too short to hold, before memory is allocated for it.
+    fn check_data(&self, context: &Context<'_>) -> Result<(), ImageError> {
+        let truncated = ImageError::Truncated { format: FORMAT };
+        let layout = &self.layout;
+        let (offsets, _) = self.offsets();
+        if self.directory.count(offsets) == 0 {
+            return Err(ImageError::corrupt(FORMAT, "there are no strips or tiles"));
         }
-    };
-    let info = ImageInfo {
-        format: ImageFormat::Tiff,
-        width,
-        height,
-        color,
-    };
-    Ok((info, kind))
-}
-
-/// Refuses what would be decoded otherwise than by Pillow.
-fn check_varieties(decoder: &mut Source<'_>, kind: ColorType) -> Result<(), ImageError> {
-    let refuse = |feature: &str| Err(ImageError::feature(ImageFormat::Tiff, feature));
-    let extra = decoder
-        .find_tag_unsigned_vec::<u16>(Tag::ExtraSamples)
-        .map_err(failed)?;
-    // 1 is associated alpha, which Pillow divides out.
-    if extra.is_some_and(|kinds| kinds.contains(&1)) {
-        return refuse("premultiplied alpha");
-    }
-    let photometric = decoder
-        .find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)
-        .map_err(failed)?
-        .and_then(PhotometricInterpretation::from_u16);
-    if kind == ColorType::Gray(16) && photometric == Some(PhotometricInterpretation::WhiteIsZero) {
-        return refuse("16-bit grey in which white is zero");
-    }
-    let compression = decoder
-        .find_tag_unsigned::<u16>(Tag::Compression)
-        .map_err(failed)?
-        .map(CompressionMethod::from_u16_exhaustive);
-    if compression == Some(CompressionMethod::ModernJPEG) {
-        return refuse("JPEG compression");
-    }
-    Ok(())
-}
-
-/// Planes one after the other to samples side by side.
-fn interleave(samples: DecodingResult, planes: usize) -> Result<DecodingResult, ImageError> {
-    fn weave<T: Copy>(samples: &[T], planes: usize) -> Vec<T> {
-        let plane = samples.len() / planes;
-        (0..plane * planes)
-            .map(|i| samples[i % planes * plane + i / planes])
-            .collect()
-    }
-    match samples {
-        DecodingResult::U8(samples) => Ok(DecodingResult::U8(weave(&samples, planes))),
-        DecodingResult::U16(samples) => Ok(DecodingResult::U16(weave(&samples, planes))),
-        _ => Err(not_unsigned()),
-    }
-}
-
-fn convert(
-    samples: &DecodingResult,
-    kind: ColorType,
-    shape: Shape,
-    rgb: &mut [u8],
-) -> Result<(), ImageError> {
-    let expected = shape.pixels() * usize::from(kind.num_samples());
-    let high = |samples: &[u16], rgb: &mut [u8]| {
-        let channels = usize::from(kind.num_samples());
-        for (pixel, sample) in rgb
-            .as_chunks_mut::<3>()
-            .0
-            .iter_mut()
-            .zip(samples.chunks_exact(channels))
-        {
-            for (value, sample) in pixel.iter_mut().zip(sample) {
-                *value = (sample >> 8) as u8;
+        for (i, chunk) in self.chunks().enumerate() {
+            if i % 4096 == 0 {
+                context.check()?;
+            }
+            let row = layout.row_bytes(chunk.width as u32);
+            if layout.compression == Compression::None {
+                let needed = self.raw_stride(&chunk) * (chunk.height - 1) + row;
+                if self
+                    .raw_data(&chunk)
+                    .is_some_and(|data| data.len() < needed)
+                    && !context.pads()
+                {
+                    return Err(truncated);
+                }
+                continue;
+            }
+            let data = self.data(&chunk)?;
+            let most =
+                (data.len() as u64).saturating_mul(strips::most_expansion(layout.compression));
+            if most < (row * chunk.height) as u64 {
+                return Err(truncated);
             }
         }
-    };
-    match samples {
-        DecodingResult::U8(samples) => match kind {
-            ColorType::Gray(bits @ (1 | 2 | 4)) => {
-                return unpack(samples, bits, shape, rgb);
+        if layout.compression == Compression::None {
+            let needed = self.chunks().count();
+            if (needed > 1 || layout.is_planar) && self.directory.count(offsets) > needed {
+                return Err(ImageError::feature(
+                    FORMAT,
+                    "more strips than the image has",
+                ));
             }
-            _ if samples.len() < expected => return Err(too_short()),
-            ColorType::Gray(8) => pixels::grey::<1>(samples, rgb),
-            ColorType::RGB(8) => pixels::color::<3>(samples, rgb),
-            ColorType::RGBA(8) => pixels::color::<4>(samples, rgb),
-            ColorType::CMYK(8) => pixels::cmyk(samples, rgb),
-            // What is left of the kinds that `describe` lets through is grey with alpha.
-            _ => pixels::grey::<2>(samples, rgb),
-        },
-        DecodingResult::U16(samples) => match kind {
-            _ if samples.len() < expected => return Err(too_short()),
-            ColorType::Gray(16) => pixels::grey16(samples.iter().copied(), rgb),
-            _ => high(samples, rgb),
-        },
-        _ => return Err(not_unsigned()),
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Grey of 1, 2 or 4 bits, rows padded to bytes, scaled to 8.
-fn unpack(samples: &[u8], bits: u8, shape: Shape, rgb: &mut [u8]) -> Result<(), ImageError> {
-    let width = shape.width as usize;
-    let per_byte = usize::from(8 / bits);
-    let row_bytes = width.div_ceil(per_byte);
-    if samples.len() < row_bytes * shape.height as usize {
-        return Err(too_short());
+    /// Uncompressed data, where it lies.
+    fn copy(
+        &self,
+        palette: &Palette,
+        shape: Shape,
+        context: &Context<'_>,
+        into: &mut RgbImage,
+    ) -> Result<(), ImageError> {
+        let expected = self.chunks().count();
+        if context.pads() || self.directory.count(self.offsets().0) < expected {
+            self.blank(palette, &mut into.pixels);
+        }
+        let mut reversed = Vec::new();
+        for chunk in self.chunks() {
+            context.check()?;
+            let Some(data) = self.raw_data(&chunk) else {
+                continue;
+            };
+            let stride = self.raw_stride(&chunk);
+            let row_bytes = self.layout.row_bytes(chunk.width as u32);
+            for y in 0..chunk.height {
+                let Some(samples) = data
+                    .get(y * stride..)
+                    .and_then(|rest| rest.get(..row_bytes))
+                else {
+                    break;
+                };
+                let samples = match self.layout.reversed_bits {
+                    true => {
+                        reversed.clear();
+                        reversed.extend(samples.iter().map(|byte| byte.reverse_bits()));
+                        &reversed[..]
+                    }
+                    false => samples,
+                };
+                self.place(samples, &chunk, y, palette, shape.width(), &mut into.pixels);
+            }
+        }
+        Ok(())
     }
-    let most = (1u8 << bits) - 1;
-    for (row, packed) in rgb
-        .chunks_exact_mut(width * 3)
-        .zip(samples.chunks_exact(row_bytes))
-    {
-        for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-            let shift = 8 - bits * (x % per_byte + 1) as u8;
-            pixel.fill((packed[x / per_byte] >> shift & most) * (255 / most));
+
+    /// Zero samples everywhere.
+    fn blank(&self, palette: &Palette, rgb: &mut [u8]) {
+        let zero = [0; 32];
+        let mut color = [0; 3];
+        let samples = match self.layout.samples {
+            // Rows are inverted as they are read, not what no row is read for.
+            Samples::Grey { .. } => None,
+            _ => Some(&zero[..self.layout.row_bytes(1)]),
+        };
+        if let (Some(samples), 1) = (samples, self.layout.planes) {
+            unpack::row(samples, &self.layout, false, palette, &mut color);
+        }
+        for pixel in rgb.as_chunks_mut::<3>().0.iter_mut() {
+            *pixel = color;
         }
     }
-    Ok(())
-}
 
-fn too_short() -> ImageError {
-    ImageError::Truncated {
-        format: ImageFormat::Tiff,
+    fn decompress(
+        &self,
+        palette: &Palette,
+        context: &Context<'_>,
+        into: &mut RgbImage,
+    ) -> Result<(), ImageError> {
+        let layout = &self.layout;
+        let row_bytes = layout.row_bytes(layout.chunk_width);
+        let mut strip = Vec::new();
+        for chunk in self.chunks() {
+            context.check()?;
+            // A tile is whole, a strip ends with the image.
+            let rows = match layout.tiled {
+                true => layout.chunk_height as usize,
+                false => chunk.height,
+            };
+            resize_buffer(&mut strip, rows * row_bytes, FORMAT)?;
+            strips::decompress(self.data(&chunk)?, layout, context, &mut strip)?;
+            for (y, row) in strip
+                .chunks_exact_mut(row_bytes)
+                .take(chunk.height)
+                .enumerate()
+            {
+                unpack::undo_predictor(row, layout, self.directory.big_endian);
+                self.place(
+                    row,
+                    &chunk,
+                    y,
+                    palette,
+                    layout.width as usize,
+                    &mut into.pixels,
+                );
+            }
+        }
+        Ok(())
     }
-}
 
-fn not_unsigned() -> ImageError {
-    ImageError::feature(ImageFormat::Tiff, "signed or floating-point samples")
-}
-
-fn failed(error: TiffError) -> ImageError {
-    let format = ImageFormat::Tiff;
-    if raster::ends_early(&error) {
-        return ImageError::Truncated { format };
+    fn decode_jpeg(
+        &self,
+        palette: &Palette,
+        context: &Context<'_>,
+        into: &mut RgbImage,
+    ) -> Result<(), ImageError> {
+        let layout = &self.layout;
+        let tables = self.directory.data(Tag::JpegTables);
+        let mut part = jpeg::Part::default();
+        for chunk in self.chunks() {
+            let data = self.data(&chunk)?;
+            part.decode(tables, data, context)?;
+            if part.width != layout.chunk_width as usize
+                || part.height < chunk.height
+                || part.channels != layout.channels
+            {
+                return Err(ImageError::corrupt(FORMAT, "JPEG data of another size"));
+            }
+            let row_bytes = part.width * part.channels;
+            for (y, row) in part
+                .samples
+                .chunks_exact(row_bytes)
+                .take(chunk.height)
+                .enumerate()
+            {
+                self.place(
+                    row,
+                    &chunk,
+                    y,
+                    palette,
+                    layout.width as usize,
+                    &mut into.pixels,
+                );
+            }
+        }
+        Ok(())
     }
-    match error {
-        TiffError::UnsupportedError(feature) => ImageError::feature(format, feature),
-        TiffError::LimitsExceeded => ImageError::OutOfMemory { format },
-        other => ImageError::corrupt(format, other),
+
+    /// Converts row `y` of a chunk.
+    fn place(
+        &self,
+        samples: &[u8],
+        chunk: &Chunk,
+        y: usize,
+        palette: &Palette,
+        width: usize,
+        rgb: &mut [u8],
+    ) {
+        let start = ((chunk.top + y) * width + chunk.left) * 3;
+        let rgb = &mut rgb[start..start + chunk.width * 3];
+        if self.layout.planes == 1 {
+            return unpack::row(
+                samples,
+                &self.layout,
+                self.directory.big_endian,
+                palette,
+                rgb,
+            );
+        }
+        // The planes behind the colors, and all behind the grey, are dropped.
+        let pixels = rgb.as_chunks_mut::<3>().0.iter_mut().zip(samples);
+        match (self.layout.samples, chunk.plane) {
+            (Samples::GreyWith, 0) => pixels.for_each(|(pixel, value)| pixel.fill(*value)),
+            (Samples::Rgb, plane @ 0..3) => pixels.for_each(|(pixel, value)| pixel[plane] = *value),
+            _ => {}
+        }
     }
 }

@@ -63,9 +63,12 @@ mod multiply;
 mod scale;
 mod triangle;
 
+use std::ops::Range;
+
 use pomona_amx::Products;
 
 use super::AlignedBuffer;
+use crate::mean::Mean;
 use digits::Split;
 
 /// Rows and columns of a tile of sums; columns of a strip.
@@ -147,16 +150,10 @@ impl TileGram {
     /// and of the packed upper triangle `comoment`.
     ///
     /// The block is given in strips, `[16 columns][row][column]`; columns from d on are zeros.
-    pub(crate) fn add(
-        &mut self,
-        block: &[f32],
-        count: u64,
-        mean: &mut [f64],
-        comoment: &mut [f64],
-    ) {
+    pub(crate) fn add(&mut self, block: &[f32], count: u64, mean: &mut Mean, comoment: &mut [f64]) {
         let strips = self.columns.div_ceil(SIDE);
         assert_eq!(block.len(), strips * SIDE * ROWS);
-        assert_eq!(mean.len(), self.columns);
+        assert_eq!(mean.dimension(), self.columns);
         assert_eq!(comoment.len(), super::row_start(self.columns, self.columns));
         self.allocate(strips);
         let (before, added) = (count as f64, ROWS as f64);
@@ -173,9 +170,8 @@ impl TileGram {
                 )
             };
             let first = strip * SIDE;
-            let used = usize::min(SIDE, self.columns - first);
-            let mean = &mut mean[first..first + used];
-            self.terms.set(first, mean, &split, weight, added / after);
+            let columns = first..usize::min(first + SIDE, self.columns);
+            self.terms.set(columns, mean, &split, weight, added / after);
         }
         // SAFETY: `new` has found the unit, and the operands have been laid out above.
         unsafe {
@@ -200,18 +196,24 @@ impl TileGram {
 }
 
 impl Terms {
-    /// Notes a strip from column `first` on and moves its `mean`.
-    fn set(&mut self, first: usize, mean: &mut [f64], split: &Split, weight: f64, share: f64) {
+    /// Notes the `columns` of a strip and moves their `mean`.
+    fn set(
+        &mut self,
+        columns: Range<usize>,
+        mean: &mut Mean,
+        split: &Split,
+        weight: f64,
+        share: f64,
+    ) {
         let scale = &split.scale;
-        for (j, mean) in mean.iter_mut().enumerate() {
+        for (j, column) in columns.enumerate() {
             let of_block = |sum: f64| sum / ROWS as f64 * scale.unit[j];
             // The mean is that of the rows; what is taken from the products of whole numbers is
             // that of these, whose sum is below 2^47 and thus exact.
-            let delta = scale.shift[j] - *mean + of_block(split.scaled[j]);
-            self.unit[first + j] = scale.unit[j];
-            self.residue[first + j] = f64::sqrt(ROWS as f64) * of_block(split.whole[j] as f64);
-            self.drift[first + j] = weight * delta;
-            *mean += delta * share;
+            let block_mean = (scale.shift[j], of_block(split.scaled[j]));
+            self.unit[column] = scale.unit[j];
+            self.residue[column] = f64::sqrt(ROWS as f64) * of_block(split.whole[j] as f64);
+            self.drift[column] = weight * mean.approach(column, block_mean, share);
         }
     }
 }

@@ -13,25 +13,21 @@
 //! Six times the work at sixteen times the rate of AVX-512's multiply-add, with the error of f32
 //! (Henry, Tang and Heinecke 2019, arXiv:1904.06376).
 //!
-//! An operand's planes hold 32 channels of bf16, 64 bytes a pixel as the f32 planes of 16, so that
-//! a plane of either kind has the same geometry:
-//!
-//! ```text
-//! [part][channel / 32][pixel][32]
-//! ```
+//! The layout of operands is that of [`super::parts`].
 
 mod multiply;
-pub(super) mod parts;
 mod pooled;
 mod product;
+mod store;
 
 use std::arch::x86_64::{__m512, _mm512_load_ps};
 use std::mem::MaybeUninit;
 
 use pomona_amx::Products;
 
-pub(super) use pooled::{check as check_pooled, pooled};
-pub(super) use product::{check, product};
+use super::parts::{SIDE, TILE};
+pub(super) use pooled::pooled;
+pub(super) use product::product;
 
 /// Whether the processor has the instructions that the kernels of this module use, and the system
 /// lends this process its tiles.
@@ -42,13 +38,6 @@ pub(super) fn is_available() -> bool {
         && is_x86_feature_detected!("avx512bf16")
         && pomona_amx::is_available(Products::Bf16)
 }
-
-/// Pixels, and outputs, of a tile.
-const SIDE: usize = 16;
-/// Channels a plane of parts.
-pub(super) const DEPTH: usize = 32;
-/// Floats in memory of a tile of weights or sums.
-pub(super) const TILE: usize = SIDE * SIDE;
 
 /// Sums of two tiles of pixels by two tiles of outputs.
 ///

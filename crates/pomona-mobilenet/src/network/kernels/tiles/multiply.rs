@@ -3,16 +3,12 @@
 use std::arch::asm;
 
 use super::super::BLOCK;
+use super::super::parts::{SIDE, TILE, units};
 use super::super::product::Product;
-use super::{DEPTH, SIDE, Sums, TILE};
+use super::Sums;
 
 /// Bytes a row of every tile, and between the pixels of a plane.
 const ROW: usize = 64;
-
-/// Planes of 32 channels that a product reads of each part.
-pub(super) fn units(depth: usize) -> usize {
-    depth.div_ceil(DEPTH)
-}
 
 /// Loads a tile from rows a given number of bytes apart.
 macro_rules! load {
@@ -53,7 +49,7 @@ macro_rules! store {
 ///
 /// # Safety
 /// The tile unit is configured, `PARTS` is 1 or 3, `ROWS` and `COLUMNS` are 1 or 2, and the input,
-/// weights and bias reach as far as [`super::product::check`] demands.
+/// weights and bias reach as far as [`check`](super::super::parts::check) demands.
 #[inline(always)]
 pub(super) unsafe fn sum<const PARTS: usize, const ROWS: usize, const COLUMNS: usize>(
     task: &Product<'_>,

@@ -1,30 +1,23 @@
-//! The last 1x1 convolution on tiles, averaged over each picture's pixels.
+//! The last 1x1 convolution on tiles, averaged over each image's pixels.
 
 use std::arch::x86_64::*;
 
 use super::super::product::Product;
 use super::multiply::{store, sum};
-use super::product::check_operands;
 use super::{SIDE, Sums};
 
-/// Checks that every access of [`pooled`] will be inside its slice.
-pub(in super::super) fn check(task: &Product<'_>, pictures: usize, parts: usize) {
-    assert!(parts > 0 && pictures > 0 && task.pixels > 0 && task.output_plane >= task.columns);
-    check_operands(task, parts, task.pixels * pictures);
-    assert!(task.output.len() >= (pictures - 1) * task.output_plane + task.columns);
-}
-
-/// As [`super::super::pooled::pooled`]: tiles go over the pixels of all pictures, and each row is
-/// added to its picture's sum.
+/// As [`super::super::pooled::pooled`]: tiles go over the pixels of all images, and each row is
+/// added to its image's sum.
 ///
 /// # Safety
-/// The tile unit is configured, the processor has AVX-512F, and [`check`] has passed.
+/// The tile unit is configured, the processor has AVX-512F, and
+/// [`check_pooled`](super::super::parts::check_pooled) has passed.
 #[inline(always)]
-pub(in super::super) unsafe fn pooled<const PARTS: usize>(task: &mut Product<'_>, pictures: usize) {
-    let pixels = task.pixels * pictures;
+pub(in super::super) unsafe fn pooled<const PARTS: usize>(task: &mut Product<'_>, images: usize) {
+    let pixels = task.pixels * images;
     let mut sums = Sums::new();
-    for picture in 0..pictures {
-        task.output[picture * task.output_plane..][..task.columns].fill(0.0);
+    for image in 0..images {
+        task.output[image * task.output_plane..][..task.columns].fill(0.0);
     }
     let wide = task.columns / (2 * SIDE) * (2 * SIDE);
     // SAFETY: columns and pixels stay inside the checked ranges.
@@ -45,14 +38,14 @@ pub(in super::super) unsafe fn pooled<const PARTS: usize>(task: &mut Product<'_>
         }
     }
     let scale = 1.0 / task.pixels as f32;
-    for picture in 0..pictures {
-        for value in &mut task.output[picture * task.output_plane..][..task.columns] {
+    for image in 0..images {
+        for value in &mut task.output[image * task.output_plane..][..task.columns] {
             *value *= scale;
         }
     }
 }
 
-/// Adds the rows of a block of sums, clamped, to the sums of their pictures.
+/// Adds the rows of a block of sums, clamped, to the sums of their images.
 #[inline(always)]
 unsafe fn add(
     task: &mut Product<'_>,
@@ -65,11 +58,11 @@ unsafe fn add(
     let rows = (2 * SIDE).min(pixels - pixel);
     let mut row = 0;
     while row < rows {
-        let picture = (pixel + row) / task.pixels;
-        let end = rows.min((picture + 1) * task.pixels - pixel);
-        let place = picture * task.output_plane + column;
+        let image = (pixel + row) / task.pixels;
+        let end = rows.min((image + 1) * task.pixels - pixel);
+        let place = image * task.output_plane + column;
         for tile in 0..tiles {
-            // SAFETY: the picture and column are inside the checked output.
+            // SAFETY: the image and column are inside the checked output.
             unsafe {
                 let to = task.output.as_mut_ptr().add(place + tile * SIDE);
                 let mut total = _mm512_loadu_ps(to);

@@ -4,55 +4,16 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use super::super::BLOCK;
+use super::super::parts::Parts;
 use super::super::product::{Product, Start};
-use super::multiply::{store, sum, units};
-use super::parts::Parts;
-use super::{SIDE, Sums, TILE};
-
-/// Checks that every access the kernels will make is inside its slice.
-///
-/// Blocks have thirty-two pixels: the input must be readable, though not meaningful, up to a multiple
-/// of thirty-two pixels.
-pub(in super::super) fn check(task: &Product<'_>, parts: usize) {
-    assert!(task.pixels > 0 && parts > 0);
-    check_operands(task, parts, task.pixels);
-    let last = match task.places {
-        None => (task.pixels - 1) * BLOCK,
-        Some(places) => {
-            assert!(task.pixels <= places.len());
-            places.furthest()
-        }
-    };
-    let planes = task.columns / BLOCK;
-    let reach = (planes - 1) * task.output_plane + last + BLOCK;
-    assert!(reach <= task.output.len());
-    // The kernel has these two uses only: expansions, and projections.
-    assert!(task.relu6 == task.places.is_some() && !(task.out_parts && task.relu6));
-    if task.out_parts {
-        let reach = Parts::reach(parts, task.output_plane, planes, task.pixels);
-        assert!(planes * task.output_plane + reach <= task.output.len());
-    }
-    match task.start {
-        Start::Bias => {}
-        Start::Residual(residual) => assert!(task.places.is_none() && reach <= residual.len()),
-        Start::Output => panic!("sums over some channels only are not kept in parts"),
-    }
-}
-
-/// The part of [`check`] that concerns what is read.
-pub(super) fn check_operands(task: &Product<'_>, parts: usize, pixels: usize) {
-    let units = units(task.depth);
-    let rows = pixels.next_multiple_of(2 * SIDE);
-    assert!(units > 0 && (parts * units - 1) * task.input_plane + rows * BLOCK <= task.input.len());
-    assert!(task.columns > 0 && task.columns.is_multiple_of(SIDE));
-    assert!(task.weights.len() >= task.columns / SIDE * units * parts * TILE);
-    assert!(task.bias.len() >= task.columns);
-}
+use super::multiply::{store, sum};
+use super::{SIDE, Sums};
 
 /// Computes a product of operands in `PARTS` parts.
 ///
 /// # Safety
-/// The tile unit is configured, the processor has AVX-512F, BW and BF16, and [`check`] has passed.
+/// The tile unit is configured, the processor has AVX-512F, BW and BF16, and
+/// [`check`](super::super::parts::check) has passed.
 #[inline(always)]
 pub(in super::super) unsafe fn product<const PARTS: usize>(task: &mut Product<'_>) {
     let wide = task.columns / (2 * SIDE) * (2 * SIDE);
