@@ -1,5 +1,4 @@
-//! What a cluster's session does to plans is to be seen, and the limit of rows in memory needs nothing
-//! any more: its encoding keeps it since DataFusion 55.2 (apache/datafusion#24187).
+//! What a cluster's session does to plans can be seen, and rows in memory keep their limit.
 
 use anyhow::Result;
 
@@ -9,7 +8,7 @@ const TABLE: &str = "CREATE TABLE t AS SELECT value FROM generate_series(1, 10)"
 const LIMITED: &str = "SELECT value FROM t LIMIT 3";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rules_are_shown_and_limits_travel() -> Result<()> {
+async fn rules_are_shown_and_rows_in_memory_keep_their_limit() -> Result<()> {
     let cluster = shared_cluster()?;
     let remote = cluster_session(&cluster, "")?;
     query(&remote, TABLE).await?;
@@ -24,6 +23,7 @@ async fn rules_are_shown_and_limits_travel() -> Result<()> {
     for rule in [
         "DropSourceOrder",
         "KeepSeriesColumns",
+        "KeepMemoryLimit",
         "SortAfterShuffle",
         "SingleTaskOuterJoin",
     ] {

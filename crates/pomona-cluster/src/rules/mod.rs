@@ -4,6 +4,7 @@
 //! can go. `EXPLAIN VERBOSE` shows them by name beside DataFusion's own.
 
 mod drop_source_order;
+mod keep_memory_limit;
 mod keep_series_columns;
 mod keep_window_direction;
 mod single_task_outer_join;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 
 use drop_source_order::DropSourceOrder;
+use keep_memory_limit::KeepMemoryLimit;
 use keep_series_columns::KeepSeriesColumns;
 pub(crate) use keep_window_direction::keep_window_directions;
 use single_task_outer_join::SingleTaskOuterJoin;
@@ -29,6 +31,7 @@ pub(crate) fn cluster_rules(of_one_process: &[Rule]) -> Vec<Rule> {
     let mut rules: Vec<Rule> = vec![Arc::new(DropSourceOrder)];
     rules.extend(of_one_process.iter().map(Arc::clone));
     rules.push(Arc::new(KeepSeriesColumns));
+    rules.push(Arc::new(KeepMemoryLimit));
     rules.push(Arc::new(SortAfterShuffle));
     rules.push(Arc::new(SingleTaskOuterJoin));
     rules
