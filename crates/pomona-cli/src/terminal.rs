@@ -26,7 +26,7 @@ pub(crate) fn stdout() -> Stdout {
     Stdout(io::stdout())
 }
 
-/// Standard output; its reader's leaving is an error of its own, so that it is told from a
+/// Standard output; its reader's leaving is an error of its own, other than that of a
 /// connection that broke.
 #[derive(Debug)]
 pub(crate) struct Stdout(io::Stdout);

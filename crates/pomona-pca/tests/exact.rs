@@ -6,6 +6,10 @@ use std::path::Path;
 use pomona_pca::{Components, Moments, PcaModel};
 use serde::Deserialize;
 
+mod generator;
+
+use generator::Generator;
+
 /// One data set's recipe; the fields are those of `DATASETS` in `exact_reference.py`.
 struct Recipe {
     name: &'static str,
@@ -62,23 +66,16 @@ impl Recipe {
 
     /// The rows, row-major.
     fn rows(&self) -> Vec<f64> {
-        let mut state = (self.name.len() + self.rows * self.features) as u64;
-        // Knuth's MMIX generator.
-        let mut uniform = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-        };
+        let mut generator = Generator((self.name.len() + self.rows * self.features) as u64);
         let amplitude: Vec<f64> = std::iter::successors(Some(1.0), |a| Some(a * self.decay))
             .take(self.factors)
             .collect();
         let mixing: Vec<f64> = (0..self.factors * self.features)
-            .map(|_| uniform())
+            .map(|_| generator.uniform())
             .collect();
         let mut rows = Vec::with_capacity(self.rows * self.features);
         for i in 0..self.rows {
-            let latent: Vec<f64> = amplitude.iter().map(|a| uniform() * a).collect();
+            let latent: Vec<f64> = amplitude.iter().map(|a| generator.uniform() * a).collect();
             for j in 0..self.features {
                 let mut value = 0.0;
                 for (f, latent) in latent.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use pomona_pca::{Components, Moments, PcaModel};
 
+mod generator;
 mod synthetic;
 
 use synthetic::{RECIPES, Recipe, Reference, checksum};

@@ -47,7 +47,7 @@ impl<P: Fn(Progress)> Stages<P> {
     }
 
     /// Runs what writes the report as a stage. Results without a report are better than none, so
-    /// that it fails is told and no more.
+    /// a failure is reported and the run goes on.
     pub(crate) async fn write_report(
         &mut self,
         images: u64,

@@ -105,7 +105,7 @@ impl Interrupt {
     }
 }
 
-/// Limits, options and interrupt: all that decoding is told beside the bytes.
+/// Limits, options and interrupt: the input of decoding beside the bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Decoding {
     /// What the image may take.

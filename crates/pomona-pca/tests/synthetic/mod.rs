@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::generator::Generator;
+
 /// One data set's recipe; the fields are those of `DATASETS` in the script.
 pub struct Recipe {
     pub name: &'static str,
@@ -109,17 +111,4 @@ pub fn checksum(rows: &[f32]) -> String {
             .wrapping_add(u64::from(value.to_bits()))
     });
     format!("{hash:016x}")
-}
-
-/// Knuth's MMIX generator.
-struct Generator(u64);
-
-impl Generator {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    }
 }

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pomona_tests::certificates::{flags, write_certificates};
 
-use super::{options, start};
+use super::{Cluster, options, start};
 use crate::workplace::Workplace;
 
 #[test]
@@ -50,19 +50,7 @@ fn silent_connections_are_closed_and_keep_nobody_out() {
     let mut silent: Vec<TcpStream> = (0..300)
         .map(|_| TcpStream::connect(&address).unwrap())
         .collect();
-    let url = format!("--scheduler={}", cluster.url());
-    let mut query = vec![
-        "sql",
-        "-q",
-        "--format",
-        "csv",
-        &url,
-        "-c",
-        "SELECT 1 AS one",
-    ];
-    let tls = flags(&certificates);
-    query.extend(tls.iter().map(String::as_str));
-    assert_eq!(place.pomona(&query).code(0).stdout(), "one\n1\n");
+    assert_answers(&place, &cluster, &flags(&certificates));
     let start = Instant::now();
     for socket in &mut silent {
         socket
@@ -174,17 +162,16 @@ fn an_executor_that_was_suspended_joins_again() {
     kill(pid, Signal::SIGCONT).unwrap();
     lost.unwrap();
     cluster.wait_for_executors(1).unwrap();
+    assert_answers(&place, &cluster, &[]);
+}
+
+/// The cluster answers a query of a client with these options.
+fn assert_answers(place: &Workplace, cluster: &Cluster, tls: &[String]) {
     let url = format!("--scheduler={}", cluster.url());
-    let ran = place.pomona([
-        "sql",
-        "-q",
-        "--format",
-        "csv",
-        &url,
-        "-c",
-        "SELECT 1 AS one",
-    ]);
-    assert_eq!(ran.code(0).stdout(), "one\n1\n");
+    let mut query = vec!["sql", "-q", "--format", "csv", &url];
+    query.extend(["-c", "SELECT 1 AS one"]);
+    query.extend(tls.iter().map(String::as_str));
+    assert_eq!(place.pomona(&query).code(0).stdout(), "one\n1\n");
 }
 
 fn free_port() -> String {
