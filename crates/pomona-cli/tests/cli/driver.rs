@@ -1,6 +1,7 @@
 //! The binary `pomona-driver`, here and on clusters.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal, kill};
@@ -47,6 +48,17 @@ fn numbers(output: &Output) -> Vec<f64> {
     let numbers: Vec<f64> = cells.collect();
     assert!(numbers.len() >= 3, "{table}");
     numbers
+}
+
+#[test]
+fn pomona_under_the_name_of_the_driver_is_the_driver() {
+    let version = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pomona"));
+        let output = command.arg0(name).arg("--version").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(version("/usr/local/bin/pomona-driver").starts_with("pomona-driver "));
+    assert!(version("pomona").starts_with("pomona "));
 }
 
 #[track_caller]
