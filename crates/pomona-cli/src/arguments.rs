@@ -260,6 +260,10 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]
     pub(crate) max_error_rate: f64,
 
+    /// Print at the end how long each stage took, and its share of the run
+    #[arg(long)]
+    pub(crate) timings: bool,
+
     #[command(flatten)]
     pub(crate) report: RunReportArguments,
 }

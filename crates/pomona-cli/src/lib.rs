@@ -26,6 +26,7 @@ mod session;
 mod sql;
 mod terminal;
 mod threads;
+mod timings;
 mod verify;
 mod weights;
 

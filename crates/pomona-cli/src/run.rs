@@ -1,6 +1,7 @@
 //! `pomona run`: the whole pipeline.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Result;
 use pomona_cluster::{Cluster, ExecutorInfo, SchedulerApi};
@@ -14,6 +15,7 @@ use crate::interrupt::{INTERRUPTED, first_interrupt};
 use crate::progress::ProgressReporter;
 use crate::session::{Session, open};
 use crate::terminal::note;
+use crate::timings;
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -> Result<ExitCode> {
@@ -41,6 +43,7 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
         },
     );
     let interrupt = first_interrupt()?;
+    let start = Instant::now();
     let run = pipeline.run(|progress| reporter.report(&progress));
     let outcome = tokio::select! {
         finished = run => finished?,
@@ -57,6 +60,11 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
 
     if !outcome.changed {
         reporter.unchanged(&output);
+    } else if arguments.timings {
+        note!(
+            "{}",
+            timings::table(&outcome.manifest.stages, start.elapsed())
+        );
     }
     let counts = outcome.manifest.counts;
     if counts.error_rate() > arguments.max_error_rate {
