@@ -109,7 +109,7 @@ async fn partitions_batches_and_order_change_no_bit() -> Result<()> {
 
 /// The rows of a path, a vector and a text, the vector as bits.
 fn bits(batch: &RecordBatch) -> Vec<(String, Vec<u32>, String)> {
-    // A number is printed with all the digits that tell it from others.
+    // A number is printed with all the digits that distinguish it from others.
     let text =
         |column: usize, row: usize| array_value_to_string(batch.column(column), row).unwrap();
     (0..batch.num_rows())
@@ -153,7 +153,7 @@ async fn a_file_that_is_replaced_is_loaded_again() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fruits_are_told_apart() -> Result<()> {
+async fn fruits_are_distinguished() -> Result<()> {
     let Some(data) = reference_data() else {
         return Ok(());
     };

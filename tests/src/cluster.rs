@@ -306,7 +306,7 @@ impl Cluster {
     }
 }
 
-/// What the REST API tells of a job, and tests want to know.
+/// The fields of a job in the REST API that tests read.
 #[derive(Deserialize)]
 struct Job {
     job_id: String,
@@ -338,8 +338,8 @@ fn start_scheduler(
     let mut scheduler = spawn(options, &arguments, &log)?;
     let mut address = None;
     let ready = until(|| {
-        let told = fs::read_to_string(&log)?;
-        let listens = told[before..].split("listens on df://").nth(1);
+        let text = fs::read_to_string(&log)?;
+        let listens = text[before..].split("listens on df://").nth(1);
         address = listens
             .and_then(|rest| rest.lines().next())
             .and_then(|address| address.parse().ok());
@@ -349,9 +349,9 @@ fn start_scheduler(
         (Ok(()), Some(address)) => Ok((scheduler, address)),
         _ => {
             let _ = kill(Some(scheduler));
-            let told = fs::read_to_string(&log)?;
+            let text = fs::read_to_string(&log)?;
             Err(io::Error::other(format!(
-                "the scheduler does not listen:\n{told}"
+                "the scheduler does not listen:\n{text}"
             )))
         }
     }

@@ -5,6 +5,8 @@ mod bytes;
 mod cluster;
 mod cluster_arguments;
 mod color;
+#[cfg(test)]
+mod command_line_rules;
 mod completions;
 mod config;
 mod demo;

@@ -20,14 +20,14 @@ use crate::{
     weights,
 };
 
-/// The commands that say what there is to say, whatever the settings are.
+/// Commands that read no settings.
 const WITHOUT_SETTINGS: [&str; 2] = ["completions", "man"];
 
 /// Runs `pomona` with the arguments of this process.
 pub fn pomona() -> ExitCode {
     let command = Arguments::command();
-    // Where the settings are is an option too, so the arguments are read twice: first for that,
-    // whatever else is wrong with them. Help is no error, and the second reading gives it.
+    // An option names the settings file, so the arguments are parsed twice: first for that option,
+    // ignoring errors. The second parse reports errors and prints help.
     let flags = command.clone().ignore_errors(true).try_get_matches();
     let needs_settings = flags.as_ref().is_ok_and(|flags| {
         let command = flags.subcommand_name();
@@ -67,7 +67,7 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
 
     let on_cluster = command.is_on_cluster();
     if is_daemon || on_cluster {
-        // Without it, deep plans overflow; it is tried and not required.
+        // Deep plans overflow small stacks; shallow ones run without, so a failure is ignored.
         let _ = with_large_stacks();
     }
     let outcome = match command {
@@ -123,7 +123,7 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     outcome.unwrap_or_else(|error| exit::report(&error))
 }
 
-/// What computes, until Ctrl-C.
+/// Runs a command that computes, until Ctrl-C.
 async fn stoppable(
     on_cluster: bool,
     command: impl Future<Output = anyhow::Result<ExitCode>>,

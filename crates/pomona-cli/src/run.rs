@@ -50,8 +50,8 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
         Ok(()) = interrupt => {
             reporter.stop();
             note!(
-                "Interrupted: nothing was published in {output}; what is complete lies in {}, \
-                 where readers pass over it and the next run finds it",
+                "Interrupted: nothing was published in {output}; complete chunks lie in {}, which \
+                 readers ignore and the next run uses",
                 output.below("_temporary")
             );
             return Ok(ExitCode::from(INTERRUPTED));
@@ -85,8 +85,8 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tasks that a cluster runs at the same time, and 1 while it has no executor: each of them
-/// works on as many images between two checkpoints as one machine would.
+/// Tasks that a cluster runs in parallel, or 1 while it has no executor. The images between two
+/// checkpoints are those of one machine times this number.
 async fn slots(cluster: Cluster) -> Result<usize> {
     let executors = SchedulerApi::new(cluster).executors().await?;
     let slots: u32 = executors.iter().map(ExecutorInfo::vcores).sum();

@@ -18,11 +18,11 @@ pub(crate) struct Session {
     pub(crate) ctx: SessionContext,
     /// Its object stores, as the shell profiles them.
     pub(crate) stores: Arc<InstrumentedObjectStoreRegistry>,
-    /// Where its queries run, unless in this process as they are.
+    /// The cluster that its queries run on, if any.
     pub(crate) cluster: Option<Cluster>,
 }
 
-/// A session with what the arguments ask for.
+/// A session with the options of the arguments.
 pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
     let stores = Arc::new(InstrumentedObjectStoreRegistry::new());
     let runtime = RuntimeOptions {
@@ -38,7 +38,7 @@ pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
                 &partitions.to_string(),
             )?;
         }
-        // What people read at a terminal: plans as trees, and NULL told from an empty string.
+        // For a terminal: plans as trees, and NULL distinct from an empty string.
         if env::var_os("DATAFUSION_EXPLAIN_FORMAT").is_none() {
             options.explain.format = ExplainFormat::Tree;
         }

@@ -111,7 +111,7 @@ pub enum ClusterError {
         reason: String,
     },
 
-    /// A role cannot listen where it was told to.
+    /// A role cannot listen on its address.
     #[error("the {role} cannot listen on {address}: {reason}")]
     Bind {
         /// The role.

@@ -37,7 +37,7 @@ pub struct SchedulerOptions {
     pub tls: Option<Tls>,
 }
 
-/// Runs a scheduler until its process ends. `on_ready` is told the address once it listens.
+/// Runs a scheduler until its process ends. `on_ready` is called with the address once it listens.
 ///
 /// # Errors
 /// When the address cannot be had, or the service fails.

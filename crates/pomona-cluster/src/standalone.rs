@@ -167,7 +167,7 @@ async fn start_executor(
     services.spawn(async move {
         tokio::select! {
             ended = tasks => log::debug!("the executor's service has ended: {ended:?}"),
-            _ = stopped.recv() => log::debug!("the executor is told to stop"),
+            _ = stopped.recv() => log::debug!("the executor is asked to stop"),
         }
     });
     Ok(notifier.notify_shutdown)

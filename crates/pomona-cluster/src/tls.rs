@@ -53,7 +53,7 @@ impl Tls {
             cert: read(&files.cert)?,
             key: read(&files.key)?,
         };
-        // What is wrong is told at the start, with the file.
+        // Fail at the start, with the name of the file.
         certificates(&tls.ca).map_err(|error| invalid(&files.ca, error))?;
         certificates(&tls.cert).map_err(|error| invalid(&files.cert, error))?;
         let key = PrivateKeyDer::from_pem_slice(&tls.key);

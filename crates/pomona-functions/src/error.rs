@@ -69,7 +69,7 @@ pub enum FunctionError {
         found: usize,
     },
 
-    /// The weights tell no classes apart.
+    /// The weights have no classifier.
     #[error(
         "weights '{location}' have no classifier, only features: classify_image needs weights \
          with one, such as fruits and imagenet"

@@ -5,7 +5,7 @@
 //!         (2 x batch_bytes)                         '-- permits travel with the batch --'
 //! ```
 //!
-//! A row takes its listed length from the budget before its request starts, and gives it back
+//! A row takes its listed length from the budget before its request starts, and releases it
 //! when its batch reaches the consumer. One batch that waits and one that is being put together
 //! fit, and rows take permits in their order, so the oldest row can always finish.
 
@@ -167,7 +167,7 @@ impl Producer {
             let batch = append_content(&cut, content, &self.schema)?;
             timer.done();
             if sender.send((batch, permits)).await.is_err() {
-                // The consumer has seen enough.
+                // The consumer needs no more rows.
                 return Ok(());
             }
         }

@@ -3,8 +3,8 @@
 use crate::preprocess::ImageFormat;
 use std::time::Duration;
 
-/// Why the bytes of a file did not become pixels. Every message names what a person can act on,
-/// because it is what `image_error(content)` answers.
+/// Why an image file cannot be decoded. Users read the message: it is the result of
+/// `image_error(content)`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
@@ -12,14 +12,14 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
 
-    /// Nothing that is known of any image format is at the start of the file.
+    /// The file starts like no image format.
     #[error("not an image: the file starts with {start}")]
     NotAnImage {
         /// The first bytes, as text where they are printable.
         start: String,
     },
 
-    /// The file is something else, which is recognised and cannot be read.
+    /// The file has a recognised format that is not supported.
     #[error("{found} is not a supported image format (JPEG, PNG, WEBP, BMP, GIF and TIFF are)")]
     UnsupportedFormat {
         /// What the file is, for instance `HEIC` or `an HTML page`.

@@ -19,7 +19,7 @@ const DEVICE_BATCH: usize = 64;
 
 /// Decodes, resizes and runs images through a network, on one thread.
 ///
-/// An image costs no allocation: a batch of images is one tensor of bytes, and its features are
+/// Allocates nothing per image: a batch of images is one tensor of bytes, and its features are
 /// another.
 #[derive(Debug)]
 pub struct FeatureExtractor<B: ?Sized = MobileNetV2> {
@@ -43,7 +43,7 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
         }
     }
 
-    /// Whether this extractor does what one of [`new`](Self::new) with these arguments does.
+    /// Whether this extractor was made by [`new`](Self::new) with these arguments.
     pub fn serves(&self, network: &Arc<B>, limits: &DecodeLimits) -> bool {
         Arc::ptr_eq(&self.network, network) && self.limits == *limits
     }
@@ -58,7 +58,7 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
     /// An image that cannot be decoded goes to `failed` with its row; its values, like those of a
     /// row without a file, are left as they are. Features are copied once, from the tensor that
     /// the network returns to their rows: which rows are left out is known only after decoding,
-    /// and Candle does not give up the storage of a tensor.
+    /// and Candle does not release the storage of a tensor.
     ///
     /// # Errors
     /// When the device fails or has no memory. On the CPU, and with weights that were loaded, there
@@ -100,7 +100,7 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
         Ok(())
     }
 
-    /// Puts images through the network and their features into rows of `out`.
+    /// Runs the network on images and writes their features to rows of `out`.
     fn run(&self, pixels: Vec<u8>, rows: &[usize], out: &mut [f32]) -> candle_core::Result<()> {
         let (size, row_len) = (
             self.network.preprocessing().input_size,

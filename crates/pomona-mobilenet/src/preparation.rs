@@ -1,10 +1,10 @@
-//! [`Preparer`]: image files to the square of bytes that a network takes.
+//! [`Preparer`]: image files to the square of bytes that a network reads.
 
 use crate::ImageError;
 use crate::network::{Preprocessing, Resize};
 use crate::preprocess::{DecodeLimits, Preprocessor, Resizer, RgbImage, decode_rgb};
 
-/// Decodes and resizes images, one at a time; buffers are kept from one to the next.
+/// Decodes and resizes images, one at a time, with buffers that are reused.
 ///
 /// ```text
 /// file -> RGB -> both sides to S                                    Resize::Stretch

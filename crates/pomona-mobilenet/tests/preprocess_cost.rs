@@ -3,6 +3,8 @@
 //! One test, because the allocator counts the whole process. It does not see what libjpeg takes with
 //! `malloc`: for that a child process decodes one image and reports how much its resident memory grew.
 
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
 mod bombs;
 mod drawn;
 

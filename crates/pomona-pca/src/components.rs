@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::PcaError;
 
-/// What begins the text of [`Components::AtMost`].
+/// The prefix of the text of [`Components::AtMost`].
 const AT_MOST: &str = "at most ";
 
 /// How many components to keep.
@@ -46,8 +46,8 @@ impl Components {
         usize::try_from(rows).map_or(features, |rows| rows.min(features))
     }
 
-    /// Whether `rows` rows of `features` features can have so many components, which can be asked
-    /// before any row is read.
+    /// Checks that `rows` rows of `features` features can have so many components, before any row is
+    /// read.
     ///
     /// # Errors
     ///
@@ -68,11 +68,11 @@ impl Components {
         }
     }
 
-    /// The number of components to keep of `rows` rows whose d variance ratios are given, in descending
+    /// The number of components to keep of `rows` rows with these d variance ratios, in descending
     /// order.
     ///
     /// A share is scikit-learn's `searchsorted(cumsum(ratio), share, side='right') + 1`, where the sum
-    /// runs from the largest ratio on; it is held to `min(n, d)`, which rounding alone could exceed.
+    /// runs from the largest ratio on; it is limited to `min(n, d)`, which only rounding could exceed.
     pub(crate) fn resolve(self, rows: u64, ratio: &[f64]) -> Result<usize, PcaError> {
         self.check(rows, ratio.len())?;
         let possible = Self::possible(rows, ratio.len());

@@ -53,7 +53,7 @@ pub enum PipelineError {
     /// No image of a sample could be decoded.
     #[error(
         "none of {images} images taken from '{input}' can be decoded, so there is nothing to \
-         estimate: SELECT image_error(content) tells why"
+         estimate: SELECT image_error(content) returns the reason"
     )]
     SampleBad {
         /// The folder that was read.

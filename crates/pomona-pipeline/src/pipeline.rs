@@ -86,8 +86,8 @@ impl<'a> Pipeline<'a> {
         match stages.await {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
-                // The first error is the one to tell; what could not be removed lies where no
-                // reader looks.
+                // Report the first error; files that could not be removed lie where no reader
+                // looks.
                 let _ = output.discard(weights_sha256).await;
                 Err(error)
             }

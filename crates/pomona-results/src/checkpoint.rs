@@ -11,7 +11,7 @@ use crate::store_folder::StoreFolder;
 const RECORDS: &str = "_temporary/checkpoints";
 
 /// Whether a file of that folder is a record: the run, and the number of the chunk.
-pub fn is_checkpoint(name: &str) -> bool {
+pub(crate) fn is_checkpoint(name: &str) -> bool {
     let stem = name.strip_suffix(".json").unwrap_or_default();
     stem.rsplit_once('-').is_some_and(|(run, number)| {
         is_run(run) && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())

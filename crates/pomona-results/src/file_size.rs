@@ -98,7 +98,7 @@ impl FileSize {
             }
         }
         let groups = groups.into_iter().map(|(_, group)| group);
-        // A small file that finds no company gains nothing from being written again.
+        // A small file that is alone in its group gains nothing from being written again.
         groups
             .filter(|group| group.len() > 1 || !pieces[group[0]].is_file)
             .collect()

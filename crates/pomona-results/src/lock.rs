@@ -42,7 +42,7 @@ const RELEASE: Duration = Duration::from_secs(5);
 const ATTEMPTS: usize = 8;
 
 /// Whether a file of `_temporary` belongs to locks.
-pub fn is_lock(name: &str) -> bool {
+pub(crate) fn is_lock(name: &str) -> bool {
     let successor = name.strip_prefix("lock-after-");
     let run = successor.and_then(|name| name.strip_suffix(".json"));
     name == "lock.json" || run.is_some_and(is_run)
@@ -61,7 +61,7 @@ struct Holder {
     renewed: DateTime<Utc>,
 }
 
-/// The right to write an output; dropping it gives it back.
+/// The right to write an output; dropping it releases the lock.
 pub struct OutputLock {
     place: LockPlace,
     /// When the lock was last seen to be this run's. The time that counts while a process is
@@ -73,8 +73,8 @@ pub struct OutputLock {
 }
 
 impl OutputLock {
-    /// Takes the lock of an output; with `force`, whoever holds it. What a person should know of it
-    /// is told.
+    /// Takes the lock of an output; with `force`, whoever holds it. `note` receives messages
+    /// for the user.
     ///
     /// # Errors
     /// [`ResultsError::Busy`] when another run holds it, [`ResultsError::UnreadableManifest`] when
@@ -96,13 +96,13 @@ impl OutputLock {
         }
         place.take(note).await?;
         let (stop, asked) = oneshot::channel();
-        let (told, stopped) = mpsc::channel();
+        let (ended, stopped) = mpsc::channel();
         let (lose, lost) = watch::channel(None);
         let held = place.clone();
         // On the threads of storage: the network keeps those of the query busy for seconds.
         io_runtime().spawn(async move {
             held.keep(asked, lose).await;
-            let _ = told.send(());
+            let _ = ended.send(());
         });
         Ok(Self {
             place,
@@ -263,7 +263,7 @@ impl LockPlace {
             return Ok(true);
         }
         // A date that is as far in the future is no sign of life either: the clock of one of the
-        // two machines is wrong, and only whether the lock is renewed can tell.
+        // two machines is wrong, and only a renewal of the lock can show which.
         let age = (Utc::now() - holder.renewed).abs();
         if age.to_std().unwrap_or_default() < STALE {
             return Ok(false);

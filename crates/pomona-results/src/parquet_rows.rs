@@ -1,4 +1,4 @@
-//! Rows of Parquet files by the path of their image: what tells them apart, and some of them.
+//! Rows of Parquet files by the path of their image: what identifies them, and some of them.
 
 use std::sync::Arc;
 

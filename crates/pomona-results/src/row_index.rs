@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// What tells one row of features from another, without the features.
+/// What identifies a row of features, without the features.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The image's URL.

@@ -11,10 +11,10 @@ const BATCH_SIZE: usize = 256;
 
 /// The configuration of every Pomona session.
 ///
-/// `DATAFUSION_*` variables of the environment are honoured, as in datafusion-cli.
+/// `DATAFUSION_*` environment variables are honoured, as in datafusion-cli.
 ///
 /// # Errors
-/// When a `DATAFUSION_*` variable holds a value that its option does not take.
+/// When a `DATAFUSION_*` variable has a value that its option does not accept.
 pub fn session_config() -> Result<SessionConfig> {
     let mut options = ConfigOptions::from_env()?;
     if std::env::var_os("DATAFUSION_EXECUTION_BATCH_SIZE").is_none() {

@@ -15,7 +15,7 @@ use crate::csv_nesting::JsonTextInCsv;
 use crate::limit_above_sort::LimitAboveSort;
 use crate::{RuntimeOptions, runtime_env, session_config, weights_objects};
 
-/// The state of a session; every role comes through here.
+/// The state of a session, for every role.
 ///
 /// # Errors
 /// When a function cannot be registered.
@@ -43,7 +43,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
     Ok(state)
 }
 
-/// A context for one process, in which `SELECT … FROM 'file.parquet'` reads files by their name.
+/// A context for one process, in which `SELECT … FROM 'file.parquet'` reads files by name.
 ///
 /// # Errors
 /// As [`session_config`], [`runtime_env`] and [`session_state`].

@@ -1,4 +1,4 @@
-//! Weights in object stores: what functions read `s3://` weights with.
+//! Access to weights in object stores (`s3://`).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::plain_message;
 
-/// The object stores of a runtime, for the functions that load weights.
+/// Access to the object stores of a runtime, for functions that load weights.
 pub fn weights_objects(runtime: &RuntimeEnv) -> Objects {
     let stores = Arc::clone(&runtime.object_store_registry);
     Objects::new(Arc::new(StoredObjects { stores }))
@@ -31,7 +31,7 @@ impl ObjectReader for StoredObjects {
         let path = Path::from_url_path(url.path());
         async move {
             let store = store.map_err(|error| plain_message(&error))?;
-            // The store's connections live on the runtime on which all storage is read.
+            // The store's connections belong to the runtime that reads all storage.
             io_runtime().spawn(read(store, path?)).await?
         }
         .boxed()

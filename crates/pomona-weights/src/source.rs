@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn names_paths_and_urls_are_told_apart() {
+    fn names_paths_and_urls_are_distinguished() {
         assert_eq!(parsed("fruits"), Source::Fruits);
         assert_eq!(parsed("imagenet"), Source::Imagenet);
         assert_eq!(parsed("./fruits"), Source::File("./fruits".into()));

@@ -119,7 +119,7 @@ impl FunctionPage {
     }
 }
 
-/// A description without its last sentence, and that sentence, if it tells of errors.
+/// A description without its last sentence, and that sentence, if it is about errors.
 fn split_errors(description: &str) -> (&str, Option<&str>) {
     let sentence = ["Fails ", "Never fails "]
         .iter()

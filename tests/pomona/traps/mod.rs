@@ -1,4 +1,4 @@
-//! What Ballista does that Pomona works around, one file a trap: a new version tells at once what
+//! What Ballista does that Pomona works around, one file a trap: a new version shows at once what
 //! has changed. Each first shows the trap, where that can be shown, and then that we are not in it.
 //!
 //! Those that want many processes or a network are files of their own elsewhere: `faults.rs`,

@@ -139,7 +139,7 @@ pub(super) struct Queries<'a> {
 }
 
 impl Queries<'_> {
-    /// What the last statement of a script gives.
+    /// The result of the last statement of a script.
     pub(super) async fn run(&self, name: &str) -> Result<Columns, AnalysisError> {
         Ok(Columns::new(&self.batches(name).await?)?)
     }
@@ -257,7 +257,7 @@ fn parameters(manifest: &Manifest) -> Parameters {
     }
 }
 
-/// The phases but the report's own, which cannot tell its time in the report.
+/// The phases without the report's own, which has not ended when the report is written.
 fn phases(manifest: &Manifest) -> Vec<Phase> {
     let counts = &manifest.counts;
     let stages = manifest

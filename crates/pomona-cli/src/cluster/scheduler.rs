@@ -13,8 +13,8 @@ use crate::terminal::note;
 /// The options of `pomona scheduler`, named as those of Ballista's own.
 #[derive(Debug, Args)]
 pub(crate) struct SchedulerArguments {
-    /// The address to listen on; everyone who reaches it can run queries, so it is this machine
-    /// alone unless you say 0.0.0.0 or an address of a private network
+    /// Address to listen on; whoever reaches it can run queries. To admit other machines, pass
+    /// 0.0.0.0 or an address of a private network
     #[arg(
         id = "scheduler_bind_host",
         long = "bind-host",
@@ -23,7 +23,7 @@ pub(crate) struct SchedulerArguments {
     )]
     bind_host: String,
 
-    /// The port for gRPC and REST; 0 takes a free one
+    /// Port for gRPC and REST; 0 for any free port
     #[arg(
         id = "scheduler_bind_port",
         short = 'p',
@@ -33,7 +33,7 @@ pub(crate) struct SchedulerArguments {
     )]
     bind_port: u16,
 
-    /// The name by which executors reach this scheduler
+    /// Host name for connections to this scheduler
     #[arg(
         id = "scheduler_external_host",
         long = "external-host",
@@ -42,11 +42,11 @@ pub(crate) struct SchedulerArguments {
     )]
     external_host: String,
 
-    /// When an executor that is not heard of is lost; its tasks then run elsewhere
+    /// Time without a heartbeat after which an executor is lost and its tasks run elsewhere
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     executor_timeout_seconds: u64,
 
-    /// How often to look for lost executors
+    /// Time between checks for lost executors
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     expire_dead_executor_interval_seconds: u64,
 

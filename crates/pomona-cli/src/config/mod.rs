@@ -1,7 +1,7 @@
 //! Settings: flags, then the environment, then the project's file, then the user's file.
 //!
-//! Files and variables become the environment and the defaults of clap's options, so that every
-//! option is checked in one place whatever it comes from.
+//! Variables and files become the environment variables and the defaults of clap's options, so that
+//! clap checks every value, wherever it comes from.
 
 mod error;
 mod file;
@@ -23,7 +23,7 @@ use file::SettingsFile;
 use keys::{Key, Kind, keys};
 pub(crate) use show::show;
 
-/// All settings and what the files say of them.
+/// All settings, with the values that files set.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     keys: Vec<Key>,
@@ -40,7 +40,7 @@ pub(crate) enum Origin {
     Environment(String),
     /// A line of a settings file.
     File(PathBuf, usize),
-    /// Nowhere.
+    /// None: the default.
     Default,
 }
 
@@ -77,7 +77,7 @@ impl Configuration {
         }
     }
 
-    /// Gives every option its variable and its default from the files.
+    /// Sets the variable of every option, and its default from the files.
     pub(crate) fn apply(&self, mut command: Command) -> Command {
         for key in &self.keys {
             if key.commands.is_empty() {
@@ -138,8 +138,8 @@ impl Configuration {
             .or_else(|| key.default().map(|value| (value, Origin::Default)))
     }
 
-    /// When to print in colour. `NO_COLOR` is a variable like others: flags are stronger than it,
-    /// and files are weaker.
+    /// When to print in colour. `NO_COLOR` is an environment variable: it overrides files, and flags
+    /// override it.
     pub(crate) fn color(&self, flags: &ArgMatches) -> When {
         let key = self.keys.iter().find(|key| key.path() == "color");
         match key.and_then(|key| self.effective(key, flags)) {

@@ -12,7 +12,7 @@ use datafusion_cli::print_options::PrintOptions;
 use super::execute::{Audience, execute};
 use crate::terminal::stdout;
 
-/// What follows a command.
+/// Whether the shell continues after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     GoOn,
@@ -22,7 +22,7 @@ pub(super) enum Next {
 /// Runs a command, given without its backslash.
 ///
 /// # Errors
-/// When there is no such command, and when it fails.
+/// When the command is unknown, and when it fails.
 pub(super) async fn obey(
     ctx: &SessionContext,
     print_options: &mut PrintOptions,
@@ -64,7 +64,7 @@ pub(super) async fn obey(
     Ok(Next::GoOn)
 }
 
-/// Tells what a function does, in prose.
+/// Prints the documentation of a function.
 async fn describe(ctx: &SessionContext, name: &str) -> Result<()> {
     let sql = format!(
         "SELECT DISTINCT syntax_example, description FROM information_schema.routines \

@@ -128,7 +128,7 @@ fn what_is_shown_is_a_settings_file() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_place() {
+fn mistakes_are_reported_with_their_place() {
     let place = Workplace::new();
     for (text, says) in [
         (
@@ -148,7 +148,7 @@ fn mistakes_are_told_with_their_place() {
         ("run = 5", "'run' is a table, not a number"),
         (
             "[sql]\nformat = \"cvs\"",
-            "pomona.toml:2: 'sql.format' cannot be 'cvs': give one of csv",
+            "pomona.toml:2: 'sql.format' cannot be 'cvs': pass one of csv",
         ),
         (
             "[run]\nmax-error-rate = 2.5",

@@ -147,7 +147,7 @@ fn costs_follow_the_table_of_prices() {
 }
 
 #[test]
-fn mistakes_tell_the_way_out() {
+fn mistakes_name_the_way_out() {
     let place = Workplace::new();
     let images = ["-i", "images"];
     let with = |more: &[&'static str]| estimate(&place, &[&images[..], more].concat());

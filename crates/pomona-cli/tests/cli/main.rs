@@ -1,5 +1,7 @@
 //! The binary as people and scripts call it: output, messages, exit codes.
 
+#![expect(unreachable_pub, reason = "modules of a test are not a library")]
+
 mod chromium;
 mod cluster;
 mod config;

@@ -1,4 +1,4 @@
-//! What a run tells of itself on standard error: progress, logs, colours.
+//! Standard error of a run: progress, logs, colours.
 
 use std::fs;
 
@@ -64,7 +64,7 @@ fn timings_add_up_to_the_run() {
 }
 
 #[test]
-fn a_long_phase_is_told_every_few_seconds() {
+fn a_long_phase_is_reported_every_few_seconds() {
     let place = Workplace::new();
     place.many_images(900);
     let ran = place

@@ -146,7 +146,7 @@ fn an_instance_has_the_credentials_of_its_role() {
 }
 
 #[test]
-fn no_credentials_anywhere_tells_the_ways_out() {
+fn no_credentials_anywhere_names_the_ways_out() {
     let server = S3Server::start(&["photos"]).unwrap();
     let place = Workplace::new().with_environment([
         ("AWS_ENDPOINT_URL", server.endpoint()),

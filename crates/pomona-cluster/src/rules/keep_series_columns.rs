@@ -55,7 +55,7 @@ fn without_projection(series: &LazyMemoryExec) -> Result<Arc<dyn ExecutionPlan>>
         let generator = generator.read();
         generators.push(generator.reset_state());
         if schema.is_none() {
-            // Only a batch tells what the columns are.
+            // Only a batch has the columns.
             let batch = generator.reset_state().write().generate_next_batch()?;
             schema = batch.map(|batch| batch.schema());
         }

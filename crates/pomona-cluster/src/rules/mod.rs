@@ -1,6 +1,6 @@
 //! Rules that rewrite what assumes a single process, one a file.
 //!
-//! Each says what goes wrong without it, where that is known upstream, and which test tells when it
+//! Each says what goes wrong without it, where that is known upstream, and which test shows when it
 //! can go. `EXPLAIN VERBOSE` shows them by name beside DataFusion's own.
 
 mod drop_source_order;

@@ -1,5 +1,7 @@
 //! Image tables through SQL, on the local file system and on stores that misbehave.
 
+#![expect(unreachable_pub, reason = "modules of a test are not a library")]
+
 mod columns;
 mod create;
 mod faults;

@@ -18,6 +18,10 @@ mod orientation;
 mod pixels;
 mod png;
 mod raster;
+#[expect(
+    unsafe_code,
+    reason = "vector instructions, behind checks of the processor and of every range"
+)]
 pub mod resize;
 mod tiff;
 mod webp;

@@ -3,13 +3,13 @@
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
 /// The side of the largest square below the limit of pixels.
-pub const SIDE: u32 = 13_300;
+pub(crate) const SIDE: u32 = 13_300;
 
 /// A name and a file.
-pub type Bomb = (&'static str, Vec<u8>);
+pub(crate) type Bomb = (&'static str, Vec<u8>);
 
 /// All of them.
-pub fn all() -> Vec<Bomb> {
+pub(crate) fn all() -> Vec<Bomb> {
     vec![
         ("grey JPEG of 100 scans", jpeg(SIDE, 1, 100)),
         ("CMYK JPEG of 10 scans", jpeg(SIDE, 4, 10)),
@@ -59,7 +59,7 @@ pub fn all() -> Vec<Bomb> {
 }
 
 /// A progressive JPEG without a single coefficient: 32,767 blocks end in 15 bits.
-pub fn jpeg(side: u32, components: u8, scans: usize) -> Vec<u8> {
+pub(crate) fn jpeg(side: u32, components: u8, scans: usize) -> Vec<u8> {
     let [h, l] = (side as u16).to_be_bytes();
     let mut file = vec![0xff, 0xd8];
     file.extend([0xff, 0xdb, 0, 67, 0]);
@@ -144,7 +144,7 @@ fn bmp(side: u32, bits: u16, compression: u32) -> Vec<u8> {
 }
 
 /// A PNG of zeros with chunks before its data.
-pub fn png(side: u32, depth: u8, kind: u8, before: &[u8]) -> Vec<u8> {
+pub(crate) fn png(side: u32, depth: u8, kind: u8, before: &[u8]) -> Vec<u8> {
     let channels = if kind == 2 { 3 } else { 1 };
     let row = (side as usize * usize::from(depth) * channels).div_ceil(8) + 1;
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();

@@ -58,7 +58,7 @@ impl Memory {
     }
 }
 
-/// The most memory that this process has held; `None` where the system does not tell.
+/// The peak memory of this process; `None` where the system does not report it.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

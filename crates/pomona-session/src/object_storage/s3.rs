@@ -35,23 +35,22 @@ pub(super) struct S3Store {
     outage: Arc<Outage>,
 }
 
-/// How long a request may take before a person hears of it.
+/// How long a request may take before a warning.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// When a person was last told that the bucket does not answer: all requests in flight find that
-/// out together.
+/// The time of the last warning that the bucket does not answer; one for all requests in flight.
 #[derive(Debug, Default)]
 struct Outage(Mutex<Option<Instant>>);
 
 impl Outage {
     const INTERVAL: Duration = Duration::from_secs(30);
 
-    /// Whether nobody was told for a while; now somebody is.
+    /// Whether a warning is due; if so, notes its time.
     fn begins(&self) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = told.is_none_or(|told| told.elapsed() > Self::INTERVAL);
+        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = warned.is_none_or(|warned| warned.elapsed() > Self::INTERVAL);
         if is_new {
-            *told = Some(Instant::now());
+            *warned = Some(Instant::now());
         }
         is_new
     }

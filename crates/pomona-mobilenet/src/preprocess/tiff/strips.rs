@@ -108,7 +108,7 @@ fn pack_bits(data: &[u8], out: &mut [u8]) -> usize {
 const BETWEEN_CHECKS: usize = 4 << 20;
 
 fn lzw(data: &[u8], context: &Context<'_>, out: &mut [u8]) -> Result<usize, ImageError> {
-    // The order of bits before TIFF 5, which libtiff tells by the first code.
+    // The order of bits before TIFF 5, which libtiff recognises by the first code.
     if data.first() == Some(&0) && data.get(1).is_some_and(|byte| byte & 1 == 1) {
         return Err(ImageError::feature(FORMAT, "old-style LZW compression"));
     }
