@@ -8,6 +8,7 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use pomona_session::plain_message;
 
+use crate::config::ConfigError;
 use crate::terminal::{ReaderLeft, is_reader_left, note};
 
 /// The arguments or the settings are wrong; clap uses the same code.
@@ -16,14 +17,17 @@ pub(crate) const USAGE: u8 = 2;
 /// The work is done, with more bad images than `--max-error-rate` allows.
 pub(crate) const BAD_IMAGES: u8 = 3;
 
-/// Prints an error and returns its exit code: 1, or 0 if the reader of standard output has closed it
-/// (`pomona sql … | head`).
+/// Prints an error and returns its exit code: 1, or 2 if a setting is wrong, or 0 if the reader of
+/// standard output has closed it (`pomona sql … | head`).
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(is_no_longer_read) {
         return ExitCode::SUCCESS;
     }
     note!("Error: {}", message(error));
-    ExitCode::FAILURE
+    match error.downcast_ref::<ConfigError>() {
+        Some(_) => ExitCode::from(USAGE),
+        None => ExitCode::FAILURE,
+    }
 }
 
 /// The text of an error. Pomona's errors include the text of their causes, so a cause that is

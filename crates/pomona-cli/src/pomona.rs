@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 use indicatif::MultiProgress;
 
 use crate::arguments::{Arguments, Command, ConfigCommand};
@@ -25,7 +25,7 @@ const WITHOUT_SETTINGS: [&str; 2] = ["completions", "man"];
 
 /// Runs `pomona` with the arguments of this process.
 pub fn pomona() -> ExitCode {
-    let command = Arguments::command();
+    let command = with_negative_numbers(Arguments::command());
     // An option names the settings file, so the arguments are parsed twice: first for that option,
     // ignoring errors. The second parse reports errors and prints help.
     let flags = command.clone().ignore_errors(true).try_get_matches();
@@ -46,9 +46,22 @@ pub fn pomona() -> ExitCode {
     } else {
         Configuration::without_files(&command)
     };
+    for (name, setting) in configuration.misspelt() {
+        note!("{name} is not a setting, and is ignored; did you mean {setting}?");
+    }
     let color = configuration.color(&flags);
     let command = configuration.apply(command).color(color.into());
     start(&command.get_matches(), &configuration)
+}
+
+/// Lets options read `-1` as their value, so that the error names the range instead of an unknown option.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|command| {
+        command.mut_args(|option| match option.get_action() {
+            ArgAction::Set => option.allow_negative_numbers(true),
+            _ => option,
+        })
+    })
 }
 
 fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {

@@ -18,7 +18,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, ValueEnum};
 
 use crate::color::{When, no_color};
-use error::ConfigError;
+pub(crate) use error::ConfigError;
 use file::SettingsFile;
 use keys::{Key, Kind, keys};
 pub(crate) use show::show;
@@ -136,6 +136,24 @@ impl Configuration {
         }
         self.file_value(key)
             .or_else(|| key.default().map(|value| (value, Origin::Default)))
+    }
+
+    /// Variables of the environment that look like a misspelt setting, each with the setting's. They are
+    /// no error, as they would be in a file: the environment belongs to other programs too.
+    pub(crate) fn misspelt(&self) -> Vec<(String, String)> {
+        let known: Vec<String> = self.keys.iter().map(Key::variable).collect();
+        let nearest = |name: &String| {
+            let distance = |known: &&String| strsim::damerau_levenshtein(known, name);
+            known
+                .iter()
+                .filter(|one| distance(one) <= 2)
+                .min_by_key(distance)
+        };
+        env::vars_os()
+            .filter_map(|(name, _)| name.into_string().ok())
+            .filter(|name| name.starts_with("POMONA_") && !known.contains(name))
+            .filter_map(|name| nearest(&name).cloned().map(|setting| (name, setting)))
+            .collect()
     }
 
     /// When to print in colour. `NO_COLOR` is an environment variable: it overrides files, and flags

@@ -43,8 +43,8 @@ pub(super) async fn obey(
             execute(ctx, &sql, print_options, audience).await?;
         }
         Command::ListFunctions => {
-            let sql = "SELECT DISTINCT function_name, function_type, syntax_example \
-                       FROM (SHOW FUNCTIONS) ORDER BY function_name";
+            let sql = "SELECT DISTINCT routine_name AS function_name, function_type, syntax_example \
+                       FROM information_schema.routines ORDER BY ALL";
             execute(ctx, sql, print_options, audience).await?;
         }
         Command::SearchFunctions(name) => describe(ctx, &name).await?,
