@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pomona_tests::certificates::{flags, write_certificates};
+use pomona_tests::ports::free_port;
 
 use super::{Cluster, options, start};
 use crate::workplace::Workplace;
@@ -122,7 +123,8 @@ fn what_a_killed_executor_left_is_removed_by_the_next() {
     };
     let mut left = None;
     for _ in 0..2 {
-        let (flight, grpc) = (free_port(), free_port());
+        let free = || free_port().unwrap().to_string();
+        let (flight, grpc) = (free(), free());
         let mut command = place.command([
             "executor",
             "--scheduler-host",
@@ -172,9 +174,4 @@ fn assert_answers(place: &Workplace, cluster: &Cluster, tls: &[String]) {
     query.extend(["-c", "SELECT 1 AS one"]);
     query.extend(tls.iter().map(String::as_str));
     assert_eq!(place.pomona(&query).code(0).stdout(), "one\n1\n");
-}
-
-fn free_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
 }
