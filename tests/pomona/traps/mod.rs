@@ -27,3 +27,4 @@ mod tables;
 #[cfg(target_os = "linux")]
 mod threads;
 mod unions;
+mod windows;
