@@ -30,6 +30,7 @@ mod location;
 mod measured_source;
 mod parallel_sink;
 mod plain_errors;
+mod plan_depth;
 mod planner;
 mod progress;
 mod query;

@@ -13,6 +13,7 @@ mod copy_options;
 mod deep_plans;
 mod distribution;
 mod functions;
+mod hostile_plans;
 mod leaves;
 mod memory;
 mod messages;
