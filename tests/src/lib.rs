@@ -4,9 +4,11 @@
 pub mod broken;
 pub mod certificates;
 pub mod cluster;
+pub mod cluster_options;
 pub mod hub_server;
 pub mod images;
 pub mod instance_metadata;
+pub mod ports;
 pub mod reference_data;
 pub mod s3_faults;
 pub mod s3_server;

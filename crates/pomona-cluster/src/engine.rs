@@ -19,6 +19,7 @@ use pomona_functions::take_network_loads;
 
 use super::measured_source::measured;
 use super::plain_errors::marked;
+use super::plan_depth::check_plan;
 
 /// An engine of Ballista's, with four differences: its tasks fail with their errors' own words, they
 /// report the networks that they loaded and the rows that they read from memory, and tasks that
@@ -40,6 +41,8 @@ impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
         work_dir: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
+        // The scheduler checks what clients send; this port takes tasks from anybody.
+        check_plan(&plan)?;
         let has_metrics = !has_union(&plan);
         let inner = self.0.create_query_stage_exec(
             job_id,

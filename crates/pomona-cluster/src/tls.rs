@@ -82,6 +82,23 @@ impl Tls {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
+    /// What a client does with a connection that is not one of gRPC's.
+    #[cfg(test)]
+    pub(crate) fn client_config(
+        &self,
+    ) -> Result<rustls::ClientConfig, Box<dyn Error + Send + Sync>> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(&self.ca)? {
+            roots.add(certificate)?;
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let key = PrivateKeyDer::from_pem_slice(&self.key)?;
+        Ok(rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(certificates(&self.cert)?, key)?)
+    }
+
     /// The same endpoint over TLS.
     pub(crate) fn endpoint(
         &self,

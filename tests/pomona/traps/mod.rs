@@ -13,6 +13,7 @@ mod copy_options;
 mod deep_plans;
 mod distribution;
 mod functions;
+mod hostile_plans;
 mod leaves;
 mod memory;
 mod messages;
@@ -27,3 +28,4 @@ mod tables;
 #[cfg(target_os = "linux")]
 mod threads;
 mod unions;
+mod windows;

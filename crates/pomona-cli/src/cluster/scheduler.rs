@@ -7,6 +7,7 @@ use clap::Args;
 use pomona_cluster::{SchedulerOptions, run_scheduler};
 
 use super::signals::terminated;
+use crate::bytes::parse_bytes;
 use crate::cluster_arguments::TlsArguments;
 use crate::terminal::note;
 
@@ -50,6 +51,32 @@ pub(crate) struct SchedulerArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     expire_dead_executor_interval_seconds: u64,
 
+    /// Finished jobs that 'pomona jobs' lists; the oldest are forgotten first
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    finished_job_state_max_jobs: u32,
+
+    /// About how much memory finished jobs may take together
+    #[arg(long, value_name = "BYTES", default_value = "256m", value_parser = parse_bytes)]
+    finished_job_state_max_size: usize,
+
+    /// How long a finished job is remembered; 0 is as long as there is room
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    finished_job_state_clean_up_interval_seconds: u64,
+
+    /// How long executors keep the rows of a finished job whose client does not fetch them; 0 is for
+    /// ever
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    finished_job_data_clean_up_interval_seconds: u64,
+
+    /// Fail a job when so many executors were lost while they ran one and the same of its partitions;
+    /// 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    task_max_lost_executors: usize,
+
+    /// Cancel a job when its client has not asked for it for so long; 0 is never
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    client_timeout_seconds: u64,
+
     #[command(flatten)]
     tls: TlsArguments,
 }
@@ -62,6 +89,14 @@ pub(crate) async fn main(arguments: SchedulerArguments) -> Result<ExitCode> {
         external_host: arguments.external_host,
         executor_timeout_seconds: arguments.executor_timeout_seconds,
         expire_dead_executor_interval_seconds: arguments.expire_dead_executor_interval_seconds,
+        finished_job_state_max_jobs: arguments.finished_job_state_max_jobs as usize,
+        finished_job_state_max_bytes: arguments.finished_job_state_max_size,
+        finished_job_state_clean_up_interval_seconds: arguments
+            .finished_job_state_clean_up_interval_seconds,
+        finished_job_data_clean_up_interval_seconds: arguments
+            .finished_job_data_clean_up_interval_seconds,
+        task_max_lost_executors: arguments.task_max_lost_executors,
+        client_timeout_seconds: arguments.client_timeout_seconds,
         tls: arguments.tls.read()?,
     };
     let ready = |address| note!("pomona scheduler listens on df://{address}");

@@ -2,8 +2,11 @@
 
 mod counts;
 mod faults;
+mod guard;
 mod hostile;
 mod jobs;
+#[cfg(target_os = "linux")]
+mod many_queries;
 mod pipeline;
 mod secrets;
 mod sink;
