@@ -15,6 +15,7 @@ use crate::bytes::parse_bytes;
 use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments};
 use crate::cluster_arguments::ClusterArguments;
 use crate::color::When;
+use crate::decode_arguments::DecodeArguments;
 use crate::demo::DemoArguments;
 use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
@@ -259,6 +260,9 @@ pub(crate) struct RunArguments {
     /// The share of bad images, from 0 to 1, above which the exit code is 3
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]
     pub(crate) max_error_rate: f64,
+
+    #[command(flatten)]
+    pub(crate) decode: DecodeArguments,
 
     #[command(flatten)]
     pub(crate) report: RunReportArguments,

@@ -7,6 +7,7 @@ mod cluster_arguments;
 mod color;
 mod completions;
 mod config;
+mod decode_arguments;
 mod demo;
 mod driver;
 mod estimate;

@@ -3,6 +3,7 @@
 //! One test, because the allocator counts the whole process. It does not see what libjpeg takes with
 //! `malloc`: for that a child process decodes one image and reports how much its resident memory grew.
 
+#[path = "../../../tests/src/bombs.rs"]
 mod bombs;
 mod drawn;
 

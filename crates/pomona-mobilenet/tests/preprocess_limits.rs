@@ -1,5 +1,6 @@
 //! Files that stand for much memory or work are refused or bounded, and decoding can be stopped.
 
+#[path = "../../../tests/src/bombs.rs"]
 mod bombs;
 mod drawn;
 

@@ -4,6 +4,7 @@ mod chromium;
 mod cluster;
 mod config;
 mod crash;
+mod decoding;
 mod driver;
 mod estimate;
 mod formats;
