@@ -1,7 +1,10 @@
 -- The images nearest to an image file by the cosine of their vectors; the file's is made with the
--- weights of the results. Exact: every image is compared.
+-- weights and options of the results. Exact: every image is compared.
 SET pomona.weights = '${weights}';
 SET pomona.weights_sha256 = '${weights_sha256}';
+SET pomona.exif_orientation = '${exif_orientation}';
+SET pomona.truncated = '${truncated}';
+SET pomona.precision = '${precision}';
 
 CREATE EXTERNAL TABLE IF NOT EXISTS image STORED AS IMAGES LOCATION '${image}';
 CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${output}/model/';

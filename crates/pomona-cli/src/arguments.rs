@@ -15,6 +15,7 @@ use crate::bytes::parse_bytes;
 use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments};
 use crate::cluster_arguments::ClusterArguments;
 use crate::color::When;
+use crate::decode_arguments::DecodeArguments;
 use crate::demo::DemoArguments;
 use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
@@ -262,6 +263,9 @@ pub(crate) struct RunArguments {
     /// Print at the end how long each stage took, and its share of the run
     #[arg(long)]
     pub(crate) timings: bool,
+
+    #[command(flatten)]
+    pub(crate) decode: DecodeArguments,
 
     #[command(flatten)]
     pub(crate) report: RunReportArguments,

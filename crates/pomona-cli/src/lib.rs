@@ -9,6 +9,7 @@ mod color;
 mod command_line_rules;
 mod completions;
 mod config;
+mod decode_arguments;
 mod demo;
 mod driver;
 mod estimate;

@@ -8,6 +8,7 @@ use pomona_cluster::{Cluster, ExecutorInfo, SchedulerApi};
 use pomona_images::Location;
 use pomona_pipeline::{DEFAULT_COMPONENTS, Pipeline, PipelineOptions};
 use pomona_results::FileSize;
+use pomona_session::configure;
 
 use crate::arguments::RunArguments;
 use crate::exit::BAD_IMAGES;
@@ -20,6 +21,7 @@ use crate::timings;
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -> Result<ExitCode> {
     let Session { ctx, cluster, .. } = open(&arguments.session).await?;
+    configure(&ctx, |options| arguments.decode.apply(options))?;
     let checkpoint = match cluster {
         None => arguments.checkpoint as usize,
         Some(cluster) => arguments.checkpoint as usize * slots(cluster).await?,

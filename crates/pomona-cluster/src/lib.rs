@@ -42,6 +42,7 @@ mod standalone;
 mod subqueries;
 mod tls;
 mod tls_front;
+mod until_cancelled;
 mod work_folder;
 
 pub use address::SchedulerAddress;

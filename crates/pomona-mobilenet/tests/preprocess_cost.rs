@@ -5,7 +5,8 @@
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
-mod bombs;
+#[path = "../../../tests/src/bombs.rs"]
+pub mod bombs;
 mod drawn;
 
 use pomona_mobilenet::preprocess::{

@@ -76,6 +76,20 @@ pub enum PipelineError {
         now: String,
     },
 
+    /// The output holds features of other options.
+    #[error(
+        "'{output}' holds a finished run of other options ({before}; now {now}): \
+         choose another --output, or --overwrite it"
+    )]
+    OptionsDiffer {
+        /// The output.
+        output: String,
+        /// The options of the finished run.
+        before: String,
+        /// Those given now.
+        now: String,
+    },
+
     /// The output holds the results of another folder of images.
     #[error(
         "'{output}' holds results of other images: its run read '{before}', and none of its \

@@ -86,9 +86,10 @@ impl<'a> Pipeline<'a> {
         match stages.await {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
-                // Report the first error; files that could not be removed lie where no reader
-                // looks.
-                let _ = output.discard(weights_sha256).await;
+                // Report the first error; files that could not be removed lie where no
+                // reader looks.
+                let options = self.feature_options();
+                let _ = output.discard(weights_sha256, &options).await;
                 Err(error)
             }
         }
@@ -124,8 +125,15 @@ impl<'a> Pipeline<'a> {
             ));
         }
 
-        let mut builder =
-            ResultBuilder::open(self.ctx, output, finished.as_ref(), weights_sha256).await?;
+        let options = self.feature_options();
+        let mut builder = ResultBuilder::open(
+            self.ctx,
+            output,
+            finished.as_ref(),
+            weights_sha256,
+            &options,
+        )
+        .await?;
         if let Some(images) = builder.strangers(&listing) {
             return Err(PipelineError::OtherInput {
                 output: self.options.output.to_string(),
@@ -165,6 +173,7 @@ impl<'a> Pipeline<'a> {
             }
             let chunk = Checkpoint {
                 weights_sha256: weights_sha256.to_string(),
+                options: options.clone(),
                 features: output.files(&format!("{folder}/features")).await?,
                 metadata: output.files(&format!("{folder}/metadata/parquet")).await?,
             };
@@ -240,6 +249,7 @@ impl<'a> Pipeline<'a> {
             finished: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
             parameters: self.parameters(),
             weights_sha256: weights_sha256.to_string(),
+            options,
             counts,
             skipped: listing.skipped().clone(),
             stages: stages.timings.clone(),

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ResultsError;
 use crate::layout::is_run;
 use crate::manifest::PublishedFile;
 use crate::store_folder::StoreFolder;
+use crate::{FeatureOptions, ResultsError};
 
 /// Where checkpoints are recorded, below the output.
 const RECORDS: &str = "_temporary/checkpoints";
@@ -24,6 +24,9 @@ pub(crate) fn is_checkpoint(name: &str) -> bool {
 pub struct Checkpoint {
     /// The sha256 of the weights that the features come from.
     pub weights_sha256: String,
+    /// The options that the features depend on.
+    #[serde(default)]
+    pub options: FeatureOptions,
     /// The files of features, relative to the output.
     pub features: Vec<PublishedFile>,
     /// The files of metadata, of the same images.
@@ -37,10 +40,12 @@ impl Checkpoint {
         folder.write(&format!("{RECORDS}/{name}.json"), json).await
     }
 
-    /// The checkpoints that interrupted runs left, of the same weights and with all their files.
+    /// The checkpoints that interrupted runs left, of the same weights and options and with all their
+    /// files.
     pub async fn left(
         folder: &StoreFolder,
         weights_sha256: &str,
+        options: &FeatureOptions,
     ) -> Result<Vec<Self>, ResultsError> {
         let mut left = vec![];
         for record in folder.list(RECORDS).await? {
@@ -49,7 +54,10 @@ impl Checkpoint {
             let Some(checkpoint) = checkpoint else {
                 continue;
             };
-            if checkpoint.weights_sha256 == weights_sha256 && checkpoint.complete(folder).await? {
+            if checkpoint.weights_sha256 == weights_sha256
+                && checkpoint.options == *options
+                && checkpoint.complete(folder).await?
+            {
                 left.push(checkpoint);
             }
         }

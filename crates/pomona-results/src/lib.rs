@@ -10,6 +10,7 @@
 
 mod checkpoint;
 mod error;
+mod feature_options;
 mod file_size;
 mod finished_run;
 mod formats;
@@ -28,6 +29,7 @@ mod store_folder;
 
 pub use checkpoint::Checkpoint;
 pub use error::ResultsError;
+pub use feature_options::FeatureOptions;
 pub use file_size::{FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FileSize, PLAIN_ROW_BYTES};
 pub use finished_run::FinishedRun;
 pub use formats::Formats;

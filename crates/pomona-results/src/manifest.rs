@@ -3,7 +3,7 @@
 use pomona_images::Skipped;
 use serde::{Deserialize, Serialize};
 
-use crate::Formats;
+use crate::{FeatureOptions, Formats};
 
 /// `manifest.json`: it appears last, when everything that it names is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Manifest {
     pub parameters: Parameters,
     /// The sha256 of the weights' file.
     pub weights_sha256: String,
+    /// The options that the features depend on.
+    #[serde(default)]
+    pub options: FeatureOptions,
     /// How many images went which way.
     pub counts: Counts,
     /// What the listing of the input passed over.

@@ -18,7 +18,7 @@ use crate::manifest::PublishedFile;
 use crate::store_folder::StoreFolder;
 use pomona_images::Location;
 
-use crate::{Manifest, ResultsError};
+use crate::{FeatureOptions, Manifest, ResultsError};
 
 /// How many files of others an error lists.
 const LISTED: usize = 5;
@@ -283,11 +283,15 @@ impl Output {
 
     /// Removes what a failed run has written, except for complete chunks. What a publication names
     /// stays: the next run finishes it.
-    pub async fn discard(&self, weights_sha256: &str) -> Result<(), ResultsError> {
+    pub async fn discard(
+        &self,
+        weights_sha256: &str,
+        options: &FeatureOptions,
+    ) -> Result<(), ResultsError> {
         if self.folder.exists(PUBLICATION).await? {
             return Ok(());
         }
-        let left = Checkpoint::left(&self.folder, weights_sha256).await?;
+        let left = Checkpoint::left(&self.folder, weights_sha256, options).await?;
         let kept: BTreeSet<&str> = left
             .iter()
             .flat_map(Checkpoint::files)

@@ -10,7 +10,7 @@ use crate::listing::Listing;
 use crate::manifest::PublishedFile;
 use crate::output::Output;
 use crate::row_index::{Kept, RowIndex};
-use crate::{Manifest, ResultsError, parquet_rows};
+use crate::{FeatureOptions, Manifest, ResultsError, parquet_rows};
 
 /// Where rows of features may come from, and which of them are the result.
 pub struct ResultBuilder<'a> {
@@ -57,6 +57,7 @@ impl<'a> ResultBuilder<'a> {
         output: &'a Output,
         finished: Option<&Manifest>,
         weights_sha256: &str,
+        options: &FeatureOptions,
     ) -> Result<Self, ResultsError> {
         let features: Vec<_> = finished
             .iter()
@@ -78,7 +79,7 @@ impl<'a> ResultBuilder<'a> {
             metadata,
             chunks: vec![],
         };
-        for checkpoint in Checkpoint::left(output.folder(), weights_sha256).await? {
+        for checkpoint in Checkpoint::left(output.folder(), weights_sha256, options).await? {
             let rows = parquet_rows::keys(ctx, this.urls(&checkpoint.features)).await?;
             this.chunks.push((this.row_index.add(rows), checkpoint));
         }

@@ -8,7 +8,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use pomona_functions::{aggregate_functions, scalar_functions};
+use pomona_functions::{DecodeApart, aggregate_functions, scalar_functions};
 use pomona_images::ImageTableFactory;
 
 use crate::csv_nesting::JsonTextInCsv;
@@ -23,6 +23,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
     let objects = weights_objects(&runtime);
     let mut physical_rules = PhysicalOptimizer::new().rules;
     physical_rules.insert(0, Arc::new(LimitAboveSort));
+    physical_rules.push(Arc::new(DecodeApart));
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)

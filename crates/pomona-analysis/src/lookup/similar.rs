@@ -60,6 +60,9 @@ pub async fn similar(
                 .define("image", file)
                 .define("vector", vector)
                 .define("weights_sha256", &manifest.weights_sha256)
+                .define("exif_orientation", &manifest.options.exif_orientation)
+                .define("truncated", &manifest.options.truncated)
+                .define("precision", &manifest.options.precision)
                 .define("weights", weights);
             Lookup::new("similar_to_file").with("similar_to_file", &variables)
         }

@@ -6,6 +6,7 @@ mod chromium;
 mod cluster;
 mod config;
 mod crash;
+mod decoding;
 mod documented;
 mod driver;
 mod estimate;

@@ -1,6 +1,7 @@
 //! The binary on a cluster of its own roles: real processes on loopback.
 
 mod counts;
+mod decoding;
 mod faults;
 mod guard;
 mod hostile;
