@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run SQL: a shell, or the commands given with -c or -f
     Sql(SqlArguments),
-    /// Run the whole pipeline: metadata, features, errors, PCA
+    /// Run the whole pipeline: features, metadata, errors, PCA
     Run(RunArguments),
     /// Try the whole pipeline on fruit that is drawn for it, offline
     Demo(DemoArguments),

@@ -3,7 +3,7 @@
 use pomona_functions::FEATURE_LEN;
 use pomona_images::Location;
 use pomona_results::layout::is_result;
-use pomona_results::{Manifest, Output};
+use pomona_results::{FormatVersion, Manifest, Output};
 
 use crate::{Pipeline, PipelineError};
 
@@ -26,14 +26,20 @@ impl Pipeline<'_> {
         })
     }
 
-    /// Whether the finished run in the output can be continued: by the same weights, with its rows
-    /// as they were.
+    /// Whether the finished run in the output can be continued: rows of the same columns, by the same
+    /// weights, as they were.
     pub(crate) async fn check_finished(
         &self,
         output: &Output,
         finished: &Manifest,
         weights_sha256: &str,
     ) -> Result<(), PipelineError> {
+        if finished.format_version != FormatVersion::CURRENT {
+            return Err(PipelineError::EarlierFormat {
+                output: self.options.output.to_string(),
+                pomona: finished.pomona.clone(),
+            });
+        }
         if finished.weights_sha256 != weights_sha256 {
             return Err(PipelineError::WeightsDiffer {
                 output: self.options.output.to_string(),

@@ -12,6 +12,7 @@ mod checkpoint;
 mod error;
 mod file_size;
 mod finished_run;
+mod format_version;
 mod formats;
 pub mod layout;
 mod listing;
@@ -28,8 +29,11 @@ mod store_folder;
 
 pub use checkpoint::Checkpoint;
 pub use error::ResultsError;
-pub use file_size::{FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FileSize, PLAIN_ROW_BYTES};
+pub use file_size::{
+    FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FileSize, PLAIN_ROW_BYTES, ROW_GROUP_BYTES,
+};
 pub use finished_run::FinishedRun;
+pub use format_version::FormatVersion;
 pub use formats::Formats;
 pub use listing::{ListedImages, Listing};
 pub use lock::OutputLock;
