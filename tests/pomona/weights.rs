@@ -114,7 +114,7 @@ fn bits(batch: &RecordBatch) -> Vec<(String, Vec<u32>, String)> {
         |column: usize, row: usize| array_value_to_string(batch.column(column), row).unwrap();
     (0..batch.num_rows())
         .map(|row| {
-            let features = batch.column(1).as_fixed_size_list().value(row);
+            let features = batch.column(1).as_list::<i32>().value(row);
             let features = features.as_primitive::<Float32Type>();
             let features = features.values().iter().map(|value| value.to_bits());
             (text(0, row), features.collect(), text(2, row))

@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run SQL: a shell, or the commands given with -c or -f
     Sql(SqlArguments),
-    /// Run the whole pipeline: metadata, features, errors, PCA
+    /// Run the whole pipeline: features, metadata, errors, PCA
     Run(RunArguments),
     /// Run the whole pipeline offline, on drawn images of fruit
     Demo(DemoArguments),

@@ -189,8 +189,8 @@ fn table(estimate: &Estimate, is_random: bool) -> String {
         (
             "  requests",
             format!(
-                "{} GET, {} LIST, {} PUT and COPY",
-                requests.get, requests.list, requests.put
+                "{} GET of images, {} again for the report, {} of results; {} LIST, {} PUT and COPY",
+                requests.images, requests.reread, requests.results, requests.list, requests.put
             ),
         ),
         (

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field};
+use arrow::array::{ArrayRef, Float32Array, ListArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Result;
 use pomona_backbones::BackboneError;
 use pomona_mobilenet::preprocess::DecodeLimits;
@@ -59,12 +59,16 @@ thread_local! {
     static EXTRACTOR: RefCell<Option<FeatureExtractor>> = const { RefCell::new(None) };
 }
 
-/// The SQL type of a feature vector: `FixedSizeList<Float32, 1280>`.
+/// The SQL type of a feature vector, which has 1280 numbers: `List<Float32>`.
+///
+/// Readers of Parquet differ in what they make of a NULL in a list of fixed size: pyarrow 14 to 25
+/// refuse the file.
 pub(crate) fn features_type() -> DataType {
-    DataType::FixedSizeList(
-        Arc::new(Field::new_list_field(DataType::Float32, true)),
-        FEATURE_LEN as i32,
-    )
+    DataType::List(list_field())
+}
+
+fn list_field() -> FieldRef {
+    Arc::new(Field::new_list_field(DataType::Float32, true))
 }
 
 /// The features of every image in a binary column, written once into the array's own buffer.
@@ -100,12 +104,10 @@ pub(crate) fn extract(
         failures.check(bad_image)?;
     }
 
-    let DataType::FixedSizeList(field, length) = features_type() else {
-        unreachable!("features_type is a FixedSizeList");
-    };
-    Ok(Arc::new(FixedSizeListArray::try_new(
-        field,
-        length,
+    // A row that is NULL has a place among the values too.
+    Ok(Arc::new(ListArray::try_new(
+        list_field(),
+        OffsetBuffer::from_repeated_length(FEATURE_LEN, files.len()),
         Arc::new(Float32Array::from(values)),
         Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0),
     )?))

@@ -2,7 +2,7 @@
 //!
 //! | function | kind | gives |
 //! |---|---|---|
-//! | [`mobilenet_v2(content)`](MobileNetV2Func) | scalar | `FixedSizeList<Float32, 1280>`; a bad image fails the query |
+//! | [`mobilenet_v2(content)`](MobileNetV2Func) | scalar | `List<Float32>` of 1280; a bad image fails the query |
 //! | [`try_mobilenet_v2(content)`](TryMobileNetV2Func) | scalar | the same; a bad image gives NULL |
 //! | [`classify_image(content [, top])`](ClassifyImageFunc) | scalar | `List<Struct(label, score)>`, the best first; a bad image fails the query |
 //! | [`try_classify_image(content [, top])`](TryClassifyImageFunc) | scalar | the same; a bad image gives NULL |

@@ -3,7 +3,7 @@
 use pomona_functions::{FEATURE_LEN, PomonaOptions};
 use pomona_images::Location;
 use pomona_results::layout::is_result;
-use pomona_results::{FeatureOptions, Manifest, Output};
+use pomona_results::{FeatureOptions, FormatVersion, Manifest, Output};
 
 use crate::{Pipeline, PipelineError};
 
@@ -31,14 +31,20 @@ impl Pipeline<'_> {
         FeatureOptions::of(&PomonaOptions::of(self.ctx.state().config_options()))
     }
 
-    /// Whether the finished run in the output can be continued: by the same weights and options, with
-    /// its rows as they were.
+    /// Whether the finished run in the output can be continued: rows of the same columns, by the
+    /// same weights and options, as they were.
     pub(crate) async fn check_finished(
         &self,
         output: &Output,
         finished: &Manifest,
         weights_sha256: &str,
     ) -> Result<(), PipelineError> {
+        if finished.format_version != FormatVersion::CURRENT {
+            return Err(PipelineError::EarlierFormat {
+                output: self.options.output.to_string(),
+                pomona: finished.pomona.clone(),
+            });
+        }
         if finished.weights_sha256 != weights_sha256 {
             return Err(PipelineError::WeightsDiffer {
                 output: self.options.output.to_string(),

@@ -62,6 +62,18 @@ pub enum PipelineError {
         images: u64,
     },
 
+    /// The output holds features without the columns that this version writes.
+    #[error(
+        "'{output}' holds a finished run of Pomona {pomona}, whose features lack columns that this \
+         version writes: choose another --output, or --overwrite it. Its rows can be read as they are"
+    )]
+    EarlierFormat {
+        /// The output.
+        output: String,
+        /// The version of Pomona that wrote it.
+        pomona: String,
+    },
+
     /// The output holds features of another network.
     #[error(
         "'{output}' holds a finished run of other weights (sha256 {before}, now {now}): \

@@ -11,22 +11,20 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use pomona_analysis::report;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
+use pomona_images::Location;
 use pomona_pca::{Components, PcaModel};
 use pomona_report::Language;
 use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
-    BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, Formats, Listing,
-    Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters, Pending, Prepared,
-    PublishedFile, ResultBuilder, read_model,
+    BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FormatVersion,
+    Formats, Listing, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters,
+    Pending, Prepared, PublishedFile, ResultBuilder, read_model,
 };
 use pomona_session::{Variables, condition, configure, weights_objects};
 
 use crate::scripts::script;
 use crate::stages::Stages;
 use crate::{Outcome, PipelineError, PipelineOptions, Progress};
-
-/// The stages that read every image, chunk by chunk; each is the script of that name.
-const IMAGE_STAGES: [&str; 2] = ["metadata", "features"];
 
 /// A run of all stages.
 pub struct Pipeline<'a> {
@@ -166,16 +164,15 @@ impl<'a> Pipeline<'a> {
             self.ctx.deregister_table("selected_images")?;
             let images = Arc::new(listing.table(positions)?);
             self.ctx.register_table("selected_images", images)?;
-            for name in IMAGE_STAGES {
-                let images = positions.len() as u64;
-                self.size_files(name).await?;
-                stages.run(name, images, self.ctx, &variables).await?;
-            }
+            self.size_files("features").await?;
+            stages
+                .run("features", positions.len() as u64, self.ctx, &variables)
+                .await?;
             let chunk = Checkpoint {
+                format_version: FormatVersion::CURRENT,
                 weights_sha256: weights_sha256.to_string(),
                 options: options.clone(),
                 features: output.files(&format!("{folder}/features")).await?,
-                metadata: output.files(&format!("{folder}/metadata/parquet")).await?,
             };
             let name = format!("{run}-{number:06}");
             builder.computed(chunk, &name).await?;
@@ -243,6 +240,7 @@ impl<'a> Pipeline<'a> {
         }
 
         let mut manifest = Manifest {
+            format_version: FormatVersion::CURRENT,
             pomona: env!("CARGO_PKG_VERSION").to_string(),
             datafusion: DATAFUSION_VERSION.to_string(),
             run,
@@ -371,7 +369,10 @@ impl<'a> Pipeline<'a> {
         model: &PcaModel,
         language: Language,
     ) -> Result<(), PipelineError> {
-        let report = report::gather(self.ctx, manifest, model).await?;
+        // What is on a disk can be read again for nothing.
+        let is_store = Location::parse(&self.options.input)?.local_path().is_none();
+        let reread = is_store.then_some(report::REREAD_OBJECTS);
+        let report = report::gather(self.ctx, manifest, model, reread).await?;
         let html = report.to_html(language);
         Ok(output.folder().write(path, html.into_bytes()).await?)
     }

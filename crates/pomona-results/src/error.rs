@@ -35,7 +35,7 @@ pub enum ResultsError {
 
     /// The manifest of a finished run cannot be read.
     #[error(
-        "'{output}' has a {path} that no run of Pomona wrote, or that was damaged ({reason}): \
+        "'{output}' has a {path} that cannot be read ({reason}): \
          choose another --output, or move what is there away"
     )]
     UnreadableManifest {

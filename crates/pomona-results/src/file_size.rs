@@ -16,7 +16,7 @@ pub const FEATURES_CSV_ROW_BYTES: u64 = 12 * FEATURE_LEN as u64 + PLAIN_ROW_BYTE
 pub const PLAIN_ROW_BYTES: u64 = 256;
 
 /// The encoded bytes of a row group, which a writer holds in memory until it is complete.
-const ROW_GROUP_BYTES: u64 = 64 << 20;
+pub const ROW_GROUP_BYTES: u64 = 64 << 20;
 
 /// DataFusion's own limit of the rows of a group.
 const ROW_GROUP_ROWS: u64 = 1 << 20;

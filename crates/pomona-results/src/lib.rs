@@ -13,6 +13,7 @@ mod error;
 mod feature_options;
 mod file_size;
 mod finished_run;
+mod format_version;
 mod formats;
 pub mod layout;
 mod listing;
@@ -30,8 +31,11 @@ mod store_folder;
 pub use checkpoint::Checkpoint;
 pub use error::ResultsError;
 pub use feature_options::FeatureOptions;
-pub use file_size::{FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FileSize, PLAIN_ROW_BYTES};
+pub use file_size::{
+    FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FileSize, PLAIN_ROW_BYTES, ROW_GROUP_BYTES,
+};
 pub use finished_run::FinishedRun;
+pub use format_version::FormatVersion;
 pub use formats::Formats;
 pub use listing::{ListedImages, Listing};
 pub use lock::OutputLock;

@@ -3,11 +3,14 @@
 use pomona_images::Skipped;
 use serde::{Deserialize, Serialize};
 
-use crate::{FeatureOptions, Formats};
+use crate::{FeatureOptions, FormatVersion, Formats};
 
 /// `manifest.json`: it appears last, when everything that it names is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// The version of the files. It comes first, so that a later one is refused by its number.
+    #[serde(default = "FormatVersion::first")]
+    pub format_version: FormatVersion,
     /// The version of Pomona that ran.
     pub pomona: String,
     /// The version of DataFusion below it.
@@ -40,7 +43,7 @@ impl Manifest {
         self.below("features/")
     }
 
-    /// The files of metadata, one row a row of features.
+    /// The files of metadata, one row a row of features and without the vectors.
     pub fn metadata(&self) -> impl Iterator<Item = &PublishedFile> {
         self.below("metadata/parquet/")
     }

@@ -155,7 +155,7 @@ impl RowIndex {
     }
 
     /// The paths of the rows of a source that belong to the result.
-    pub fn kept_paths(&self, source: usize) -> Vec<String> {
+    fn kept_paths(&self, source: usize) -> Vec<String> {
         self.sources[source]
             .iter()
             .filter(|row| self.chosen.get(&row.path) == Some(&source))

@@ -12,6 +12,7 @@ mod codecs;
 mod copy_options;
 mod deep_plans;
 mod distribution;
+mod fields;
 mod functions;
 mod hostile_plans;
 mod leaves;

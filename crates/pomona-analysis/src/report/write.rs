@@ -23,7 +23,7 @@ pub async fn report_html(
 ) -> Result<String, AnalysisError> {
     let manifest = open_run(ctx, run).await?;
     let model = read_model(ctx).await?;
-    let report = gather(ctx, &manifest, &model).await?;
+    let report = gather(ctx, &manifest, &model, None).await?;
     Ok(report.to_html(language))
 }
 

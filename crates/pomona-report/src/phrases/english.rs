@@ -88,8 +88,8 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     no_points: "No image has features.",
     thumbnails_missing: |made, wanted| {
         format!(
-            "{made} of these {wanted} have a thumbnail: the others are gone, or too large to \
-             be read again."
+            "{made} of these {wanted} have a thumbnail: the others are gone, or too many or too \
+             large to be read again."
         )
     },
 
