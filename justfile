@@ -23,7 +23,7 @@ clippy:
 bench NAME:
     cargo bench --profile dev --workspace --bench {{ NAME }}
 
-# A program of examples/
+# A program of crates/pomona-examples
 example NAME *ARGS:
     cargo run --example {{ NAME }} {{ ARGS }}
 

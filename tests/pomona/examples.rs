@@ -1,4 +1,4 @@
-//! The programs of `examples/`, run on drawn images with the built-in weights, without a network.
+//! The programs of `crates/pomona-examples`, run on drawn images with the built-in weights, without a network.
 //!
 //! They are modules of this test, so that running them links nothing more.
 
@@ -17,11 +17,11 @@ use pomona_tests::images::write_folder;
 use crate::engine::{image_table, local_session, query};
 
 #[expect(dead_code, reason = "`cargo run` calls main")]
-#[path = "../../examples/embed/main.rs"]
+#[path = "../../crates/pomona-examples/embed/main.rs"]
 mod embed;
 
 #[expect(dead_code, reason = "`cargo run` calls main")]
-#[path = "../../examples/read_results.rs"]
+#[path = "../../crates/pomona-examples/read_results.rs"]
 mod read_results;
 
 const LABELS: [&str; 2] = ["l'été", "apple"];
@@ -37,7 +37,7 @@ async fn features(folder: &Path) -> Result<Features> {
                FROM images ORDER BY path";
     let mut features = Features::new();
     for batch in query(&ctx, sql).await? {
-        let vectors = batch.column(2).as_fixed_size_list();
+        let vectors = batch.column(2).as_list::<i32>();
         for row in 0..batch.num_rows() {
             let label = batch.column(0).as_string::<i32>().value(row).to_string();
             let path = batch.column(1).as_string::<i32>().value(row).to_string();

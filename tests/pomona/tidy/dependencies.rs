@@ -134,7 +134,7 @@ fn crates_use_what_they_depend_on() {
         let folder = folder.trim_start_matches(root.to_str().expect("UTF-8"));
         let folder = match folder.trim_start_matches('/') {
             // What the tests share, and the examples, lie beside their manifests.
-            folder @ ("tests" | "examples") => format!("{folder}/"),
+            folder @ ("tests" | "crates/pomona-examples") => format!("{folder}/"),
             folder => format!("{folder}/src/"),
         };
         let of_package = sources.iter().filter(|(name, _)| name.starts_with(&folder));
@@ -185,7 +185,7 @@ fn programs_that_embed_a_session_link_no_ballista() {
     let session = reached("pomona-session#");
     assert!(session.len() > 100, "{session:?}");
     assert!(!has_ballista(&session), "{session:?}");
-    let examples = reached("examples#");
+    let examples = reached("pomona-examples#");
     assert!(examples.is_superset(&session));
     assert!(!has_ballista(&examples), "{examples:?}");
     assert!(has_ballista(&reached("pomona-cluster#")));
