@@ -1,9 +1,10 @@
-//! Sources that only the client can read, such as its catalog.
+//! Sources that only the client can read, such as its catalog and compressed text.
 
 use std::sync::Arc;
 
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::common::Result;
+use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -70,10 +71,18 @@ fn is_leaf(plan: &Arc<dyn ExecutionPlan>, windows: Windows) -> bool {
 
 /// Whether the scheduler knows how to divide a source among tasks, and executors how to read it.
 fn travels(leaf: &Arc<dyn ExecutionPlan>) -> bool {
-    leaf.is::<DataSourceExec>()
+    leaf.downcast_ref::<DataSourceExec>()
+        .is_some_and(|source| !is_compressed(source))
         || leaf.is::<EmptyExec>()
         || leaf.is::<PlaceholderRowExec>()
         || leaf.is::<LazyMemoryExec>()
+}
+
+/// Whether a source is CSV or JSON in compressed files. The encoding of a plan has no compression, and an
+/// executor would read the compressed bytes as text.
+fn is_compressed(source: &DataSourceExec) -> bool {
+    let files = source.data_source().downcast_ref::<FileScanConfig>();
+    files.is_some_and(|files| files.file_compression_type.is_compressed())
 }
 
 /// Reads the sources that do not travel, and puts their rows in their place.
