@@ -7,8 +7,8 @@ SET pomona.truncated = '${truncated}';
 SET pomona.precision = '${precision}';
 
 CREATE EXTERNAL TABLE IF NOT EXISTS image STORED AS IMAGES LOCATION '${image}';
-CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${output}/model/';
-CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
+CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS RESULTS LOCATION '${output}/model/';
+CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS RESULTS LOCATION '${vectors}';
 
 SELECT path, label, least(1 - cosine_distance(${by}, (SELECT ${vector} FROM image)), 1) AS similarity
 FROM vectors

@@ -75,7 +75,7 @@ impl S3Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let injected = Arc::clone(&faults);
+        let (injected, folder) = (Arc::clone(&faults), root.path().to_path_buf());
         // A thread of its own: a test may block its runtime without stopping the server.
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -86,7 +86,7 @@ impl S3Server {
                 let listener =
                     TcpListener::from_std(listener).expect("the listener does not block");
                 tokio::select! {
-                    () = serve(listener, service, injected) => {}
+                    () = serve(listener, service, injected, folder) => {}
                     _ = stopped => {}
                 }
             });
@@ -147,19 +147,24 @@ impl Drop for S3Server {
     }
 }
 
-async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>) {
+async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>, root: PathBuf) {
     loop {
         let Ok((socket, _)) = listener.accept().await else {
             continue;
         };
         let service = service.clone();
-        let faults = Arc::clone(&faults);
+        let (faults, root) = (Arc::clone(&faults), root.clone());
         tokio::spawn(async move {
             let answer = service_fn(move |request: Request<Incoming>| {
                 let service = service.clone();
                 let uri = request.uri();
                 let query = uri.query().unwrap_or_default();
-                let fault = faults.next(request.method().as_str(), uri.path(), query);
+                let is_conditional = ["if-match", "if-none-match"]
+                    .iter()
+                    .any(|name| request.headers().contains_key(*name));
+                let method = request.method().as_str();
+                let fault = faults.next(method, uri.path(), query, is_conditional);
+                let object = root.join(uri.path().trim_start_matches('/'));
                 async move {
                     let served = |request| async {
                         let served = Service::call(&service, request).await;
@@ -171,6 +176,11 @@ async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>) {
                         None => served(request).await,
                         Some(Fault::Slow(late)) => {
                             sleep(late).await;
+                            served(request).await
+                        }
+                        Some(Fault::CreatesOver(late)) => {
+                            sleep(late).await;
+                            let _ = fs::remove_file(object);
                             served(request).await
                         }
                         Some(Fault::Status(status)) => Ok(answer_with(status, String::new())),

@@ -8,6 +8,7 @@ use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use pomona_cluster::Cluster;
+use pomona_results::register_results_tables;
 use pomona_session::{ObjectStores, RuntimeOptions, configure};
 
 use crate::arguments::SessionArguments;
@@ -47,6 +48,7 @@ pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
         }
         Ok(())
     })?;
+    register_results_tables(&ctx);
     Ok(Session {
         ctx,
         stores,

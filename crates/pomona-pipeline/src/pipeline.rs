@@ -18,7 +18,7 @@ use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
     BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FormatVersion,
     Formats, Listing, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters,
-    Pending, Prepared, PublishedFile, ResultBuilder, read_model,
+    Pending, Prepared, ResultBuilder, read_model,
 };
 use pomona_session::{Variables, condition, configure, weights_objects};
 
@@ -185,7 +185,7 @@ impl<'a> Pipeline<'a> {
             && finished.parameters.format == self.options.format
             && output.holds_all(&finished).await?
         {
-            output.clear().await?;
+            output.clear(lock).await?;
             finished.counts.computed = computed;
             finished.counts.unlisted = unlisted;
             finished.counts.reused = finished.counts.images.saturating_sub(computed);
@@ -263,16 +263,8 @@ impl<'a> Pipeline<'a> {
             let to = file.path[results.len() + 1..].to_string();
             (file, to)
         });
-        let mut renames = vec![];
-        for (from, to) in moves.into_iter().chain(staged) {
-            manifest.files.push(PublishedFile {
-                path: to.clone(),
-                bytes: from.bytes,
-            });
-            renames.push((from.path, to));
-        }
-        manifest.files.sort();
-        output.publish(renames, &manifest, &owned, lock).await?;
+        let staged = moves.into_iter().chain(staged).collect();
+        output.publish(staged, &mut manifest, &owned, lock).await?;
         Ok(Outcome {
             manifest,
             changed: true,

@@ -134,6 +134,9 @@ pub struct PublishedFile {
     pub path: String,
     /// The length in bytes.
     pub bytes: u64,
+    /// The sha256 in lower-case hexadecimal; manifests of version 0.1 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 impl PublishedFile {

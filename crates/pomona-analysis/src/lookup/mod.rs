@@ -8,6 +8,7 @@ mod suspects;
 use std::fmt::{self, Display, Formatter};
 
 use datafusion::prelude::{DataFrame, SessionContext};
+use pomona_results::register_results_tables;
 use pomona_session::{StatementQueue, Variables};
 
 pub use outliers::outliers;
@@ -53,6 +54,7 @@ impl Lookup {
     /// # Errors
     /// When a statement fails.
     pub async fn query(&self, ctx: &SessionContext) -> Result<DataFrame, AnalysisError> {
+        register_results_tables(ctx);
         let mut statements = StatementQueue::parse(ctx, self.name, &self.sql)?;
         while let Some(frame) = statements.next().await? {
             if statements.is_empty() {

@@ -14,6 +14,6 @@ pub fn outliers(results: &FinishedRun, count: u64) -> Result<Lookup, AnalysisErr
     let mut variables = Variables::new();
     variables
         .define("count", count.to_string())
-        .define("output", results.url());
+        .define("output", results.written());
     Lookup::new("outliers").with("outliers", &variables)
 }

@@ -40,8 +40,11 @@ pub async fn similar(
     variables
         .define("by", asked.by.to_string())
         .define("count", asked.count.to_string())
-        .define("output", results.url())
-        .define("vectors", results.location().below(asked.by.folder()));
+        .define("output", results.written())
+        .define(
+            "vectors",
+            format!("{}/{}", results.written(), asked.by.folder()),
+        );
     match image {
         Image::Known(path) => {
             variables.define("image", path);

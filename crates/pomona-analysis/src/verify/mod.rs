@@ -121,7 +121,8 @@ impl Verification {
             .define("allow_missing", options.allow_missing.to_string());
         for (side, table) in [("here", here), ("there", there)] {
             variables
-                .define(side, &table.url)
+                .define(side, &table.location)
+                .define(format!("{side}_form"), table.form)
                 .define(format!("{side}_path"), &table.path)
                 .define(format!("{side}_vector"), &table.vector);
         }

@@ -1,5 +1,7 @@
 //! `pomona verify`: compares results with those of another run or program.
 
+mod integrity;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -27,8 +29,12 @@ pub(crate) struct VerifyArguments {
 
     /// Results to compare with: those of pomona run, or Parquet files (a folder or one file) that
     /// Spark, Keras or another program wrote
-    #[arg(long, value_name = "DIR")]
-    pub(crate) against: String,
+    #[arg(long, value_name = "DIR", required_unless_present = "integrity")]
+    pub(crate) against: Option<String>,
+
+    /// Compare every file of the run with the length and the sha256 in manifest.json
+    #[arg(long)]
+    pub(crate) integrity: bool,
 
     /// Columns to compare [default: those that both have]
     #[arg(
@@ -76,15 +82,19 @@ pub(crate) struct VerifyArguments {
     pub(crate) show_sql: bool,
 }
 
-/// Runs the subcommand: exit code 0 where all is equal, 1 where it is not.
+/// Runs the subcommand: exit code 0 where all is equal and as it was published, 1 where it is not.
 pub(crate) async fn main(
     arguments: VerifyArguments,
     general: &GeneralArguments,
 ) -> Result<ExitCode> {
     let Session { ctx, .. } = open(&arguments.session).await?;
+    let is_intact = !arguments.integrity || integrity::is_intact(&ctx, &arguments, general).await?;
+    let Some(against) = arguments.against else {
+        return Ok(ExitCode::from(u8::from(!is_intact)));
+    };
     let options = VerifyOptions {
         here: arguments.dir,
-        against: arguments.against,
+        against,
         names: ColumnNames {
             path: arguments.path_column,
             features: arguments.features_column,
@@ -111,7 +121,7 @@ pub(crate) async fn main(
             note!("{line}");
         }
     }
-    Ok(ExitCode::from(u8::from(!all_equal(&rows)?)))
+    Ok(ExitCode::from(u8::from(!is_intact || !all_equal(&rows)?)))
 }
 
 /// Whether every verdict is `equal`.
