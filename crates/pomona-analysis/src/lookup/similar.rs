@@ -7,7 +7,7 @@ use pomona_session::Variables;
 use pomona_weights::Source;
 
 use super::image::{Image, find};
-use super::{Lookup, Vectors};
+use super::{Lookup, Vectors, check_components};
 use crate::AnalysisError;
 
 /// What is asked.
@@ -28,12 +28,16 @@ pub struct Similar {
 /// of the weights that the run was given, which must be the same bytes.
 ///
 /// # Errors
-/// When the image is not found, and when several are meant.
+/// When the image is not found, when several are meant, and when images are to be compared by
+/// principal components and the results have none.
 pub async fn similar(
     ctx: &SessionContext,
     results: &FinishedRun,
     asked: &Similar,
 ) -> Result<Lookup, AnalysisError> {
+    if asked.by == Vectors::Pca {
+        check_components(results)?;
+    }
     let images = results.images(ctx).await?;
     let image = find(&asked.image, &images, &results.location().to_string())?;
     let mut variables = Variables::new();

@@ -5,17 +5,20 @@ use pomona_images::Location;
 use pomona_results::{FinishedRun, Manifest, parquet_rows};
 
 use crate::AnalysisError;
+use crate::lookup::check_components;
 
 /// Reads the manifest of the run in a folder, and defines `features`, `metadata` and `pca_model`
 /// over its files.
 ///
 /// # Errors
-/// When there is no finished run, and when its files cannot be read.
+/// When there is no finished run, when it has no principal components, and when its files cannot be
+/// read.
 pub(super) async fn open_run(
     ctx: &SessionContext,
     run: &Location,
 ) -> Result<Manifest, AnalysisError> {
     let results = FinishedRun::open(ctx, run.clone()).await?;
+    check_components(&results)?;
     define(ctx, "features", results.urls("features/")).await?;
     define(ctx, "metadata", results.urls("metadata/parquet/")).await?;
     define(ctx, "pca_model", results.urls("model/")).await?;
