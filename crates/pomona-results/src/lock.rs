@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use pomona_images::{Location, io_runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::ResultsError;
 use crate::layout::is_run;
@@ -66,7 +68,7 @@ impl OutputLock {
         if force {
             place.remove_all().await?;
         }
-        place.take(note).await?;
+        Taking::start(place.clone()).finish(note).await?;
         let (stop, asked) = oneshot::channel();
         let (ended, stopped) = mpsc::channel();
         let (lose, lost) = watch::channel(None);
@@ -126,6 +128,62 @@ impl OutputLock {
             Some(holder) => Err(self.place.lost(format!("{} has it now", holder.process))),
             None => Err(self.place.lost("the lock was removed".to_string())),
         }
+    }
+}
+
+/// An attempt at a lock that goes on when nobody waits for it any longer: a request that was sent may
+/// still create the lock, and then it is removed again.
+struct Taking {
+    place: LockPlace,
+    task: Option<JoinHandle<Result<(), ResultsError>>>,
+    notes: UnboundedReceiver<String>,
+}
+
+impl Taking {
+    fn start(place: LockPlace) -> Self {
+        let (sender, notes) = unbounded_channel();
+        let wanted = place.clone();
+        let task = io_runtime().spawn(async move {
+            let note = |text| {
+                let _ = sender.send(text);
+            };
+            wanted.take(&note).await
+        });
+        Self {
+            place,
+            task: Some(task),
+            notes,
+        }
+    }
+
+    async fn finish(mut self, note: &dyn Fn(String)) -> Result<(), ResultsError> {
+        // The sender is gone when the attempt has ended.
+        while let Some(text) = self.notes.recv().await {
+            note(text);
+        }
+        let taken = match &mut self.task {
+            Some(task) => task.await,
+            None => return Ok(()),
+        };
+        self.task = None;
+        taken.unwrap_or_else(|error| Err(self.place.lost(error.to_string())))
+    }
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        let Some(task) = self.task.take() else { return };
+        let place = self.place.clone();
+        let (ended, stopped) = mpsc::channel();
+        io_runtime().spawn(async move {
+            if let Ok(Ok(())) = task.await
+                && let Err(error) = place.release().await
+            {
+                log::warn!("the lock of {} was not removed: {error}", place.output);
+            }
+            let _ = ended.send(());
+        });
+        let _ = stopped.recv_timeout(RELEASE);
     }
 }
 

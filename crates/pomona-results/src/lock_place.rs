@@ -64,7 +64,7 @@ pub(crate) struct LockPlace {
 }
 
 impl LockPlace {
-    pub(crate) async fn take(&self, note: &dyn Fn(String)) -> Result<(), ResultsError> {
+    pub(crate) async fn take(&self, note: &(dyn Fn(String) + Sync)) -> Result<(), ResultsError> {
         let json = self.json(Utc::now());
         for _ in 0..ATTEMPTS {
             // Looked at first, because some servers create over what is there.
@@ -111,7 +111,7 @@ impl LockPlace {
         &self,
         abandoned: Holder,
         json: &[u8],
-        note: &dyn Fn(String),
+        note: &(dyn Fn(String) + Sync),
     ) -> Result<bool, ResultsError> {
         let mut last = abandoned.run.clone();
         for _ in 0..ATTEMPTS {
@@ -150,7 +150,7 @@ impl LockPlace {
         &self,
         path: &str,
         holder: &Holder,
-        note: &dyn Fn(String),
+        note: &(dyn Fn(String) + Sync),
     ) -> Result<bool, ResultsError> {
         if holder.process.is_gone() {
             return Ok(true);
@@ -217,7 +217,7 @@ impl LockPlace {
     }
 
     /// Removes the lock if it is this run's, and then the rights to succeed that this run used.
-    async fn release(&self) -> Result<(), ResultsError> {
+    pub(crate) async fn release(&self) -> Result<(), ResultsError> {
         let held = self.folder.remove_if(LOCK, |there| self.wrote(there));
         held.await?;
         self.remove_claims(|holder| self.is_mine(holder) || holder.process.is_gone())

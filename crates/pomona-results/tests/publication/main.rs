@@ -5,11 +5,14 @@ mod mortal_store;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::prelude::SessionContext;
+use futures::poll;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
@@ -236,4 +239,30 @@ async fn no_death_in_a_store_is_misread() {
     let writes = die_everywhere(place);
     // Besides, the publication and the manifest are objects like others.
     assert!(writes.await >= 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_while_it_takes_the_lock_leaves_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::parse(folder.path().to_str().unwrap()).unwrap();
+    let ctx = session_context(RuntimeOptions::default()).unwrap();
+    let mut stopped = 0;
+    for polls in 0..40 {
+        let output = Output::open(&ctx, location.clone(), RUNS[0]).unwrap();
+        let mut taking = Box::pin(output.lock(RUNS[0], false, &|_| ()));
+        let mut is_taken = false;
+        for _ in 0..polls {
+            if let Poll::Ready(lock) = poll!(&mut taking) {
+                is_taken = true;
+                drop(lock.unwrap());
+                break;
+            }
+            tokio::time::sleep(Duration::from_micros(100)).await;
+        }
+        drop(taking);
+        stopped += usize::from(!is_taken);
+        let lock = folder.path().join("_temporary/lock.json");
+        assert!(!lock.exists(), "stopped after {polls} polls");
+    }
+    assert!(stopped > 0);
 }
