@@ -3,10 +3,10 @@
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
 /// The side of the largest square below the limit of pixels.
-pub(crate) const SIDE: u32 = 13_300;
+pub const SIDE: u32 = 13_300;
 
 /// A name and a file.
-pub(crate) type Bomb = (&'static str, Vec<u8>);
+pub type Bomb = (&'static str, Vec<u8>);
 
 /// All of them.
 pub fn all() -> Vec<Bomb> {
