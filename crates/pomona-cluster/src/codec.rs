@@ -78,10 +78,9 @@ impl PhysicalExtensionCodec for PomonaCodec {
                     .map_err(|error| malformed(ParallelSinkExec::NAME, error))?;
                 Ok(Arc::new(sink))
             }
-            Some((&DECODE, _)) => Ok(Arc::new(DecodeExec::new(only_input(
-                DecodeExec::NAME,
-                inputs,
-            )?))),
+            Some((&DECODE, body)) if body == DecodeExec::NAME.as_bytes() => Ok(Arc::new(
+                DecodeExec::new(only_input(DecodeExec::NAME, inputs)?),
+            )),
             Some((kind, _)) => Err(malformed("operator", format!("its kind is {kind}")).into()),
             None => Err(malformed("operator", "it ends after its mark").into()),
         }
@@ -106,6 +105,7 @@ impl PhysicalExtensionCodec for PomonaCodec {
         } else if node.is::<DecodeExec>() {
             buf.extend_from_slice(MARK);
             buf.push(DECODE);
+            buf.extend_from_slice(DecodeExec::NAME.as_bytes());
             Ok(())
         } else {
             self.ballista.try_encode(node, buf, proto_converter)
