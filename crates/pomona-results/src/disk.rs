@@ -94,7 +94,10 @@ pub(crate) async fn replace(
     is_durable: bool,
 ) -> Result<(), ResultsError> {
     blocking("write", to, move |to| {
-        for folder in [staged.as_path(), to].into_iter().filter_map(|path| path.parent()) {
+        for folder in [staged.as_path(), to]
+            .into_iter()
+            .filter_map(|path| path.parent())
+        {
             fs::create_dir_all(folder)?;
         }
         let mut file = File::create(&staged)?;

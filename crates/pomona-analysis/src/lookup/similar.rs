@@ -41,7 +41,10 @@ pub async fn similar(
         .define("by", asked.by.to_string())
         .define("count", asked.count.to_string())
         .define("output", results.written())
-        .define("vectors", format!("{}/{}", results.written(), asked.by.folder()));
+        .define(
+            "vectors",
+            format!("{}/{}", results.written(), asked.by.folder()),
+        );
     match image {
         Image::Known(path) => {
             variables.define("image", path);

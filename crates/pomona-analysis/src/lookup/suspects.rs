@@ -27,6 +27,9 @@ pub fn suspects(results: &FinishedRun, asked: &Suspects) -> Result<Lookup, Analy
         .define("by", asked.by.to_string())
         .define("count", asked.count.to_string())
         .define("neighbours", asked.neighbours.to_string())
-        .define("vectors", format!("{}/{}", results.written(), asked.by.folder()));
+        .define(
+            "vectors",
+            format!("{}/{}", results.written(), asked.by.folder()),
+        );
     Lookup::new("suspects").with("suspects", &variables)
 }

@@ -22,11 +22,7 @@ pub(super) async fn open_run(
     Ok(results.manifest().clone())
 }
 
-async fn define(
-    ctx: &SessionContext,
-    table: &str,
-    urls: Vec<String>,
-) -> Result<(), AnalysisError> {
+async fn define(ctx: &SessionContext, table: &str, urls: Vec<String>) -> Result<(), AnalysisError> {
     let rows = parquet_rows::read(ctx, urls).await?;
     ctx.deregister_table(table)?;
     ctx.register_table(table, rows.into_view())?;
