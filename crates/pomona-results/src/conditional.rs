@@ -216,3 +216,49 @@ fn staged(below: &str) -> String {
         false => format!("{TEMPORARY}/{below}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::execution::runtime_env::RuntimeEnv;
+    use object_store::memory::InMemory;
+    use pomona_images::Location;
+
+    use super::*;
+
+    /// A folder in a store that compares, and one on a disk.
+    fn folders(disk: &std::path::Path) -> [StoreFolder; 2] {
+        let runtime = RuntimeEnv::default();
+        let locations = ["memory://bucket/out", disk.to_str().unwrap()];
+        let [store, disk] = locations.map(|location| Location::parse(location).unwrap());
+        runtime.register_object_store(&store.url(), Arc::new(InMemory::new()));
+        [store, disk].map(|location| StoreFolder::of(&runtime, &location).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_somebody_else_wrote_stays() {
+        let disk = tempfile::tempdir().unwrap();
+        for folder in folders(disk.path()) {
+            let mine = |there: &[u8]| there == b"mine";
+            let write = |bytes: &[u8]| folder.replace("_temporary/x", mine, bytes.to_vec());
+            assert!(!write(b"new").await.unwrap());
+            assert!(!folder.exists("_temporary/x").await.unwrap());
+
+            let created = folder.create_once("_temporary/x", b"mine".to_vec());
+            assert_eq!(created.await.unwrap(), Created::Here);
+            let again = folder.create_once("_temporary/x", b"mine".to_vec());
+            assert_eq!(again.await.unwrap(), Created::Exists);
+            assert!(write(b"mine").await.unwrap());
+            assert!(write(b"other").await.unwrap());
+
+            assert!(!write(b"mine").await.unwrap());
+            folder.remove_if("_temporary/x", mine).await.unwrap();
+            let there = folder.read("_temporary/x").await.unwrap();
+            assert_eq!(there.as_deref(), Some(b"other".as_slice()));
+            assert!(!folder.create_durable("_temporary/x", vec![]).await.unwrap());
+            folder.remove_if("_temporary/x", |_| true).await.unwrap();
+            assert!(!folder.exists("_temporary/x").await.unwrap());
+        }
+    }
+}

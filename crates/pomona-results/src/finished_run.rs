@@ -65,6 +65,9 @@ impl FinishedRun {
         location: &Location,
     ) -> Result<Option<Self>, ResultsError> {
         let folder = StoreFolder::of(runtime, location)?;
+        if folder.local.as_ref().is_some_and(|path| path.is_file()) {
+            return Ok(None);
+        }
         let mut missing = None;
         for _ in 0..ATTEMPTS {
             let publication = folder.read(PUBLICATION).await?;

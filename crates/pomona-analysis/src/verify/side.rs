@@ -171,19 +171,22 @@ struct Folder {
 /// hold Parquet files, or the one file that is named.
 async fn folders(ctx: &SessionContext, given: &str) -> Result<Vec<Folder>, AnalysisError> {
     let location = Location::parse(given)?;
+    let plain = |url: Url| Folder {
+        location: url.to_string(),
+        form: "PARQUET",
+        urls: vec![url.to_string()],
+    };
+    if let Some(file) = single_file(given, &location) {
+        return Ok(vec![plain(file)]);
+    }
     let run = match FinishedRun::around(&ctx.runtime_env(), &location).await {
         // Other programs have manifests of their own.
         Err(ResultsError::ResultsUnreadable { .. }) => None,
         found => found?,
     };
     let Some((run, below)) = run else {
-        let urls = tables(ctx, given, &location).await?;
-        let plain = urls.into_iter().map(|url| Folder {
-            location: url.to_string(),
-            form: "PARQUET",
-            urls: vec![url.to_string()],
-        });
-        return Ok(plain.collect());
+        let urls = tables(ctx, &location).await?;
+        return Ok(urls.into_iter().map(plain).collect());
     };
     let parquet = run.manifest().paths().filter(|path| is_parquet(path));
     let folders: BTreeSet<&str> = parquet
@@ -198,21 +201,17 @@ async fn folders(ctx: &SessionContext, given: &str) -> Result<Vec<Folder>, Analy
     Ok(folders.collect())
 }
 
-/// The folders that hold Parquet files, or the one file that is named. Folders named
-/// `key=value` are parts of the table above them, and what begins with `_` or `.` is no result.
-async fn tables(
-    ctx: &SessionContext,
-    given: &str,
-    location: &Location,
-) -> Result<Vec<Url>, AnalysisError> {
-    if is_parquet(given) {
-        let mut url = location.url();
-        url.set_path(url.path().trim_end_matches('/').to_string().as_str());
-        let is_file = url.to_file_path().map_or(true, |path| path.is_file());
-        if is_file {
-            return Ok(vec![url]);
-        }
-    }
+/// The one Parquet file that is named, if it is one.
+fn single_file(given: &str, location: &Location) -> Option<Url> {
+    let mut url = location.url();
+    url.set_path(url.path().trim_end_matches('/').to_string().as_str());
+    let is_file = url.to_file_path().map_or(true, |path| path.is_file());
+    (is_parquet(given) && is_file).then_some(url)
+}
+
+/// The folders that hold Parquet files. Folders named `key=value` are parts of the table above
+/// them, and what begins with `_` or `.` is no result.
+async fn tables(ctx: &SessionContext, location: &Location) -> Result<Vec<Url>, AnalysisError> {
     let folder = StoreFolder::open(ctx, location)?;
     let mut folders = BTreeSet::new();
     for object in folder.list("").await? {
