@@ -40,6 +40,8 @@ mod settings;
 mod sink_folder;
 mod standalone;
 mod subqueries;
+#[cfg(test)]
+mod test_plans;
 mod tls;
 mod tls_front;
 mod until_cancelled;

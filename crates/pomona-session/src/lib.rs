@@ -8,6 +8,7 @@
 //!   settings), and the memory limit.
 //! - [`session_state`]: the state over both, with `STORED AS IMAGES` and every function.
 //! - [`weights_objects`]: access to the object stores for functions that read weights.
+//! - [`physical_rules`]: the rules by which it rewrites physical plans.
 //! - [`session_context`]: a context over the state, for one process.
 //! - [`Script`]: a file of SQL statements with `${name}` [`Variables`].
 
@@ -34,6 +35,6 @@ pub use runtime::{RuntimeOptions, runtime_env};
 pub use scripts::{
     BuiltIn, ROWS_HANDLED, Script, ScriptError, StatementQueue, Variables, condition, find_script,
 };
-pub use state::{session_context, session_state};
+pub use state::{physical_rules, session_context, session_state};
 pub use statements::{parse_statements, plan_statement};
 pub use weights_objects::weights_objects;

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::jobs::LONG;
 use super::{Cluster, ClusterOptions, options, start};
 use crate::interrupt::interrupt;
 use crate::workplace::Workplace;
@@ -16,6 +15,9 @@ use crate::workplace::Workplace;
 const LIMIT: Duration = Duration::from_secs(180);
 
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// A query that runs for hours, and hears of its cancellation within milliseconds.
+const ENDLESS: &str = "SELECT sum(value) AS s FROM generate_series(1, 1000000000000)";
 
 fn guarded(executors: usize, scheduler: &[&str]) -> ClusterOptions {
     let mut options = options().with_short_timeout();
@@ -50,7 +52,7 @@ fn begun_tasks(cluster: &Cluster, executor: usize) -> usize {
 fn a_job_that_kills_its_executors_fails_and_says_so() {
     let place = Workplace::new();
     let mut cluster = start(guarded(1, &["--task-max-lost-executors=3"]));
-    let mut running = query(&place, &cluster, LONG);
+    let mut running = query(&place, &cluster, ENDLESS);
     let begin = Instant::now();
     let mut executor = 0;
     while running.try_wait().unwrap().is_none() {
@@ -97,7 +99,7 @@ fn executors_that_were_gone_before_are_not_the_jobs_fault() {
 fn the_job_of_a_client_that_died_is_cancelled() {
     let place = Workplace::new();
     let cluster = start(guarded(2, &["--client-timeout-seconds=3"]));
-    let mut running = query(&place, &cluster, LONG);
+    let mut running = query(&place, &cluster, ENDLESS);
     cluster.wait_for_job("Running").unwrap();
     running.kill().unwrap();
     running.wait().unwrap();
@@ -113,7 +115,7 @@ fn the_job_of_a_client_that_died_is_cancelled() {
 fn a_client_that_was_suspended_submits_its_query_again() {
     let place = Workplace::new();
     let cluster = start(guarded(1, &["--client-timeout-seconds=3"]));
-    let mut running = query(&place, &cluster, LONG);
+    let mut running = query(&place, &cluster, ENDLESS);
     let job = cluster.wait_for_job("Running").unwrap();
     sleep(Duration::from_secs(6));
     assert_eq!(cluster.wait_for_job("Running").unwrap(), job);

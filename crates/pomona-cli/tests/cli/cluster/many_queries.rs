@@ -22,8 +22,8 @@ const KEPT_JOBS: usize = 50;
 /// What a process may grow by, from the warm-up to the end. Without bounds a scheduler grows by 30 kB a
 /// query, and by 250 kB a query with a shuffle: 37 MB meanwhile.
 const MOST_BYTES: u64 = 16 << 20;
-const MOST_THREADS: u64 = 8;
-const MOST_FILES: u64 = 16;
+const MOST_THREADS: u64 = 24;
+const MOST_FILES: u64 = 24;
 const MOST_FOLDERS: u64 = 8;
 
 /// What a process takes of the machine.
