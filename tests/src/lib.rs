@@ -9,5 +9,6 @@ pub mod images;
 pub mod instance_metadata;
 pub mod reference_data;
 pub mod s3_faults;
+mod s3_keys;
 pub mod s3_server;
 pub mod weights;

@@ -24,6 +24,11 @@ impl RequestLine {
     pub fn reads_object(&self) -> bool {
         self.method == "GET" && self.query.is_empty()
     }
+
+    /// Whether it lists keys.
+    pub fn lists_keys(&self) -> bool {
+        self.method == "GET" && self.query.contains("list-type=2")
+    }
 }
 
 /// What happens to a request.
