@@ -12,5 +12,6 @@ pub mod instance_metadata;
 pub mod ports;
 pub mod reference_data;
 pub mod s3_faults;
+mod s3_keys;
 pub mod s3_server;
 pub mod weights;

@@ -31,6 +31,11 @@ impl RequestLine {
     pub fn writes(&self) -> bool {
         ["PUT", "POST", "DELETE"].contains(&self.method.as_str())
     }
+
+    /// Whether it lists keys.
+    pub fn lists_keys(&self) -> bool {
+        self.method == "GET" && self.query.contains("list-type=2")
+    }
 }
 
 /// What happens to a request.

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::s3_faults::{Fault, FaultPlan, Faults, RequestLine, one_in};
+use crate::s3_keys::{Bucket, OtherKeys};
 
 /// The key that the server knows.
 pub const ACCESS_KEY: &str = "pomona-test-key";
@@ -35,6 +36,7 @@ pub struct S3Server {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
     faults: Arc<Faults>,
+    others: OtherKeys,
 }
 
 impl S3Server {
@@ -66,7 +68,12 @@ impl S3Server {
         }
         let files =
             FileSystem::new(root.path()).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let mut service = S3ServiceBuilder::new(files);
+        let others = OtherKeys::default();
+        let mut service = S3ServiceBuilder::new(Bucket {
+            files,
+            others: others.clone(),
+            root: root.path().to_owned(),
+        });
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = service.build();
 
@@ -97,6 +104,7 @@ impl S3Server {
             stop: Some(stop),
             thread: Some(thread),
             faults,
+            others,
         })
     }
 
@@ -118,6 +126,18 @@ impl S3Server {
     /// The folder behind a bucket: files written here are objects.
     pub fn bucket(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
+    }
+
+    /// Lists a key that no file can have, such as `a//b.jpg`, as an object of so many bytes.
+    pub fn list_key(&self, bucket: &str, key: &str, size: u32) {
+        self.others.add(bucket, key, size.into());
+    }
+
+    /// How many times keys were listed so far.
+    pub fn lists(&self) -> usize {
+        let requests = self.requests();
+        let lists = requests.iter().filter(|line| line.lists_keys());
+        lists.count()
     }
 
     /// The folder behind the server.

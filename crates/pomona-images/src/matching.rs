@@ -93,7 +93,8 @@ impl ObjectMatcher {
     pub(crate) fn is_stranger(&self, relative: &str) -> bool {
         let is_hidden = relative.split('/').any(|name| name.starts_with('.'));
         let by_extension = self.location.is_none() && self.glob.is_none();
-        !relative.is_empty() && !is_hidden && by_extension
+        let is_below = self.recursive || !relative.contains('/');
+        !relative.is_empty() && !is_hidden && by_extension && is_below
     }
 
     fn accepts_below(&self, relative: &str, is_named: bool) -> bool {

@@ -243,6 +243,59 @@ fn outputs_are_literal() {
 }
 
 #[test]
+fn weights_are_literal() {
+    let server = S3Server::start(&["models"]).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    let inspected = place.pomona(["weights", "inspect", place.weights()]);
+    let inspected = inspected.code(0).stdout();
+    let sha256 = |text: &str| {
+        let line = text.lines().find(|line| line.contains("sha256"));
+        line.map(str::to_owned).unwrap()
+    };
+    for name in [
+        "w#2.safetensors",
+        "a%20b.safetensors",
+        "what?.safetensors",
+        "l'été",
+    ] {
+        // What the name would mean as a URL is there, too, and is something else.
+        for other in ["w", "a b.safetensors", "what"] {
+            write(server.bucket("models").join(other), "no weights");
+            write(place.path(other), "no weights");
+        }
+        fs::copy(place.weights(), server.bucket("models").join(name)).unwrap();
+        fs::copy(place.weights(), place.path(name)).unwrap();
+        let file = place.path(name).display().to_string();
+        for location in [
+            format!("s3://models/{name}"),
+            format!("s3a://models/./{name}"),
+            format!("file://{file}"),
+            format!("file:{file}"),
+            file,
+        ] {
+            let ran = place.pomona(["weights", "inspect", &location]).code(0);
+            assert_eq!(sha256(&ran.stdout()), sha256(&inspected), "{location}");
+        }
+    }
+    for refused in [
+        "s3://",
+        "s3:///x",
+        "s3://models/../x",
+        "file:w",
+        "file://here/w",
+    ] {
+        place
+            .pomona(["weights", "inspect", refused])
+            .code(1)
+            .says(refused);
+    }
+    let run = ["run", "-k", "3", "-i", "images", "-o", "d", "--weights"];
+    place
+        .pomona(run.iter().chain(&["s3://models/w#2.safetensors"]))
+        .code(0);
+}
+
+#[test]
 fn a_filter_is_one_condition() {
     let place = Workplace::new();
     for filter in [

@@ -7,6 +7,8 @@ mod create;
 mod faults;
 mod fetching;
 mod filters;
+mod invented;
+mod large;
 mod names;
 mod partitions;
 mod probe;
