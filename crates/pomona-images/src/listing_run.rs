@@ -52,7 +52,7 @@ struct Start {
 
 impl ListingRun {
     /// A listing of at most so many rows.
-    pub fn new(begin: Begin, selection: Selection, limit: Option<usize>) -> Self {
+    pub(crate) fn new(begin: Begin, selection: Selection, limit: Option<usize>) -> Self {
         let mut ready = VecDeque::from(begin.first);
         if let Some(limit) = limit {
             ready.truncate(limit);
@@ -71,7 +71,7 @@ impl ListingRun {
     ///
     /// # Errors
     /// If the listing or a filter fails, to every partition.
-    pub async fn next(&self, most: usize) -> Result<Option<Vec<ListedObject>>> {
+    pub(crate) async fn next(&self, most: usize) -> Result<Option<Vec<ListedObject>>> {
         let mut feed = self.0.lock().await;
         loop {
             if !feed.ready.is_empty() {

@@ -24,7 +24,7 @@ pub(crate) struct Selection {
 impl Selection {
     /// # Errors
     /// If a filter cannot be answered by a listing.
-    pub fn new(state: &dyn Session, filters: &[Expr]) -> Result<Self> {
+    pub(crate) fn new(state: &dyn Session, filters: &[Expr]) -> Result<Self> {
         if let Some(filter) = filters.iter().find(|filter| !is_about_listing(filter)) {
             return plan_err!("the listing of an image table cannot answer the filter {filter}");
         }
@@ -37,12 +37,12 @@ impl Selection {
     }
 
     /// The condition, over the columns of a listing.
-    pub fn predicate(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+    pub(crate) fn predicate(&self) -> Option<&Arc<dyn PhysicalExpr>> {
         self.predicate.as_ref()
     }
 
     /// The objects for which all filters are true, in their order.
-    pub fn select(&self, objects: Vec<ListedObject>) -> Result<Vec<ListedObject>> {
+    pub(crate) fn select(&self, objects: Vec<ListedObject>) -> Result<Vec<ListedObject>> {
         let Some(predicate) = &self.predicate else {
             return Ok(objects);
         };

@@ -140,21 +140,27 @@ impl<'a> Pipeline<'a> {
                 images,
             });
         }
+        // As rsync does not delete after an error: what could not be opened may hold these images.
+        let is_whole = listing.skipped().closed_count() == 0;
+        let prune = self.options.prune && is_whole;
         let Pending {
             positions: pending,
             mut unlisted,
-        } = builder.pending(&listing, self.options.prune);
+        } = builder.pending(&listing, prune);
         if unlisted > 0 {
-            let fate = match self.options.prune {
-                true => "are dropped",
-                false => "stay in the results (--prune drops them)",
+            let fate = match (self.options.prune, is_whole) {
+                (true, true) => "are dropped",
+                (true, false) => {
+                    "stay in the results, because these images may be in what could not be opened"
+                }
+                (false, _) => "stay in the results (--prune drops them)",
             };
             stages.note(format!(
                 "{unlisted} images of earlier runs are not among those that this run's input and \
                  filter list: their rows {fate}"
             ));
         }
-        if self.options.prune {
+        if prune {
             unlisted = 0;
         }
         self.check_components(builder.expected(&listing, &pending))?;

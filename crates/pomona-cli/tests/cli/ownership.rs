@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use pomona_tests::s3_server::S3Server;
@@ -353,4 +354,26 @@ fn odd_names_stop_nothing() {
         serde_json::from_slice(&fs::read(place.path("d/manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["counts"]["images"], 16);
     assert_eq!(manifest["skipped"]["unreadable"], 3);
+}
+
+#[test]
+fn what_cannot_be_opened_is_not_pruned() {
+    let place = Workplace::new();
+    place.run(&["-i", "images", "-o", "out"]).code(0);
+    let rows = || place.query("SELECT count(*) AS n FROM 'out/features/'");
+    // A folder that is there, and cannot be opened for the moment: by root as well.
+    fs::remove_dir_all(place.path("images/Kiwi")).unwrap();
+    symlink("x".repeat(300), place.path("images/Kiwi")).unwrap();
+    place
+        .run(&["-i", "images", "-o", "out", "--prune"])
+        .code(0)
+        .says("stay in the results, because these images may be in what could not be opened");
+    assert_eq!(rows(), "n\n15\n");
+    fs::remove_file(place.path("images/Kiwi")).unwrap();
+    place
+        .run(&["-i", "images", "-o", "out", "--prune"])
+        .code(0)
+        .says("5 images of earlier runs")
+        .says("their rows are dropped");
+    assert_eq!(rows(), "n\n10\n");
 }

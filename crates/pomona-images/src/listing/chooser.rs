@@ -28,7 +28,7 @@ pub(super) struct Chooser {
 
 impl Chooser {
     /// The chooser of `locations[position]`.
-    pub fn new(
+    pub(crate) fn new(
         locations: &[ImageLocation],
         position: usize,
         options: &ImageTableOptions,
@@ -49,7 +49,7 @@ impl Chooser {
     ///
     /// # Errors
     /// With the first entry that is an error of the store.
-    pub fn page(&self, entries: Vec<Entry>, skipped: Skipped) -> Result<Page, ImagesError> {
+    pub(crate) fn page(&self, entries: Vec<Entry>, skipped: Skipped) -> Result<Page, ImagesError> {
         let markers = folder_markers(&entries);
         let mut page = Page {
             entries: entries.len(),
@@ -70,7 +70,7 @@ impl Chooser {
     }
 
     /// The error of a store, with the location.
-    pub fn failed(&self, source: Error) -> ImagesError {
+    pub(crate) fn failed(&self, source: Error) -> ImagesError {
         ImagesError::List {
             location: self.location.to_string(),
             source,

@@ -161,7 +161,7 @@ impl Walk {
         let metadata = match metadata {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_link(entry) => return,
-            Err(error) => return self.skipped.unreadable(&file, &error.kind().to_string()),
+            Err(error) => return self.skipped.closed(&file, &error),
         };
         let location: Path = prefix.parts().chain([part]).collect();
         if metadata.is_file() {
@@ -180,7 +180,7 @@ impl Walk {
             }
             let levels = levels.map(|levels| levels - 1);
             if let Err(error) = self.read(&file, &location, levels) {
-                self.skipped.unreadable(&file, &error.kind().to_string());
+                self.skipped.closed(&file, &error);
             }
             self.above.remove(&identity);
         }

@@ -19,7 +19,7 @@ pub(crate) struct ListedObject {
 impl ListedObject {
     /// Writes the object's URL. The path of a *listed* object is the literal name: neither the
     /// local file system nor S3 percent-encodes what it lists, and `Path::parse` takes it back.
-    pub fn new(store: &str, meta: ObjectMeta) -> Self {
+    pub(crate) fn new(store: &str, meta: ObjectMeta) -> Self {
         let path = format!("{store}{}", meta.location);
         let end = path.rfind('/').unwrap_or_default();
         let start = path[..end].rfind('/').map_or(0, |slash| slash + 1);
@@ -38,7 +38,7 @@ impl ListedObject {
     }
 
     /// The name of the folder that holds the object; the bucket's at the root of a bucket.
-    pub fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         &self.path[self.label.0..self.label.1]
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct Source {
 impl Source {
     /// # Errors
     /// If the runtime has no store for a location.
-    pub fn new(
+    pub(crate) fn new(
         runtime: &RuntimeEnv,
         locations: &[ImageLocation],
         options: &ImageTableOptions,
@@ -64,7 +64,7 @@ impl Source {
     }
 
     /// The locations, for people who read plans.
-    pub fn locations(&self) -> &[ImageLocation] {
+    pub(crate) fn locations(&self) -> &[ImageLocation] {
         &self.locations
     }
 
@@ -74,7 +74,7 @@ impl Source {
     ///
     /// # Errors
     /// If a location has no path in its store, or a glob is none.
-    pub fn pages(&self, enough: Option<usize>) -> Result<Pages, ImagesError> {
+    pub(crate) fn pages(&self, enough: Option<usize>) -> Result<Pages, ImagesError> {
         let pace = match enough {
             Some(enough) => Pace {
                 at_once: 1,

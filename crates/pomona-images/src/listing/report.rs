@@ -43,14 +43,14 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub fn new(config: &SessionConfig) -> Self {
+    pub(crate) fn new(config: &SessionConfig) -> Self {
         Self {
             skipped: Skipped::default(),
             sink: config.get_extension(),
         }
     }
 
-    pub fn add(&mut self, skipped: Skipped) {
+    pub(crate) fn add(&mut self, skipped: Skipped) {
         self.skipped.add(skipped);
     }
 }

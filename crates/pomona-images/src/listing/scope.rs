@@ -37,7 +37,7 @@ pub(super) enum Part {
 
 impl Scope {
     /// The scope of conditions that must all hold.
-    pub fn new<'a>(filters: impl IntoIterator<Item = &'a Expr>) -> Self {
+    pub(crate) fn new<'a>(filters: impl IntoIterator<Item = &'a Expr>) -> Self {
         let mut scope = Self::default();
         for filter in filters {
             scope.narrow(filter);
@@ -72,13 +72,13 @@ impl Scope {
     }
 
     /// Whether an object of this label may be wanted.
-    pub fn admits_label(&self, label: &str) -> bool {
+    pub(crate) fn admits_label(&self, label: &str) -> bool {
         let labels = self.labels.as_ref();
         labels.is_none_or(|labels| labels.contains(label))
     }
 
     /// The labels that are wanted; none where any is.
-    pub fn labels(&self) -> Option<&BTreeSet<String>> {
+    pub(crate) fn labels(&self) -> Option<&BTreeSet<String>> {
         self.labels.as_ref()
     }
 
