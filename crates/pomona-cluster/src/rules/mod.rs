@@ -28,7 +28,7 @@ type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 ///
 /// What sources promise goes first, because DataFusion places sorts by it; what the encoding of a
 /// plan loses goes last, because DataFusion's rules bring it about.
-pub fn cluster_rules() -> Vec<Rule> {
+pub(crate) fn cluster_rules() -> Vec<Rule> {
     let mut rules: Vec<Rule> = vec![Arc::new(DropSourceOrder)];
     rules.extend(physical_rules());
     rules.push(Arc::new(KeepSeriesColumns));

@@ -15,13 +15,13 @@ use object_store::{
 
 /// Passes everything on to another store, until no write is left.
 #[derive(Debug)]
-pub struct MortalStore {
+pub(crate) struct MortalStore {
     inner: Arc<dyn ObjectStore>,
     left: Arc<AtomicI64>,
 }
 
 impl MortalStore {
-    pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Self {
         Self {
             inner,
             left: Arc::new(AtomicI64::new(i64::MAX)),
@@ -29,7 +29,7 @@ impl MortalStore {
     }
 
     /// From now on so many writes succeed.
-    pub fn live(&self, writes: i64) {
+    pub(crate) fn live(&self, writes: i64) {
         self.left.store(writes, Ordering::Relaxed);
     }
 
