@@ -95,18 +95,21 @@ mod tests {
         let location = Location::parse(place.path().to_str().unwrap()).unwrap();
         let folder = StoreFolder::open(&SessionContext::new(), &location).unwrap();
         folder.write("features.parquet", vec![7; 5]).await.unwrap();
+        let options = FeatureOptions::default();
         let checkpoint = Checkpoint {
             format_version: FormatVersion::CURRENT,
             weights_sha256: "ab".to_string(),
+            options: options.clone(),
             features: vec![PublishedFile {
                 path: "features.parquet".to_string(),
                 bytes: 5,
+                sha256: None,
             }],
         };
         let name = "20261129T101310.123456Z-000000";
         checkpoint.record(&folder, name).await.unwrap();
-        assert_eq!(Checkpoint::left(&folder, "cd").await.unwrap(), []);
-        let left = Checkpoint::left(&folder, "ab").await.unwrap();
+        assert_eq!(Checkpoint::left(&folder, "cd", &options).await.unwrap(), []);
+        let left = Checkpoint::left(&folder, "ab", &options).await.unwrap();
         assert_eq!(left.as_slice(), std::slice::from_ref(&checkpoint));
 
         let mut record = serde_json::to_value(&checkpoint).unwrap();
@@ -120,7 +123,7 @@ mod tests {
                 .write(&format!("{RECORDS}/{name}.json"), json)
                 .await
                 .unwrap();
-            assert_eq!(Checkpoint::left(&folder, "ab").await.unwrap(), []);
+            assert_eq!(Checkpoint::left(&folder, "ab", &options).await.unwrap(), []);
         }
     }
 }

@@ -106,10 +106,12 @@ fn folder(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Counts, Parameters, PublishedFile};
+    use crate::{Counts, FeatureOptions, FormatVersion, Parameters, PublishedFile};
 
     fn manifest(run: &str, files: &[(&str, u64)]) -> Manifest {
         Manifest {
+            format_version: FormatVersion::CURRENT,
+            options: FeatureOptions::default(),
             run: run.to_string(),
             files: files
                 .iter()
