@@ -46,7 +46,7 @@ fn fruits_copy(folder: &TempDir) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn features_and_classes_of_a_image_cost_one_pass() -> Result<()> {
+async fn features_and_classes_of_an_image_cost_one_pass() -> Result<()> {
     let (folder, images) = (tempfile::tempdir()?, drawn(4));
     let ctx = session(&fruits_copy(&folder), images.path()).await?;
     for (sql, passes) in [

@@ -10,15 +10,15 @@ use crate::bytes::parse_bytes;
 /// Each sets the option `pomona.NAME`, and leaves it as it is where it is not given.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DecodeArguments {
-    /// The largest image that is decoded, in pixels [default: 178956970, as Pillow]
+    /// Largest image to decode, in pixels [default: 178956970, as Pillow]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_pixels: Option<u64>,
 
-    /// The most memory that decoding one image may take [default: 512m]
+    /// Most memory for decoding one image [default: 512m]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     max_decode_bytes: Option<usize>,
 
-    /// How long decoding one image may take; 0 is no limit [default: 60]
+    /// Time limit for decoding one image, in seconds; 0 is no limit [default: 60]
     #[arg(long, value_name = "SECONDS")]
     decode_timeout: Option<u64>,
 

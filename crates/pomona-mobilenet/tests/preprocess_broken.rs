@@ -442,13 +442,9 @@ fn jpeg_data_of_two_channels_in_a_tiff_is_refused() {
         file.extend(data);
         failure(&file).to_string()
     };
-    let grey_and_alpha = with_samples(2, &[(338, 2)]);
-    assert!(
-        grey_and_alpha.contains("JPEG data of two channels"),
-        "{grey_and_alpha}"
-    );
-    let grey = with_samples(1, &[]);
-    assert!(grey.contains("channels are no color"), "{grey}");
+    for refused in [with_samples(2, &[(338, 2)]), with_samples(1, &[])] {
+        assert!(refused.contains("JPEG data of 2 channels"), "{refused}");
+    }
 }
 
 fn failure(bytes: &[u8]) -> ImageError {

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_image_without_a_version_is_computed_again() {
+    fn an_image_without_a_version_is_computed_again() {
         let mut row_index = RowIndex::new(vec![vec![Row {
             e_tag: None,
             ..row("a", "")

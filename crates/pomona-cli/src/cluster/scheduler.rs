@@ -59,11 +59,11 @@ pub(crate) struct SchedulerArguments {
     #[arg(long, value_name = "BYTES", default_value = "256m", value_parser = parse_bytes)]
     finished_job_state_max_size: usize,
 
-    /// How long a finished job is remembered; 0 is as long as there is room
+    /// Time for which a finished job is remembered; 0 is as long as there is room
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     finished_job_state_clean_up_interval_seconds: u64,
 
-    /// How long executors keep the rows of a finished job whose client does not fetch them; 0 is for
+    /// Time for which executors keep rows that no client fetches; 0 is for
     /// ever
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     finished_job_data_clean_up_interval_seconds: u64,

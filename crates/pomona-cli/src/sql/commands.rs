@@ -44,7 +44,7 @@ pub(super) async fn obey(
         }
         Command::ListFunctions => {
             let sql = "SELECT DISTINCT routine_name AS function_name, function_type, syntax_example \
-                       FROM information_schema.routines ORDER BY ALL";
+                       FROM information_schema.routines ORDER BY 1, 2, 3";
             execute(ctx, sql, print_options, audience).await?;
         }
         Command::SearchFunctions(name) => describe(ctx, &name).await?,

@@ -58,7 +58,7 @@ impl Strike {
         *self.process.lock().unwrap() = None;
     }
 
-    /// Sends the signal when it is time for it, and tells so.
+    /// Sends the signal when it is time for it, and returns whether it did.
     fn strikes(&self, line: &RequestLine, signal: Signal) -> bool {
         let Some(process) = *self.process.lock().unwrap() else {
             return false;

@@ -145,7 +145,7 @@ fn weights_come_from_a_bucket() {
 }
 
 #[test]
-fn a_word_that_is_no_name_is_stderr_the_names() {
+fn a_word_that_is_no_name_is_answered_with_the_names() {
     let place = Workplace::new();
     let sql = ["sql", "-q", "-c", FEATURES, "--weights", "imagnet"];
     place

@@ -1,4 +1,4 @@
-//! From the bytes of a image file to the 8-bit RGB square that the network takes.
+//! From the bytes of an image file to the 8-bit RGB square that the network takes.
 //!
 //! Every byte equals what `PIL.Image.open(...).convert('RGB').resize((n, n))` gives, because the
 //! features are compared with those of Keras and a different decoder or filter moves them by 0.8.

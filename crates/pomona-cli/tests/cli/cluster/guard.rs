@@ -37,8 +37,8 @@ fn query(place: &Workplace, cluster: &Cluster, sql: &str) -> Child {
 fn assert_answers(place: &Workplace, cluster: &Cluster) {
     let answered = query(place, cluster, "SELECT 1 AS one");
     let answered = answered.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&answered.stderr);
-    assert_eq!(answered.stdout, b"one\n1\n", "{told}\n{}", cluster.logs());
+    let said = String::from_utf8_lossy(&answered.stderr);
+    assert_eq!(answered.stdout, b"one\n1\n", "{said}\n{}", cluster.logs());
 }
 
 fn begun_tasks(cluster: &Cluster, executor: usize) -> usize {
@@ -69,11 +69,11 @@ fn a_job_that_kills_its_executors_fails_and_says_so() {
         sleep(PAUSE);
     }
     let ended = running.wait_with_output().unwrap();
-    let told = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(1), "{told}");
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
     assert!(
-        told.contains("3 executors were lost while they ran partition"),
-        "{told}"
+        said.contains("3 executors were lost while they ran partition"),
+        "{said}"
     );
     cluster.wait_for_job("Failed").unwrap();
     assert_answers(&place, &cluster);
@@ -91,8 +91,8 @@ fn executors_that_were_gone_before_are_not_the_jobs_fault() {
     // They are not missed yet, and get tasks.
     let sql = "SELECT count(*) AS n FROM (SELECT value % 7 AS g FROM generate_series(1, 100000) GROUP BY 1)";
     let answered = query(&place, &cluster, sql).wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&answered.stderr);
-    assert_eq!(answered.stdout, b"n\n7\n", "{told}\n{}", cluster.logs());
+    let said = String::from_utf8_lossy(&answered.stderr);
+    assert_eq!(answered.stdout, b"n\n7\n", "{said}\n{}", cluster.logs());
 }
 
 #[test]

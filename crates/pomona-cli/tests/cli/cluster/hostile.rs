@@ -94,13 +94,13 @@ fn a_front_without_files_rests_and_answers_when_it_has_some() {
         .stdin(Stdio::null())
         .stderr(File::create(&log).unwrap());
     let mut scheduler = scheduler.spawn().unwrap();
-    let told = || fs::read_to_string(&log).unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
     let begin = Instant::now();
-    while !told().contains("listens on df://") {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{}", told());
+    while !said().contains("listens on df://") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}", said());
         sleep(Duration::from_millis(20));
     }
-    let address = told()
+    let address = said()
         .split("df://")
         .nth(1)
         .unwrap()
@@ -112,21 +112,21 @@ fn a_front_without_files_rests_and_answers_when_it_has_some() {
     let silent: Vec<TcpStream> = (0..200)
         .map(|_| TcpStream::connect(&address).unwrap())
         .collect();
-    while !told().contains("connections are not accepted") {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{}", told());
+    while !said().contains("connections are not accepted") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}", said());
         sleep(Duration::from_millis(20));
     }
     let before = worked(scheduler.id());
     sleep(Duration::from_secs(4));
     let took = worked(scheduler.id()) - before;
     assert!(took < 2.0, "{took} s of work in 4 s");
-    assert!(told().len() < 64 << 10, "a log of {} bytes", told().len());
+    assert!(said().len() < 64 << 10, "a log of {} bytes", said().len());
     drop(silent);
     let mut jobs = vec!["jobs".to_string(), format!("--scheduler=df://{address}")];
     jobs.extend(flags);
     let asked = Instant::now();
     while place.pomona(&jobs).is_failure() {
-        assert!(asked.elapsed() < Duration::from_secs(60), "{}", told());
+        assert!(asked.elapsed() < Duration::from_secs(60), "{}", said());
     }
     scheduler.kill().unwrap();
     scheduler.wait().unwrap();

@@ -13,7 +13,7 @@ use super::{Color, ImageFormat, ImageInfo, orientation, pixels};
 use crate::ImageError;
 use layout::Layout;
 use mozjpeg::{ColorSpace, Decompress};
-pub(super) use part::{HAS_COLOR, Part, part_cost};
+pub(super) use part::{Part, part_cost};
 use source::{Shared, Source};
 use std::cell::Cell;
 use std::io;

@@ -18,7 +18,7 @@ pub(in crate::preprocess) struct Part {
 
 /// Numbers of channels that are a color. The decoder divides by the channels that a color has, so it
 /// panics on others.
-pub(in crate::preprocess) const HAS_COLOR: [usize; 3] = [1, 3, 4];
+const HAS_COLOR: [usize; 3] = [1, 3, 4];
 
 /// Bytes that decoding a part takes, its samples among them, and its scans.
 pub(in crate::preprocess) fn part_cost(data: &[u8]) -> Result<(u64, u32), ImageError> {
@@ -56,10 +56,8 @@ impl Part {
             (self.width, self.height) = (decoder.width(), decoder.height());
             self.channels = decoder.components().len();
             if !HAS_COLOR.contains(&self.channels) {
-                return Err(ImageError::corrupt(
-                    ImageFormat::Tiff,
-                    "JPEG data whose channels are no color",
-                ));
+                let feature = format!("JPEG data of {} channels", self.channels);
+                return Err(ImageError::feature(ImageFormat::Tiff, feature));
             }
             let colors = decoder.color_space();
             let row = self.width * self.channels;

@@ -4,7 +4,7 @@ use super::FORMAT;
 use super::directory::{Directory, Tag};
 use crate::ImageError;
 use crate::preprocess::pixels::Palette;
-use crate::preprocess::{Color, ImageInfo, jpeg};
+use crate::preprocess::{Color, ImageInfo};
 
 /// How samples become RGB.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -174,9 +174,6 @@ impl Layout {
         }
         if self.compression == Compression::Jpeg && self.bits != 8 {
             return refuse("JPEG data of other than 8 bits");
-        }
-        if self.compression == Compression::Jpeg && !jpeg::HAS_COLOR.contains(&self.channels) {
-            return refuse("JPEG data of two channels");
         }
         Ok(())
     }
