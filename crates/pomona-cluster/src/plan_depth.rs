@@ -161,10 +161,10 @@ mod tests {
             assert_eq!(levels(&plan).unwrap(), 3);
             check(&plan).unwrap();
             let error = check_plan(&filtered(chain(MOST_TERMS + 1))).unwrap_err();
-            let told = error.to_string();
+            let text = error.to_string();
             assert!(
-                told.contains("5001 terms") && told.contains("IN ("),
-                "{told}"
+                text.contains("5001 terms") && text.contains("IN ("),
+                "{text}"
             );
         };
         // As the threads of all roles have it: dropping a chain recurses, too.

@@ -125,7 +125,7 @@ impl Start {
                 *left -= objects.len();
             }
             if !objects.is_empty() && sender.send(objects).await.is_err() {
-                // The query has seen enough.
+                // The query needs no more rows.
                 break;
             }
         }

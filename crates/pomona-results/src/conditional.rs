@@ -36,7 +36,7 @@ impl StoreFolder {
     /// Writes a small object whole where there is none.
     ///
     /// A store does not repeat such a request by itself, because the answer to one that succeeded
-    /// may have been lost. What is there tells: bytes that only this caller writes are its own.
+    /// may have been lost. The content decides: bytes that only this caller writes are its own.
     pub async fn create(&self, below: &str, bytes: Vec<u8>) -> Result<Created, ResultsError> {
         let path = self.path(below);
         let mut attempts = Attempts::default();

@@ -156,7 +156,7 @@ impl LockPlace {
             return Ok(true);
         }
         // A date that is as far in the future is no sign of life either: the clock of one of the
-        // two machines is wrong, and only whether the lock is renewed can tell.
+        // two machines is wrong, and only a renewal of the lock can show which.
         let age = (Utc::now() - holder.renewed).abs();
         if age.to_std().unwrap_or_default() < STALE {
             return Ok(false);

@@ -66,8 +66,8 @@ async fn plans_of_all_kinds_are_refused_with_the_reason() -> Result<()> {
     let logical = client
         .execute_query(params(Query::LogicalPlan(vec![])))
         .await;
-    let told = logical.expect_err("a logical plan is refused").to_string();
-    assert!(told.contains("runs physical plans"), "{told}");
+    let error = logical.expect_err("a logical plan is refused").to_string();
+    assert!(error.contains("runs physical plans"), "{error}");
     for (plan, expected) in [
         (projected(long).await?, "50000 terms"),
         (projected(nested).await?, "RecursionLimitReached"),
@@ -79,8 +79,8 @@ async fn plans_of_all_kinds_are_refused_with_the_reason() -> Result<()> {
         let Some(Failure(failure)) = answer.into_inner().result else {
             panic!("a plan is taken that should be refused: {expected}");
         };
-        let told = format!("{failure:?}");
-        assert!(told.contains(expected), "{told}");
+        let error = format!("{failure:?}");
+        assert!(error.contains(expected), "{error}");
     }
     assert!(cluster.jobs()?.is_empty());
     let ctx = cluster_session(&cluster, "")?;

@@ -76,7 +76,7 @@ impl SchedulerGrpc for SchedulerService {
         Ok(response.map(|result| GetJobStatusResult {
             status: result
                 .status
-                .map(|status| self.guard.stopped().told(status)),
+                .map(|status| self.guard.stopped().as_failed(status)),
             ..result
         }))
     }

@@ -36,7 +36,7 @@ impl StoppedJobs {
 
     /// The status with the reason in it. Between the decision and the end of the cancellation Ballista
     /// says that the job runs, or that it was cancelled.
-    pub(super) fn told(&self, mut status: JobStatus) -> JobStatus {
+    pub(super) fn as_failed(&self, mut status: JobStatus) -> JobStatus {
         let Some(reason) = self.reason(&JobId::from(status.job_id.as_str())) else {
             return status;
         };
@@ -82,19 +82,25 @@ mod tests {
         let stopped = StoppedJobs::default();
         let job = JobId::from("a");
         let running = || status(Status::Running(RunningJob::default()));
-        assert_eq!(error(stopped.told(running())), None);
+        assert_eq!(error(stopped.as_failed(running())), None);
         assert!(stopped.stop(&job, "it is too large".to_string()));
         assert!(!stopped.stop(&job, "another".to_string()));
-        assert_eq!(error(stopped.told(running())).unwrap(), "it is too large");
+        assert_eq!(
+            error(stopped.as_failed(running())).unwrap(),
+            "it is too large"
+        );
         let cancelled = status(Status::Failed(FailedJob {
             error: "Cancelled".to_string(),
             ..FailedJob::default()
         }));
-        assert_eq!(error(stopped.told(cancelled)).unwrap(), "it is too large");
+        assert_eq!(
+            error(stopped.as_failed(cancelled)).unwrap(),
+            "it is too large"
+        );
         // One that came to its end before it was cancelled has its rows.
         let done = status(Status::Successful(SuccessfulJob::default()));
-        assert_eq!(error(stopped.told(done)), None);
+        assert_eq!(error(stopped.as_failed(done)), None);
         stopped.forget(&job);
-        assert_eq!(error(stopped.told(running())), None);
+        assert_eq!(error(stopped.as_failed(running())), None);
     }
 }

@@ -29,8 +29,8 @@ impl ListedObject {
             length: meta.size,
             modified: meta.last_modified,
             e_tag: meta.e_tag.or_else(|| {
-                // Some servers list objects without their tags. Time and length tell versions
-                // apart as well as what object_store makes up for local files does.
+                // Some servers list objects without their tags. Time and length distinguish
+                // versions as well as the tags that object_store makes up for local files.
                 let modified = meta.last_modified.timestamp_micros();
                 Some(format!("{modified:x}-{:x}", meta.size))
             }),

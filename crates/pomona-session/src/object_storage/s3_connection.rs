@@ -99,7 +99,7 @@ pub(super) async fn connect(bucket: &str) -> Result<Connection> {
     Ok(Connection { client, keys })
 }
 
-/// Where the bucket's requests go, by the rules of `AmazonS3Builder::build`, which does not tell;
+/// Where the bucket's requests go, by the rules of `AmazonS3Builder::build`, which does not expose it;
 /// none for a directory bucket.
 fn bucket_url(bucket: &str, builder: &AmazonS3Builder) -> Option<Url> {
     let set = |key| builder.get_config_value(&key);
@@ -134,7 +134,7 @@ mod tests {
         let plain = AmazonS3Builder::new().with_region("eu-west-3");
         let there = |builder: &AmazonS3Builder| {
             let url = bucket_url("photos", builder)?;
-            // signed_url tells where object_store's own requests go.
+            // signed_url shows where object_store's own requests go.
             let keys = builder
                 .clone()
                 .with_bucket_name("photos")
