@@ -23,6 +23,10 @@ clippy:
 bench NAME:
     cargo bench --profile dev --workspace --bench {{ NAME }}
 
+# A program of crates/pomona-examples
+example NAME *ARGS:
+    cargo run --example {{ NAME }} {{ ARGS }}
+
 # Write the results into tests/slt, then read the diff
 slt-complete:
     POMONA_SLT_COMPLETE=1 cargo test --workspace slt

@@ -1,4 +1,4 @@
-"""A wheel (PEP 427) that puts `pomona` on the path: `wheel.py PROGRAM VERSION GLIBC FOLDER LICENCE...`, prints the file.
+"""A wheel (PEP 427) that puts `pomona` and `pomona-driver` on the path: `wheel.py PROGRAM VERSION GLIBC FOLDER LICENCE...`, prints the file.
 
 The name of the distribution is pomona-cli. The tag is manylinux (PEP 600): the program runs where glibc is this version
 or newer. The same input gives the same bytes.
@@ -20,6 +20,15 @@ License-Expression: Apache-2.0
 {licences}Requires-Python: >=3.8
 """
 
+# A wheel has no links, and a second copy would double its size: the program knows by its name what it is called as.
+DRIVER = """#!python
+import os
+import sys
+
+program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pomona")
+os.execv(program, ["pomona-driver", *sys.argv[1:]])
+"""
+
 
 def build(program, version, glibc, folder, licences):
     data = program.read_bytes()
@@ -28,6 +37,7 @@ def build(program, version, glibc, folder, licences):
     names = "".join(f"License-File: {path.name}\n" for path in licences)
     files = {
         f"pomona_cli-{version}.data/scripts/pomona": (data, 0o755),
+        f"pomona_cli-{version}.data/scripts/pomona-driver": (DRIVER.encode(), 0o755),
         **{f"{info}/licenses/{path.name}": (path.read_bytes(), 0o644) for path in licences},
         f"{info}/METADATA": (METADATA.format(version=version, licences=names).encode(), 0o644),
         f"{info}/WHEEL": (

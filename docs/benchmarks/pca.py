@@ -1,6 +1,6 @@
 """Fits a PCA on the same rows with pomona-pca and scikit-learn in alternation and prints the ratios.
 
-    cargo build -p pomona-pca --example fit_throughput
+    cargo build --workspace --example fit_throughput
     python docs/benchmarks/pca.py [--rows 57950] [--rounds 5] [--threads 1 2] [--components 50]
 
 Needs numpy, scikit-learn and threadpoolctl. Each round times, one after the other on an otherwise

@@ -10,7 +10,7 @@ if [ ! -x "$work/venv/bin/python" ]; then
     python3 -m venv "$work/venv"
     "$work/venv/bin/pip" install --quiet --requirement "$here/requirements.txt"
 fi
-(cd "$root" && cargo build --quiet -p pomona-mobilenet --example throughput --example resize)
+(cd "$root" && cargo build --quiet --workspace --example throughput --example resize)
 find "$2" -name '*.jpg' | LC_ALL=C sort | awk 'NR % 31 == 1 && n++ < 64' > "$work/list"
 "$root/target/debug/examples/resize" 224 "$work/images" < "$work/list"
 "$work/venv/bin/python" "$here/compare.py" "$1" "$work/images" \

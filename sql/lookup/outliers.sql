@@ -4,8 +4,8 @@
 -- ||x - mean||^2 - ||z||^2 is the squared length of that rest. z_score measures it in the
 -- spread of all images: by the median and the median absolute deviation, which the outliers
 -- themselves do not move (Iglewicz and Hoaglin 1993); 3.5 and more is far.
-CREATE EXTERNAL TABLE IF NOT EXISTS features STORED AS PARQUET LOCATION '${output}/features/';
-CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${output}/model/';
+CREATE EXTERNAL TABLE IF NOT EXISTS features STORED AS RESULTS LOCATION '${output}/features/';
+CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS RESULTS LOCATION '${output}/model/';
 
 CREATE TABLE reconstruction AS
 SELECT path, label, total, greatest(total - inner_product(z, z), 0) AS error

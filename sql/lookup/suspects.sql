@@ -1,6 +1,6 @@
 -- The images whose label is not that of most of their nearest other images, by the cosine of
 -- their vectors; those with the fewest neighbours of their own label first.
-CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS PARQUET LOCATION '${vectors}';
+CREATE EXTERNAL TABLE IF NOT EXISTS vectors STORED AS RESULTS LOCATION '${vectors}';
 
 CREATE TABLE labelled AS
 SELECT CAST(row_number() OVER (ORDER BY path) AS BIGINT) AS position, path, label, ${by} AS vector

@@ -3,6 +3,5 @@
 CREATE EXTERNAL TABLE IF NOT EXISTS features STORED AS PARQUET LOCATION '${output}/features/';
 
 COPY (
-    SELECT path, label, e_tag, '[' || array_to_string(features, ',') || ']' AS features, error
-    FROM features
+    SELECT * REPLACE ('[' || array_to_string(features, ',') || ']' AS features) FROM features
 ) TO '${output}/features_csv/' STORED AS CSV OPTIONS ('format.has_header' 'true');

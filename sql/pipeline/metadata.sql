@@ -1,6 +1,5 @@
--- What is known of each image without the network. Needs images.sql.
-COPY (
-    SELECT path, label, length, modification_time,
-           info['width'] AS width, info['height'] AS height, info['format'] AS format
-    FROM (SELECT *, image_info(content) AS info FROM selected_images)
-) TO '${output}/metadata/parquet/' STORED AS PARQUET;
+-- What is known of each image without the network. Needs features.sql.
+CREATE EXTERNAL TABLE IF NOT EXISTS features STORED AS PARQUET LOCATION '${output}/features/';
+
+COPY (SELECT path, label, length, modification_time, width, height, format FROM features)
+TO '${output}/metadata/parquet/' STORED AS PARQUET;

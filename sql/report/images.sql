@@ -1,5 +1,5 @@
 -- The files of the images to be shown, in the order of their importance, as long as they are not
--- too many bytes to be read again: ${bytes} in all, ${largest} each.
+-- too many to be read again: ${images} files, of ${bytes} in all and ${largest} each.
 SELECT path, label, length, modification_time, CAST(NULL AS VARCHAR) AS e_tag
 FROM (
     SELECT m.*, w.number,
@@ -7,4 +7,4 @@ FROM (
     FROM report_wanted w JOIN metadata m ON m.path = w.path
     WHERE m.length <= ${largest}
 )
-WHERE bytes_so_far <= ${bytes} ORDER BY number;
+WHERE bytes_so_far <= ${bytes} ORDER BY number LIMIT ${images};

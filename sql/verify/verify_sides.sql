@@ -1,7 +1,7 @@
 -- A column of two results, side by side. Images are matched by the last parts of their paths, which
 -- stay the same wherever the images were read from; keys that are not unique are not compared.
-CREATE EXTERNAL TABLE ${column}_files_here STORED AS PARQUET LOCATION '${here}';
-CREATE EXTERNAL TABLE ${column}_files_there STORED AS PARQUET LOCATION '${there}';
+CREATE EXTERNAL TABLE ${column}_files_here STORED AS ${here_form} LOCATION '${here}';
+CREATE EXTERNAL TABLE ${column}_files_there STORED AS ${there_form} LOCATION '${there}';
 
 CREATE VIEW ${column}_here AS
 SELECT array_to_string(array_slice(string_to_array(url_decode(${here_path}), '/'), -${parts}, -1), '/') AS key,

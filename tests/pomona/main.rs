@@ -1,8 +1,11 @@
 //! Tests of the whole: SQL on every engine, and the golden numbers.
 
+#![expect(unreachable_pub, reason = "modules of a test are not a library")]
+
 mod book;
 mod codec;
 mod engine;
+mod examples;
 mod golden;
 mod random_queries;
 mod slt;

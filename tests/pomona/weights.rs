@@ -46,7 +46,7 @@ fn fruits_copy(folder: &TempDir) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn features_and_classes_of_a_image_cost_one_pass() -> Result<()> {
+async fn features_and_classes_of_an_image_cost_one_pass() -> Result<()> {
     let (folder, images) = (tempfile::tempdir()?, drawn(4));
     let ctx = session(&fruits_copy(&folder), images.path()).await?;
     for (sql, passes) in [
@@ -109,12 +109,12 @@ async fn partitions_batches_and_order_change_no_bit() -> Result<()> {
 
 /// The rows of a path, a vector and a text, the vector as bits.
 fn bits(batch: &RecordBatch) -> Vec<(String, Vec<u32>, String)> {
-    // A number is printed with all the digits that tell it from others.
+    // A number is printed with all the digits that distinguish it from others.
     let text =
         |column: usize, row: usize| array_value_to_string(batch.column(column), row).unwrap();
     (0..batch.num_rows())
         .map(|row| {
-            let features = batch.column(1).as_fixed_size_list().value(row);
+            let features = batch.column(1).as_list::<i32>().value(row);
             let features = features.as_primitive::<Float32Type>();
             let features = features.values().iter().map(|value| value.to_bits());
             (text(0, row), features.collect(), text(2, row))
@@ -153,7 +153,7 @@ async fn a_file_that_is_replaced_is_loaded_again() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fruits_are_told_apart() -> Result<()> {
+async fn fruits_are_distinguished() -> Result<()> {
     let Some(data) = reference_data() else {
         return Ok(());
     };

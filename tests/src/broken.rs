@@ -8,7 +8,7 @@ pub struct Broken {
     pub name: &'static str,
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Words that tell a person what is wrong.
+    /// Words of the message that say what is wrong.
     pub says: &'static str,
 }
 

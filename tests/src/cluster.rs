@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -11,85 +11,13 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+pub use crate::cluster_options::{ClusterOptions, SHORT_TIMEOUT_SECONDS, pomona_binary};
+use crate::ports::free_port;
+
 /// Everything here is ready within this, or something is wrong.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// When the scheduler takes a killed executor for lost, in tests that kill: a tenth of the usual time,
-/// so that they take seconds. On a busy machine one that lives may be late by as much.
-pub const SHORT_TIMEOUT_SECONDS: u64 = 3;
-
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// The binary `pomona` that stands beside a test binary of the workspace.
-///
-/// # Panics
-/// If it is not built: `cargo test --workspace` builds it.
-pub fn pomona_binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its binary");
-    let folder = test.parent().and_then(Path::parent);
-    let binary = folder.expect("test binaries lie in deps/").join("pomona");
-    assert!(binary.exists(), "{} is not built", binary.display());
-    binary
-}
-
-/// How a cluster is to be.
-#[derive(Debug, Clone)]
-pub struct ClusterOptions {
-    /// The binary of all roles.
-    pub binary: PathBuf,
-    /// Executors from the start.
-    pub executors: usize,
-    /// Tasks that each runs at the same time.
-    pub slots: usize,
-    /// When an executor that is not heard of is lost.
-    pub timeout_seconds: u64,
-    /// Variables of all processes.
-    pub environment: Vec<(String, String)>,
-    /// The options of all processes that give them certificates, if they are to have any.
-    pub tls: Vec<String>,
-}
-
-impl ClusterOptions {
-    /// Two executors of one slot, with the binary beside a test of the workspace.
-    pub fn new() -> Self {
-        Self::of(pomona_binary())
-    }
-
-    /// Two executors of one slot.
-    pub fn of(binary: PathBuf) -> Self {
-        Self {
-            binary,
-            executors: 2,
-            slots: 1,
-            timeout_seconds: 30,
-            environment: vec![],
-            tls: vec![],
-        }
-    }
-
-    /// Takes executors that are killed for lost after [`SHORT_TIMEOUT_SECONDS`].
-    pub fn with_short_timeout(mut self) -> Self {
-        self.timeout_seconds = SHORT_TIMEOUT_SECONDS;
-        self
-    }
-
-    /// Gives all processes these variables too.
-    pub fn with_environment<K: ToString, V: ToString>(
-        mut self,
-        variables: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
-        let variables = variables.into_iter();
-        self.environment
-            .extend(variables.map(|(name, value)| (name.to_string(), value.to_string())));
-        self
-    }
-}
-
-impl Default for ClusterOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// A scheduler and its executors; they end when this is dropped.
 pub struct Cluster {
@@ -107,7 +35,7 @@ impl Cluster {
     /// When a process does not become ready; the error holds its log.
     pub fn start(options: ClusterOptions) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let (scheduler, address) = start_scheduler(&options, folder.path(), 0)?;
+        let (scheduler, address) = start_scheduler(&options, folder.path(), free_port()?)?;
         let mut cluster = Self {
             options,
             folder,
@@ -118,7 +46,7 @@ impl Cluster {
         for _ in 0..cluster.options.executors {
             cluster.add_executor()?;
         }
-        cluster.wait_for_executors(cluster.options.executors)?;
+        cluster.wait_for_start()?;
         Ok(cluster)
     }
 
@@ -217,19 +145,41 @@ impl Cluster {
         Ok(())
     }
 
+    /// Waits until the scheduler knows all executors. One that cannot start is an error at once.
+    fn wait_for_start(&mut self) -> io::Result<()> {
+        let count = self.executors.len();
+        let start = Instant::now();
+        while self.known_executors() != count {
+            let mut running = self.executors.iter_mut().flatten();
+            let ended = running.any(|executor| !matches!(executor.try_wait(), Ok(None)));
+            if ended || start.elapsed() > LIMIT {
+                let what = if ended {
+                    "an executor ended"
+                } else {
+                    "not ready"
+                };
+                return Err(io::Error::other(format!("{what}\n{}", self.logs())));
+            }
+            sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    fn known_executors(&self) -> usize {
+        if !self.options.tls.is_empty() {
+            let log = self.log("scheduler");
+            return log.matches("Received register executor request").count();
+        }
+        let executors = self.get("/api/executors").unwrap_or_default();
+        executors.matches("\"host\"").count()
+    }
+
     /// Waits until the scheduler knows exactly so many executors.
     ///
     /// # Errors
     /// When that does not happen in time; the error holds the logs.
     pub fn wait_for_executors(&self, count: usize) -> io::Result<()> {
-        let known = until(|| {
-            if !self.options.tls.is_empty() {
-                let log = self.log("scheduler");
-                return Ok(log.matches("Received register executor request").count() == count);
-            }
-            let executors = self.get("/api/executors").unwrap_or_default();
-            Ok(executors.matches("\"host\"").count() == count)
-        });
+        let known = until(|| Ok(self.known_executors() == count));
         known.map_err(|error| io::Error::other(format!("{error}\n{}", self.logs())))
     }
 
@@ -268,15 +218,13 @@ impl Cluster {
     /// # Errors
     /// When that does not happen in time.
     pub fn wait_for_job(&self, state: &str) -> io::Result<String> {
-        let mut found = None;
+        let mut found = String::new();
         until(|| {
-            let mut jobs = self.jobs()?.into_iter();
-            found = jobs.find(|(_, is)| is == state);
-            Ok(found.is_some())
+            let job = self.jobs()?.into_iter().find(|(_, is)| is == state);
+            found = job.map(|(job, _)| job).unwrap_or_default();
+            Ok(!found.is_empty())
         })?;
-        found
-            .map(|(job, _)| job)
-            .ok_or_else(|| io::Error::other("there is no such job"))
+        Ok(found)
     }
 
     /// The log of one process: `scheduler`, `executor-0` and so on.
@@ -306,7 +254,7 @@ impl Cluster {
     }
 }
 
-/// What the REST API tells of a job, and tests want to know.
+/// The fields of a job in the REST API that tests read.
 #[derive(Deserialize)]
 struct Job {
     job_id: String,
@@ -329,17 +277,18 @@ fn start_scheduler(
 ) -> io::Result<(Child, SocketAddr)> {
     let log = folder.join("scheduler.log");
     let before = fs::read_to_string(&log).unwrap_or_default().len();
-    let arguments = [
+    let mut arguments = vec![
         "scheduler".to_string(),
         format!("--bind-port={port}"),
         format!("--executor-timeout-seconds={}", options.timeout_seconds),
         "--expire-dead-executor-interval-seconds=1".to_string(),
     ];
+    arguments.extend(options.scheduler.iter().cloned());
     let mut scheduler = spawn(options, &arguments, &log)?;
     let mut address = None;
     let ready = until(|| {
-        let told = fs::read_to_string(&log)?;
-        let listens = told[before..].split("listens on df://").nth(1);
+        let text = fs::read_to_string(&log)?;
+        let listens = text[before..].split("listens on df://").nth(1);
         address = listens
             .and_then(|rest| rest.lines().next())
             .and_then(|address| address.parse().ok());
@@ -349,9 +298,9 @@ fn start_scheduler(
         (Ok(()), Some(address)) => Ok((scheduler, address)),
         _ => {
             let _ = kill(Some(scheduler));
-            let told = fs::read_to_string(&log)?;
+            let text = fs::read_to_string(&log)?;
             Err(io::Error::other(format!(
-                "the scheduler does not listen:\n{told}"
+                "the scheduler does not listen:\n{text}"
             )))
         }
     }
@@ -379,11 +328,6 @@ fn kill(process: Option<Child>) -> io::Result<()> {
     let mut process = process.ok_or_else(|| io::Error::other("the process does not run"))?;
     process.kill()?;
     process.wait().map(drop)
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Waits until the condition holds.

@@ -15,6 +15,8 @@ pub struct RequestLine {
     pub path: String,
     /// What follows `?`; empty if there is none.
     pub query: String,
+    /// Whether it writes only where the object is as the client knows it, or is not there.
+    pub is_conditional: bool,
     /// Its place among all requests of the server, from 0.
     pub number: usize,
 }
@@ -23,6 +25,16 @@ impl RequestLine {
     /// Whether it reads an object; requests that list a bucket have a query.
     pub fn reads_object(&self) -> bool {
         self.method == "GET" && self.query.is_empty()
+    }
+
+    /// Whether it changes what is in a bucket.
+    pub fn writes(&self) -> bool {
+        ["PUT", "POST", "DELETE"].contains(&self.method.as_str())
+    }
+
+    /// Whether it lists keys.
+    pub fn lists_keys(&self) -> bool {
+        self.method == "GET" && self.query.contains("list-type=2")
     }
 }
 
@@ -39,6 +51,8 @@ pub enum Fault {
     Reset,
     /// The server does what it is asked, and the connection is closed instead of an answer.
     LostAnswer,
+    /// The server creates an object over what is there, late, whatever the client asks for.
+    CreatesOver(Duration),
 }
 
 /// Chooses the fault of each request.
@@ -61,7 +75,13 @@ impl Faults {
     }
 
     /// Records a request, and returns what happens to it.
-    pub(crate) fn next(&self, method: &str, path: &str, query: &str) -> Option<Fault> {
+    pub(crate) fn next(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        is_conditional: bool,
+    ) -> Option<Fault> {
         let mut seen = self
             .seen
             .lock()
@@ -70,6 +90,7 @@ impl Faults {
             method: method.to_string(),
             path: path.to_string(),
             query: query.to_string(),
+            is_conditional,
             number: seen.len(),
         };
         seen.push(line.clone());

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::s3_faults::{Fault, FaultPlan, Faults, RequestLine, one_in};
+use crate::s3_keys::{Bucket, OtherKeys};
 
 /// The key that the server knows.
 pub const ACCESS_KEY: &str = "pomona-test-key";
@@ -35,6 +36,7 @@ pub struct S3Server {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
     faults: Arc<Faults>,
+    others: OtherKeys,
 }
 
 impl S3Server {
@@ -66,7 +68,12 @@ impl S3Server {
         }
         let files =
             FileSystem::new(root.path()).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let mut service = S3ServiceBuilder::new(files);
+        let others = OtherKeys::default();
+        let mut service = S3ServiceBuilder::new(Bucket {
+            files,
+            others: others.clone(),
+            root: root.path().to_owned(),
+        });
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = service.build();
 
@@ -75,7 +82,7 @@ impl S3Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let injected = Arc::clone(&faults);
+        let (injected, folder) = (Arc::clone(&faults), root.path().to_path_buf());
         // A thread of its own: a test may block its runtime without stopping the server.
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -86,7 +93,7 @@ impl S3Server {
                 let listener =
                     TcpListener::from_std(listener).expect("the listener does not block");
                 tokio::select! {
-                    () = serve(listener, service, injected) => {}
+                    () = serve(listener, service, injected, folder) => {}
                     _ = stopped => {}
                 }
             });
@@ -97,6 +104,7 @@ impl S3Server {
             stop: Some(stop),
             thread: Some(thread),
             faults,
+            others,
         })
     }
 
@@ -118,6 +126,18 @@ impl S3Server {
     /// The folder behind a bucket: files written here are objects.
     pub fn bucket(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
+    }
+
+    /// Lists a key that no file can have, such as `a//b.jpg`, as an object of so many bytes.
+    pub fn list_key(&self, bucket: &str, key: &str, size: u32) {
+        self.others.add(bucket, key, size.into());
+    }
+
+    /// How many times keys were listed so far.
+    pub fn lists(&self) -> usize {
+        let requests = self.requests();
+        let lists = requests.iter().filter(|line| line.lists_keys());
+        lists.count()
     }
 
     /// The folder behind the server.
@@ -147,19 +167,24 @@ impl Drop for S3Server {
     }
 }
 
-async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>) {
+async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>, root: PathBuf) {
     loop {
         let Ok((socket, _)) = listener.accept().await else {
             continue;
         };
         let service = service.clone();
-        let faults = Arc::clone(&faults);
+        let (faults, root) = (Arc::clone(&faults), root.clone());
         tokio::spawn(async move {
             let answer = service_fn(move |request: Request<Incoming>| {
                 let service = service.clone();
                 let uri = request.uri();
                 let query = uri.query().unwrap_or_default();
-                let fault = faults.next(request.method().as_str(), uri.path(), query);
+                let is_conditional = ["if-match", "if-none-match"]
+                    .iter()
+                    .any(|name| request.headers().contains_key(*name));
+                let method = request.method().as_str();
+                let fault = faults.next(method, uri.path(), query, is_conditional);
+                let object = root.join(uri.path().trim_start_matches('/'));
                 async move {
                     let served = |request| async {
                         let served = Service::call(&service, request).await;
@@ -171,6 +196,11 @@ async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>) {
                         None => served(request).await,
                         Some(Fault::Slow(late)) => {
                             sleep(late).await;
+                            served(request).await
+                        }
+                        Some(Fault::CreatesOver(late)) => {
+                            sleep(late).await;
+                            let _ = fs::remove_file(object);
                             served(request).await
                         }
                         Some(Fault::Status(status)) => Ok(answer_with(status, String::new())),

@@ -1,10 +1,13 @@
 //! The tile unit (AMX) of x86-64 processors: whether it may be used, and its shape.
 //!
-//! The kernels that multiply tiles are in the crates that need them. What is shared is here: the
-//! permission that Linux wants to be asked for, and the one configuration that all kernels use,
-//! eight tiles of sixteen rows of 64 bytes. On other processors the crate is empty.
+//! The kernels that multiply tiles are in the crates that need them. What they share is here: the
+//! permission that a process must request from Linux, the one configuration that all kernels use,
+//! eight tiles of sixteen rows of 64 bytes, and the instructions ([`load!`], [`multiply_int8!`],
+//! [`multiply_bf16!`], [`clear!`], [`store!`]), which are unsafe: the unit is configured, and the memory of a
+//! tile is readable or writable. On other processors the crate is empty.
 
 #![cfg(target_arch = "x86_64")]
+#![expect(unsafe_code, reason = "system calls and tile instructions")]
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count};
@@ -39,18 +42,18 @@ impl Products {
     }
 }
 
-/// Whether the processor multiplies tiles so, and the system lets this process do it.
+/// Whether the processor has these instructions, and the system permits this process to use them.
 ///
-/// Asks the system the first time: Linux keeps the 8 KB of tile registers from processes that have
-/// not asked (`Documentation/arch/x86/xstate.rst`). Only Linux is asked, and no interpreter.
+/// The first call requests permission: Linux requires that before a process may use the 8 KB of tile
+/// registers (`Documentation/arch/x86/xstate.rst`). Always false on other systems and under Miri.
 pub fn is_available(products: Products) -> bool {
-    // The unit's features; none where the system does not lend it.
-    static LENT: OnceLock<u32> = OnceLock::new();
-    let lent = *LENT.get_or_init(|| match features() {
-        features if features & TILES != 0 && ask() => features,
+    // The unit's features; 0 where the system denies its use.
+    static PERMITTED: OnceLock<u32> = OnceLock::new();
+    let permitted = *PERMITTED.get_or_init(|| match features() {
+        features if features & TILES != 0 && request() => features,
         _ => 0,
     });
-    lent & products.bit() != 0
+    permitted & products.bit() != 0
 }
 
 /// EDX of CPUID's leaf 7; no bits where there is no such leaf.
@@ -61,7 +64,7 @@ fn features() -> u32 {
     }
 }
 
-fn ask() -> bool {
+fn request() -> bool {
     if cfg!(any(not(target_os = "linux"), miri)) {
         return false;
     }
@@ -91,7 +94,68 @@ struct Shape {
     rows: [u8; 16],
 }
 
-/// Gives all eight tiles sixteen rows of 64 bytes, on this thread.
+/// Loads a tile, a number from 0 to 7: sixteen rows of 64 bytes, the first at the pointer plus an offset in
+/// bytes, each `$stride` bytes after the one before it.
+#[macro_export]
+macro_rules! load {
+    ($tile:literal, $from:expr, $stride:expr, $offset:expr) => {
+        ::std::arch::asm!(
+            concat!("tileloadd tmm", $tile, ", [{from} + {stride}*1 + {offset}]"),
+            from = in(reg) $from,
+            stride = in(reg) $stride,
+            offset = const $offset,
+            options(nostack, preserves_flags, readonly),
+        )
+    };
+}
+
+/// Adds the products of two tiles of signed 8-bit integers to a tile of 32-bit integers.
+#[macro_export]
+macro_rules! multiply_int8 {
+    ($sum:literal, $left:literal, $right:literal) => {
+        ::std::arch::asm!(
+            concat!("tdpbssd tmm", $sum, ", tmm", $left, ", tmm", $right),
+            options(nostack, preserves_flags, nomem),
+        )
+    };
+}
+
+/// Adds the products of two tiles of bf16 to a tile of f32.
+#[macro_export]
+macro_rules! multiply_bf16 {
+    ($sum:literal, $left:literal, $right:literal) => {
+        ::std::arch::asm!(
+            concat!("tdpbf16ps tmm", $sum, ", tmm", $left, ", tmm", $right),
+            options(nostack, preserves_flags, nomem),
+        )
+    };
+}
+
+/// Sets tiles to zero.
+#[macro_export]
+macro_rules! clear {
+    ($($tile:literal),*) => {
+        ::std::arch::asm!(
+            $(concat!("tilezero tmm", $tile),)*
+            options(nostack, preserves_flags, nomem),
+        )
+    };
+}
+
+/// Writes a tile to sixteen rows of 64 bytes, one after the other.
+#[macro_export]
+macro_rules! store {
+    ($tile:literal, $to:expr) => {
+        ::std::arch::asm!(
+            concat!("tilestored [{to} + {row}*1], tmm", $tile),
+            to = in(reg) $to,
+            row = in(reg) 64_usize,
+            options(nostack, preserves_flags),
+        )
+    };
+}
+
+/// Configures all eight tiles with sixteen rows of 64 bytes, on this thread.
 ///
 /// # Safety
 /// [`is_available`] is true.
@@ -112,7 +176,7 @@ pub unsafe fn configure() {
     }
 }
 
-/// Gives the tiles back, so that the system need not save them at the next switch of threads.
+/// Releases the tiles, so that the system need not save them at the next context switch.
 ///
 /// # Safety
 /// [`is_available`] is true.
@@ -137,7 +201,7 @@ mod tests {
                 release();
             }
         } else {
-            eprintln!("skipped: this processor or system lends no tiles");
+            eprintln!("skipped: no tile unit, or no permission to use it");
         }
     }
 }

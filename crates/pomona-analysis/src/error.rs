@@ -46,6 +46,13 @@ pub enum AnalysisError {
         nearest: Vec<String>,
     },
 
+    /// A question needs principal components, and the run has none.
+    #[error("'{results}' has no principal components: they need two images with features")]
+    NoComponents {
+        /// The results.
+        results: String,
+    },
+
     /// An image of the results could not be decoded.
     #[error("'{path}' has no features: {reason}")]
     ImageWithoutFeatures {

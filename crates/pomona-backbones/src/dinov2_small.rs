@@ -33,15 +33,14 @@ pub(crate) static DINOV2_SMALL: Timm = Timm {
 /// epsilon of `s s e` is that of `x` with `e`, so everything that is added to the residual stream
 /// is multiplied by `s`, the root of 10. Nothing else changes, because only norms read the stream.
 fn widen_residuals(tensors: &mut HashMap<String, Tensor>) -> candle_core::Result<()> {
-    for (name, tensor) in tensors {
-        let is_added = name.starts_with("patch_embed.proj.")
-            || name == "cls_token"
-            || name == "pos_embed"
+    let is_added = |name: &str| {
+        matches!(name, "cls_token" | "pos_embed")
+            || name.starts_with("patch_embed.proj.")
             || name.ends_with(".ls1.gamma")
-            || name.ends_with(".ls2.gamma");
-        if is_added {
-            *tensor = (tensor.to_dtype(DType::F32)? * 10_f64.sqrt())?;
-        }
+            || name.ends_with(".ls2.gamma")
+    };
+    for (_, tensor) in tensors.iter_mut().filter(|(name, _)| is_added(name)) {
+        *tensor = (tensor.to_dtype(DType::F32)? * 10_f64.sqrt())?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `efficientnet_b0`, and the names of its tensors: Candle asks as torchvision writes, the files are
+//! `efficientnet_b0`, and the names of its tensors: Candle reads torchvision's names, the files have
 //! timm's.
 
 use candle_transformers::models::efficientnet;
@@ -24,7 +24,7 @@ pub(crate) static EFFICIENTNET_B0: Timm = Timm {
     },
 };
 
-/// The name in timm's file of what Candle's EfficientNet asks for.
+/// The name in timm's file of a tensor that Candle's EfficientNet reads.
 fn timm_name(asked: &str) -> String {
     let parts: Vec<&str> = asked.split('.').collect();
     match parts.as_slice() {

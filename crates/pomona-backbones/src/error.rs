@@ -1,19 +1,19 @@
-//! What can go wrong with a network.
+//! The errors of a network.
 
 use pomona_mobilenet::network::WeightsError;
 use pomona_weights::LoadError;
 use thiserror::Error;
 
-/// Why a network cannot be had or run.
+/// Why a network cannot be loaded or run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BackboneError {
     /// No network has this name.
-    #[error("no network is named '{name}': there are {known}")]
+    #[error("no network is named '{name}': the networks are {known}")]
     Unknown {
-        /// The name that was given.
+        /// The name.
         name: String,
-        /// Every name that there is.
+        /// The names of all networks.
         known: String,
     },
 
@@ -32,7 +32,7 @@ pub enum BackboneError {
     #[error(transparent)]
     MobileNetV2(#[from] WeightsError),
 
-    /// The weights cannot be had.
+    /// The weights cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
 

@@ -30,25 +30,25 @@ pub trait BackboneFactory: Sync {
     -> Result<Arc<dyn Backbone>, BackboneError>;
 }
 
-/// What weights a network reads.
+/// The weights of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightsDeclaration {
-    /// The session option that names them.
+    /// The session option that names the weights.
     pub option: &'static str,
-    /// The session option that pins their sha256.
+    /// The session option that pins the sha256 of the weights.
     pub sha256_option: &'static str,
-    /// Where they are if the option does not say; nowhere if it has to.
+    /// The default of the option; `None` if it must be set.
     pub repository: Option<Repository>,
     /// Whose names the tensors have.
     pub naming: &'static str,
 }
 
-/// What a network is loaded for.
+/// The precision and device that a network is loaded for.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// What the dense convolutions multiply. Networks of Candle's layers have f32 alone.
+    /// The precision of the dense convolutions. Networks of Candle's layers have f32 alone.
     pub precision: Precision,
-    /// Where the images will be.
+    /// The device of the images.
     pub device: Device,
 }
 

@@ -24,7 +24,7 @@ pub fn backbones() -> &'static [&'static dyn BackboneFactory] {
 /// The network of a name.
 ///
 /// # Errors
-/// When there is none; the error lists those that there are.
+/// When no network has this name; the error lists all names.
 pub fn backbone(name: &str) -> Result<&'static dyn BackboneFactory, BackboneError> {
     let mut all = backbones().iter().copied();
     all.find(|backbone| backbone.name() == name).ok_or_else(|| {
@@ -48,7 +48,7 @@ mod tests {
         let error = backbone("resnet19").unwrap_err().to_string();
         assert_eq!(
             error,
-            "no network is named 'resnet19': there are mobilenet_v2, resnet18, efficientnet_b0, \
+            "no network is named 'resnet19': the networks are mobilenet_v2, resnet18, efficientnet_b0, \
              mobilenetv4_conv_small, dinov2_small"
         );
     }

@@ -30,7 +30,7 @@ pub(crate) struct Timm {
     pub input_size: usize,
     /// timm's `crop_pct`.
     pub crop: f64,
-    /// Changes and adds tensors, before the model takes them.
+    /// Changes and adds tensors before the model is built.
     pub prepare: fn(&mut HashMap<String, Tensor>) -> candle_core::Result<()>,
     /// Candle's model of these tensors, whose first outputs are the features.
     pub build: fn(VarBuilder<'static>) -> candle_core::Result<Model>,
@@ -199,7 +199,7 @@ pub(crate) fn add_identity(
     Ok(())
 }
 
-/// What Candle says without the stack that it may add.
+/// Candle's message without its backtrace.
 fn first_line(error: &candle_core::Error) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().to_string()

@@ -219,15 +219,21 @@ fn what_is_wrong_with_a_file_is_named() {
         };
         let mut missing = good.clone();
         missing.remove(name);
-        let told = refused(&missing);
-        assert!(told.contains(name) && told.contains(network), "{told}");
+        let message = refused(&missing);
+        assert!(
+            message.contains(name) && message.contains(network),
+            "{message}"
+        );
         let mut other = good.clone();
         other.insert(
             name.to_owned(),
             Tensor::zeros((3, 3), DType::F32, &Device::Cpu).unwrap(),
         );
-        let told = refused(&other);
-        assert!(told.contains(name) && told.contains("[3, 3]"), "{told}");
+        let message = refused(&other);
+        assert!(
+            message.contains(name) && message.contains("[3, 3]"),
+            "{message}"
+        );
     }
     let bytes = file(&Reference::of("resnet18").tensors());
     let half = bytes.bytes().slice(..bytes.bytes().len() / 2);

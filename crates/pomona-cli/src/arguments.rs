@@ -1,4 +1,4 @@
-//! What people type.
+//! Command-line arguments.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use crate::bytes::parse_bytes;
 use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments};
 use crate::cluster_arguments::ClusterArguments;
 use crate::color::When;
+use crate::decode_arguments::DecodeArguments;
 use crate::demo::DemoArguments;
 use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
@@ -24,7 +25,7 @@ use crate::progress::Shown;
 use crate::verify::VerifyArguments;
 use crate::weights::WeightsArguments;
 
-/// Images between checkpoints, unless another number is given.
+/// Default of `--checkpoint`.
 pub(crate) const CHECKPOINT: u32 = 8192;
 use crate::report::{ReportArguments, RunReportArguments};
 
@@ -49,19 +50,19 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run SQL: a shell, or the commands given with -c or -f
     Sql(SqlArguments),
-    /// Run the whole pipeline: metadata, features, errors, PCA
+    /// Run the whole pipeline: features, metadata, errors, PCA
     Run(RunArguments),
-    /// Try the whole pipeline on fruit that is drawn for it, offline
+    /// Run the whole pipeline offline, on drawn images of fruit
     Demo(DemoArguments),
-    /// Tell what a run will take and cost, from a sample of the images
+    /// Estimate the time and cost of a run from a sample of images
     Estimate(EstimateArguments),
     /// Compare results with those of another run, or of Spark and Keras
     Verify(VerifyArguments),
-    /// Show the images of a run that are most like one
+    /// Show the images of a run most similar to an image
     Similar(SimilarArguments),
     /// Show the images of a run that its principal components describe worst
     Outliers(OutliersArguments),
-    /// Show the images of a run whose label is not that of their neighbours
+    /// Show the images of a run whose nearest neighbours have another label
     Suspects(SuspectsArguments),
     /// Write the report of a finished run: one page of HTML, with charts and images
     Report(ReportArguments),
@@ -73,16 +74,16 @@ pub(crate) enum Command {
     Jobs(JobsArguments),
     /// Show, fetch, inspect and convert weights
     Weights(WeightsArguments),
-    /// Tell the settings
+    /// Show the settings
     Config(ConfigArguments),
-    /// Print a script that completes pomona's commands and options in a shell
+    /// Print a completion script for a shell
     Completions {
-        /// The shell
+        /// Name of the shell
         shell: Shell,
     },
-    /// Print a manual page, of pomona or of one of its commands
+    /// Print the manual page of pomona or of a command
     Man {
-        /// The command
+        /// Command of pomona [default: the program itself]
         command: Option<String>,
     },
 }
@@ -105,27 +106,27 @@ impl Command {
     }
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct GeneralArguments {
-    /// Take the project's settings from this file, not from the nearest pomona.toml
+    /// Read the project's settings from this file instead of the nearest pomona.toml
     #[arg(long, global = true, value_name = "FILE", env = "POMONA_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 
-    /// When to print in colour
+    /// Use of colour in the output
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     pub(crate) color: When,
 
-    /// How to tell the progress of a run: a bar on a terminal and lines of JSON elsewhere (auto),
-    /// a bar on terminals of every kind (on), or not at all (off)
+    /// Progress output: a bar on a terminal and JSON lines elsewhere (auto), a bar on any terminal
+    /// (on), or none (off)
     #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = Shown::Auto)]
     pub(crate) progress: Shown,
 
-    /// The form of log lines, which RUST_LOG chooses
+    /// Format of log lines; RUST_LOG selects them
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
 
-    /// Print results and errors alone: no progress, no banner, no counts
+    /// Print only results and errors: no progress, no banner, no counts
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 }
@@ -138,30 +139,30 @@ pub(crate) struct ConfigArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the effective settings, as a pomona.toml that gives them
+    /// Print the settings in effect, as a pomona.toml
     Show {
-        /// Tell where each comes from
+        /// Print the origin of each setting
         #[arg(long)]
         origin: bool,
     },
 }
 
-/// What every command that computes takes.
+/// Options of every command that computes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SessionArguments {
-    /// The network's weights: imagenet (fetched once from the Hugging Face Hub), fruits (inside the
-    /// program), or the path or URL of a MobileNetV2 safetensors file [default: imagenet]
+    /// Weights of the network: imagenet (fetched once from the Hugging Face Hub), fruits (built in),
+    /// or the path or URL of a MobileNetV2 safetensors file [default: imagenet]
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     pub(crate) weights: Option<String>,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArguments,
 
-    /// The memory that queries may hold, such as 10g [default: no limit]
+    /// Memory limit of queries, such as 10g [default: no limit]
     #[arg(short, long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) memory_limit: Option<usize>,
 
-    /// Partitions computed at the same time, up to 1024 [default: the number of cores]
+    /// Partitions to compute in parallel, up to 1024 [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) partitions: Option<u16>,
 }
@@ -183,15 +184,15 @@ pub(crate) struct SqlArguments {
     #[arg(short, long, value_name = "FILE", num_args = 1.., conflicts_with = "file")]
     pub(crate) rc: Option<Vec<PathBuf>>,
 
-    /// The form of results
+    /// Format of the results
     #[arg(long, value_parser = FormatParser, default_value = "automatic")]
     pub(crate) format: PrintFormat,
 
-    /// The largest number of rows of a table: a number, or inf
+    /// Most rows of a printed table: a number, or inf
     #[arg(long, default_value = "40")]
     pub(crate) maxrows: MaxRows,
 
-    /// The batch size of each query
+    /// Batch size of queries
     #[arg(short, long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch_size: Option<u32>,
 }
@@ -208,57 +209,63 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// The folder of images: a path or an s3:// URL
+    /// Folder of images: a path or an s3:// URL
     #[arg(short, long, value_name = "DIR")]
     pub(crate) input: String,
 
-    /// Where the results go: a path or an s3:// URL
+    /// Folder of the results: a path or an s3:// URL
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: String,
 
-    /// Keep this many principal components (50), or as many as explain this share of the variance (0.95)
-    /// [default: 50, or as many as there are images]
+    /// Keep this many principal components (50), or enough to explain this share of the variance
+    /// (0.95) [default: 50, or the number of images if that is less]
     #[arg(short = 'k', long, value_name = "K", value_parser = parse_components)]
     pub(crate) components: Option<Components>,
 
-    /// Take the images for which this SQL condition holds: "label LIKE 'Apple%'"
+    /// Use only images that meet this SQL condition, such as "label LIKE 'Apple%'"
     #[arg(long, value_name = "CONDITION")]
     pub(crate) filter: Option<String>,
 
-    /// Take this many images at most, in the order of their paths
+    /// Use at most this many images, in the order of their paths
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
 
-    /// Start from nothing, whatever the output holds; otherwise images that have features there
-    /// are not computed again
+    /// Recompute everything; without this, only images that have no features in the output are
+    /// computed
     #[arg(long)]
     pub(crate) overwrite: bool,
 
-    /// Drop the rows of images that are no longer in the input, under the filter
+    /// Remove the rows of images that are no longer in the input or no longer meet the filter
     #[arg(long)]
     pub(crate) prune: bool,
 
-    /// How many images at most are computed again after a crash
+    /// Images between checkpoints: the most that a crash makes a later run compute again
     #[arg(long, value_name = "N", default_value_t = CHECKPOINT, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) checkpoint: u32,
 
-    /// Write features, metadata and projection as parquet, csv or parquet,csv [default: Parquet, and
-    /// CSV of all but the features]
+    /// Write features, metadata and projection as parquet, csv or parquet,csv [default: parquet, and
+    /// csv for all but the features]
     #[arg(id = "formats", long = "format", value_name = "FORMATS", value_parser = Formats::from_str)]
     pub(crate) format: Option<Formats>,
 
-    /// The size that files of features aim at: they have from half of it to twice it, the last one
-    /// less
+    /// Target size of feature files: each has half to twice this size, the last one may have less
     #[arg(long, value_name = "BYTES", default_value = "128m", value_parser = parse_bytes)]
     pub(crate) file_size: usize,
 
-    /// Take the output from another run that holds it: only where that run is known to be gone
+    /// Break the lock of another run on the output; use it only if that run is known to be gone
     #[arg(long)]
     pub(crate) force_unlock: bool,
 
-    /// The share of bad images, from 0 to 1, above which the exit code is 3
+    /// Exit with code 3 if more than this share of images, from 0 to 1, is bad
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = parse_rate)]
     pub(crate) max_error_rate: f64,
+
+    /// Print at the end how long each stage took, and its share of the run
+    #[arg(long)]
+    pub(crate) timings: bool,
+
+    #[command(flatten)]
+    pub(crate) decode: DecodeArguments,
 
     #[command(flatten)]
     pub(crate) report: RunReportArguments,

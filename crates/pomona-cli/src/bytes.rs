@@ -1,4 +1,4 @@
-//! Amounts of memory as people write them.
+//! Amounts of memory as text: `512m`, `10g`.
 
 /// Reads `512m`, `10g`, `1048576`: a number with an optional unit, powers of 1024.
 pub(crate) fn parse_bytes(text: &str) -> Result<usize, String> {

@@ -9,14 +9,14 @@ use datafusion::prelude::SessionContext;
 use pomona_cluster::{Cluster, ClusterError, SchedulerAddress, Tls, TlsFiles, cluster_context};
 use pomona_session::{RuntimeOptions, configure, session_context};
 
-/// Where queries run: in this process as they are, or as the jobs of a cluster.
+/// Where queries run: in this process, or on a cluster.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ClusterArguments {
-    /// Compute on the cluster of this scheduler, such as df://10.0.0.7:50050 [default: on this machine]
+    /// Run on the cluster of this scheduler, such as df://10.0.0.7:50050 [default: on this machine]
     #[arg(long, value_name = "URL", env = "POMONA_SCHEDULER")]
     pub(crate) scheduler: Option<SchedulerAddress>,
 
-    /// Compute on a cluster inside this process: a scheduler, and an executor with a task a core
+    /// Run on a cluster inside this process: a scheduler, and an executor with one task per core
     #[arg(long, conflicts_with = "scheduler")]
     pub(crate) standalone: bool,
 
@@ -31,7 +31,7 @@ impl ClusterArguments {
         self.standalone || self.scheduler.is_some()
     }
 
-    /// The cluster, if there is to be one; that of this process is started here.
+    /// The cluster that was asked for, if any; one inside this process is started here.
     ///
     /// # Errors
     /// When a certificate cannot be read, or the cluster of this process cannot start.
@@ -46,19 +46,18 @@ impl ClusterArguments {
     }
 }
 
-/// The certificates of a process of a cluster, all of them or none: with them, whoever connects
-/// shows a certificate, and checks the other's.
+/// Certificates for mutual TLS between the processes of a cluster: all three options or none.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TlsArguments {
-    /// The authority whose certificates are taken, in PEM
+    /// Certificate of the authority that signed the certificates of the cluster, in PEM
     #[arg(long, value_name = "FILE", requires_all = ["tls_cert", "tls_key"])]
     tls_ca: Option<PathBuf>,
 
-    /// This process's certificate, in PEM
+    /// Certificate of this process, in PEM
     #[arg(long, value_name = "FILE", requires_all = ["tls_ca", "tls_key"])]
     tls_cert: Option<PathBuf>,
 
-    /// The key of the certificate, in PEM
+    /// Private key of this process, in PEM
     #[arg(long, value_name = "FILE", requires_all = ["tls_ca", "tls_cert"])]
     tls_key: Option<PathBuf>,
 }
@@ -82,10 +81,10 @@ impl TlsArguments {
     }
 }
 
-/// A session whose queries run on the cluster, or here where there is none, with these weights.
+/// A session with these weights whose queries run on the cluster, or in this process without one.
 ///
 /// # Errors
-/// When the folder for spilled data cannot be made, or a variable of the environment is no option.
+/// When the folder for spilled data cannot be made, or an environment variable has a wrong value.
 pub(crate) fn open_session(
     runtime: RuntimeOptions,
     cluster: Option<&Cluster>,

@@ -36,12 +36,12 @@ impl From<When> for ColorChoice {
     }
 }
 
-/// Whether the user wants no colour, in any program (<https://no-color.org>).
+/// Whether `NO_COLOR` is set (<https://no-color.org>).
 pub(crate) fn no_color() -> bool {
     env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// Whether the terminal knows no escape sequences.
+/// Whether the terminal supports no escape sequences.
 pub(crate) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
 }

@@ -1,4 +1,4 @@
-//! `pomona completions` and `pomona man`: what a shell and `man` want to know of the commands.
+//! `pomona completions` and `pomona man`: shell completions and manual pages.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use crate::terminal::stdout;
 
 /// Prints the completions of a shell.
 pub(crate) fn completions(mut command: Command, shell: Shell) -> Result<ExitCode> {
-    // The generator panics where it cannot write, so it writes to memory.
+    // The generator panics if it cannot write, so it writes to memory first.
     let mut script = vec![];
     generate(shell, &mut command, "pomona", &mut script);
     stdout().write_all(&script)?;
@@ -31,7 +31,7 @@ pub(crate) fn man(mut command: Command, of: Option<&str>) -> Result<ExitCode> {
             }
             None => {
                 let known: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
-                bail!("no command '{name}': there are {}", known.join(", "));
+                bail!("no command '{name}': the commands are {}", known.join(", "));
             }
         },
     };

@@ -25,7 +25,7 @@ const TABLE: &str = "SELECT label, count(*) AS images, round(avg(pca[1]), 2) AS 
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArguments {
-    /// The folder to make: images/ and results/ below it
+    /// Folder to create, with images/ and results/ in it
     #[arg(value_name = "DIR", default_value = "pomona-demo")]
     dir: PathBuf,
 }
@@ -44,7 +44,7 @@ pub(crate) async fn main(
     if !general.quiet {
         note!("{count} images drawn in {images}");
     }
-    // What a person would type, with the defaults of the options and no settings.
+    // The arguments that a user would type, with the defaults of the options and no settings.
     let run = ["run", "--input", &images, "--output", &results, "-k", "10"];
     let line = ["pomona"].iter().chain(&run).chain(&["--weights", FRUITS]);
     let Command::Run(run) = Arguments::try_parse_from(line)?.command else {

@@ -13,14 +13,14 @@ use crate::interrupt::{INTERRUPTED, interruptible};
 use crate::terminal::{note, stdout};
 use crate::threads::on_large_stack;
 
-/// Run scripts of SQL with parameters: those of sql/ by name, others by path
+/// Run SQL scripts with parameters: built-in ones by name, others by path
 ///
 /// All scripts run in one session, in the order given, and the rows of the last statement are
 /// printed.
 #[derive(Debug, Parser)]
 #[command(name = "pomona-driver", version)]
 struct Arguments {
-    /// Scripts: images, metadata, features, metadata_csv, stats, errors, features_csv, pca_fit,
+    /// Scripts: images, features, metadata, metadata_csv, stats, errors, features_csv, pca_fit,
     /// pca_transform, pca_csv; similar, similar_to_file, outliers, suspects, verify_sides,
     /// verify_features, verify_pca, verify; or .sql files
     #[arg(required = true, value_name = "SCRIPT")]
@@ -30,8 +30,8 @@ struct Arguments {
     #[arg(short, long, value_name = "NAME=VALUE")]
     define: Vec<String>,
 
-    /// The network's weights: imagenet (fetched once from the Hugging Face Hub), fruits (inside the
-    /// program), or the path or URL of a MobileNetV2 safetensors file [default: imagenet]
+    /// Weights of the network: imagenet (fetched once from the Hugging Face Hub), fruits (built in),
+    /// or the path or URL of a MobileNetV2 safetensors file [default: imagenet]
     #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
     weights: Option<String>,
 

@@ -1,4 +1,4 @@
-//! `pomona estimate`: what a run will take and cost, before it is run.
+//! `pomona estimate`: the time, memory and cost of a run, before it starts.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,55 +16,55 @@ use crate::terminal::stdout;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 
-/// What `pomona estimate` takes. Options that `pomona run` has too have identifiers of their own,
-/// because options of one identifier are one setting.
+/// Arguments of `pomona estimate`. Options that `pomona run` has too have identifiers of their own,
+/// because options with the same identifier are one setting.
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// The folder of images: a path or an s3:// URL
+    /// Folder of images: a path or an s3:// URL
     #[arg(id = "estimate_input", short = 'i', long = "input", value_name = "DIR")]
     input: String,
 
-    /// Take the images for which this SQL condition holds: "label LIKE 'Apple%'"
+    /// Use only images that meet this SQL condition, such as "label LIKE 'Apple%'"
     #[arg(id = "estimate_filter", long = "filter", value_name = "CONDITION")]
     filter: Option<String>,
 
-    /// Take this many images at most, in the order of their paths
+    /// Use at most this many images, in the order of their paths
     #[arg(id = "estimate_limit", long = "limit", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
-    /// How many principal components a row of the projection has
+    /// Number of principal components
     #[arg(id = "estimate_components", short = 'k', long = "components", value_name = "K", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1280))]
     components: u64,
 
-    /// How many nodes compute
+    /// Number of nodes that compute
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     nodes: u32,
 
-    /// The type of the nodes, one of the table of prices [default: the table's default_type]
+    /// Instance type of the nodes, from the table of prices [default: the table's default_type]
     #[arg(long = "type", value_name = "INSTANCE")]
     node_type: Option<String>,
 
-    /// A table of prices in the form of deploy/prices.toml, instead of the one that is built in
+    /// Table of prices, as deploy/prices.toml, instead of the built-in one
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
 
-    /// End with exit code 1 if the cluster would cost more than this, in euros
+    /// Exit with code 1 if the cluster would cost more than this, in euros
     #[arg(long, value_name = "EUR", value_parser = parse_cost)]
     max_cost: Option<f64>,
 
-    /// The form of the estimate
+    /// Format of the estimate
     #[arg(id = "estimate_format", long = "format", value_name = "FORMAT", value_enum, default_value_t = Form::Table)]
     format: Form,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// For people
+    /// A table
     Table,
-    /// For programs: every figure, with what it was made of
+    /// JSON: every figure, with the figures that it was computed from
     Json,
 }
 
@@ -74,7 +74,7 @@ pub(crate) async fn main(mut arguments: EstimateArguments) -> Result<ExitCode> {
         Some(file) => Prices::read(file)?,
         None => Prices::built_in()?,
     };
-    // How fast a network is does not depend on its numbers.
+    // The speed of a network does not depend on the values of its weights.
     let random = match arguments.session.weights {
         Some(_) => None,
         None => Some(random_weights()?),
@@ -189,8 +189,8 @@ fn table(estimate: &Estimate, is_random: bool) -> String {
         (
             "  requests",
             format!(
-                "{} GET, {} LIST, {} PUT and COPY",
-                requests.get, requests.list, requests.put
+                "{} GET of images, {} again for the report, {} of results; {} LIST, {} PUT and COPY",
+                requests.images, requests.reread, requests.results, requests.list, requests.put
             ),
         ),
         (

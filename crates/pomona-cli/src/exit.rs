@@ -8,26 +8,30 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use pomona_session::plain_message;
 
+use crate::config::ConfigError;
 use crate::terminal::{ReaderLeft, is_reader_left, note};
 
-/// The arguments or the settings are wrong; clap's own code for that.
+/// The arguments or the settings are wrong; clap uses the same code.
 pub(crate) const USAGE: u8 = 2;
 
 /// The work is done, with more bad images than `--max-error-rate` allows.
 pub(crate) const BAD_IMAGES: u8 = 3;
 
-/// Tells an error and gives the exit code for it: 1, or 0 where the reader of our output has
-/// simply read enough (`pomona sql … | head`).
+/// Prints an error and returns its exit code: 1, or 2 if a setting is wrong, or 0 if the reader of
+/// standard output has closed it (`pomona sql … | head`).
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(is_no_longer_read) {
         return ExitCode::SUCCESS;
     }
     note!("Error: {}", message(error));
-    ExitCode::FAILURE
+    match error.downcast_ref::<ConfigError>() {
+        Some(_) => ExitCode::from(USAGE),
+        None => ExitCode::FAILURE,
+    }
 }
 
-/// The error's own words. Pomona's errors hold the words of what caused them, so those causes are
-/// not told again.
+/// The text of an error. Pomona's errors include the text of their causes, so a cause that is
+/// already included is not repeated.
 fn message(error: &anyhow::Error) -> String {
     let mut message = String::new();
     for cause in error.chain() {
@@ -37,15 +41,15 @@ fn message(error: &anyhow::Error) -> String {
         };
         if message.is_empty() {
             message = text;
-        } else if !message.contains(&text) && !cause_is_told(cause, &message) {
+        } else if !message.contains(&text) && !is_included(cause, &message) {
             message = format!("{message}: {text}");
         }
     }
     message
 }
 
-/// Whether an engine's error has been told already in the plain words of its root.
-fn cause_is_told(cause: &(dyn Error + 'static), message: &str) -> bool {
+/// Whether the message includes the root of an engine's error.
+fn is_included(cause: &(dyn Error + 'static), message: &str) -> bool {
     let boxed = cause.downcast_ref::<Box<DataFusionError>>();
     boxed.is_some_and(|engine| message.contains(&plain_message(engine)))
 }
@@ -55,7 +59,7 @@ fn is_no_longer_read(cause: &(dyn Error + 'static)) -> bool {
         Some(DataFusionError::IoError(error)) => is_reader_left(error),
         Some(DataFusionError::ArrowError(error, _)) => match error.as_ref() {
             ArrowError::IoError(_, error) => is_reader_left(error),
-            // The CSV writer keeps the words of an error alone.
+            // The CSV writer keeps the text of an error alone.
             ArrowError::CsvError(words) => words.contains(&ReaderLeft.to_string()),
             _ => false,
         },

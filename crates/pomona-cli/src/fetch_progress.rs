@@ -1,4 +1,4 @@
-//! Tells how far a fetch of weights is: a bar on a terminal, JSON objects elsewhere.
+//! Reports the progress of fetching weights: a bar on a terminal, JSON objects elsewhere.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::progress::{Form, INTERVAL};
 use crate::terminal::note;
 
-/// Tells every fetch of this process.
+/// Reports the progress of every fetch of this process.
 pub(crate) fn report_fetches(form: Form, bars: MultiProgress) {
     if form == Form::Nothing {
         return;
@@ -26,10 +26,10 @@ pub(crate) fn report_fetches(form: Form, bars: MultiProgress) {
     });
 }
 
-/// A fetch that goes on.
+/// A fetch in progress.
 struct Fetch {
     began: Instant,
-    told: Instant,
+    reported: Instant,
     bar: Option<ProgressBar>,
 }
 
@@ -48,7 +48,7 @@ impl Fetch {
         let now = Instant::now();
         Self {
             began: now,
-            told: now,
+            reported: now,
             bar,
         }
     }
@@ -59,8 +59,8 @@ impl Fetch {
             if progress.ended {
                 bar.finish_and_clear();
             }
-        } else if progress.ended || self.told.elapsed() >= INTERVAL {
-            self.told = Instant::now();
+        } else if progress.ended || self.reported.elapsed() >= INTERVAL {
+            self.reported = Instant::now();
             let seconds = self.began.elapsed().as_secs_f64();
             let object = json!({
                 "phase": "fetch",

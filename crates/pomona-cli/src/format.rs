@@ -1,4 +1,4 @@
-//! The names of result formats: datafusion-cli's, and `ndjson` as everybody else writes `nd-json`.
+//! The names of result formats: datafusion-cli's, and `ndjson` as an alias of its `nd-json`.
 
 use std::ffi::OsStr;
 

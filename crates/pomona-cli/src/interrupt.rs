@@ -1,4 +1,4 @@
-//! Ctrl-C, and SIGTERM, which ends a command as Ctrl-C does.
+//! Ctrl-C and SIGTERM, which end a command in the same way.
 //!
 //! A thread of its own waits for the signal, because the network keeps the query's threads busy
 //! for seconds at a time and a signal is delivered to a runtime when one of its threads is free.
@@ -18,29 +18,30 @@ use crate::terminal::note;
 /// shells count.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Gives what resolves at the first Ctrl-C. The second ends the process at once.
+/// Returns a receiver that resolves at the first Ctrl-C. The second ends the process at once.
 ///
 /// # Errors
-/// When the system starts no thread to wait for the signal.
+/// When the thread that waits for the signal cannot start.
 pub(crate) fn first_interrupt() -> Result<Receiver<()>> {
     let (sender, receiver) = channel();
     let mut sender = Some(sender);
     on_interrupt(move || {
         let stopping = sender.take().is_some_and(|sender| sender.send(()).is_ok());
         if !stopping {
+            #[expect(clippy::exit, reason = "the second Ctrl-C ends the process at once")]
             process::exit(i32::from(INTERRUPTED));
         }
     })?;
     Ok(receiver)
 }
 
-/// Works to the end, or to the first Ctrl-C, which gives `None`.
+/// Runs `work` to its end, or returns `None` at the first Ctrl-C.
 ///
-/// On a cluster the work is then dropped, and its jobs with it; nothing is computed here that would
-/// keep this thread from hearing of the signal. Without a cluster, the process ends.
+/// On a cluster, Ctrl-C drops the work and thereby cancels its jobs; this thread computes nothing, so
+/// that it reacts at once. Without a cluster, Ctrl-C ends the process.
 ///
 /// # Errors
-/// Those of the work, and when the system starts no thread to wait for the signal.
+/// Those of the work, and when the thread that waits for the signal cannot start.
 pub(crate) async fn interruptible<T, E: From<Error>>(
     on_cluster: bool,
     work: impl Future<Output = std::result::Result<T, E>>,
@@ -62,10 +63,11 @@ pub(crate) async fn interruptible<T, E: From<Error>>(
 /// Ends the process at the first Ctrl-C.
 ///
 /// # Errors
-/// When the system starts no thread to wait for the signal.
+/// When the thread that waits for the signal cannot start.
 pub(crate) fn exit_on_interrupt() -> Result<()> {
     on_interrupt(|| {
         note!("Interrupted");
+        #[expect(clippy::exit, reason = "the work holds the threads that could return")]
         process::exit(i32::from(INTERRUPTED));
     })
 }

@@ -5,8 +5,11 @@ mod bytes;
 mod cluster;
 mod cluster_arguments;
 mod color;
+#[cfg(test)]
+mod command_line_rules;
 mod completions;
 mod config;
+mod decode_arguments;
 mod demo;
 mod driver;
 mod estimate;
@@ -26,6 +29,7 @@ mod session;
 mod sql;
 mod terminal;
 mod threads;
+mod timings;
 mod verify;
 mod weights;
 

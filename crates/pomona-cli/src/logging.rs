@@ -10,20 +10,20 @@ use serde_json::json;
 /// The values of `--log-format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// A line for people
+    /// Plain text
     Text,
-    /// A JSON object a line
+    /// A JSON object per line
     Json,
 }
 
-/// What is logged unless `RUST_LOG` says otherwise. What a person should know of a cluster, such as
-/// that it has no executor, is a warning. The hub's client logs what its errors tell.
+/// What is logged unless `RUST_LOG` says otherwise. Warnings of these crates concern users, such as a
+/// cluster without executors. The hub's client is off, because its errors say the same.
 const FILTERS: &str = "error,pomona_session=warn,pomona_cluster=warn,pomona_images=warn,hf_hub=off";
 
-/// A cluster inside the process of a command logs what the command's errors tell.
+/// Off in commands: a cluster inside the process logs what the command's error says as well.
 const FILTERS_OF_COMMANDS: &str = "ballista_scheduler=off,ballista_executor=off,ballista_core=off";
 
-/// Starts the log. `bars` steps aside while a line is written. A daemon logs what befalls its cluster.
+/// Starts the log. `bars` are hidden while a line is written. A daemon logs the events of its cluster.
 pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress, is_daemon: bool) {
     let mut builder = Builder::new();
     if is_daemon {
@@ -32,13 +32,13 @@ pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress, is_d
         builder.parse_filters(&format!("{FILTERS},{FILTERS_OF_COMMANDS}"));
     }
     builder.parse_default_env();
-    // env_logger cannot see that what is behind the pipe is a terminal.
+    // env_logger cannot see that the pipe ends in a terminal.
     builder.write_style(if in_color {
         WriteStyle::Always
     } else {
         WriteStyle::Never
     });
-    builder.target(Target::Pipe(Box::new(BesideBars(bars))));
+    builder.target(Target::Pipe(Box::new(AroundBars(bars))));
     if format == LogFormat::Json {
         builder.format(|line, record| {
             let time = line.timestamp_millis().to_string();
@@ -54,10 +54,10 @@ pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress, is_d
     builder.init();
 }
 
-/// Standard error, with the progress bars taken away while something is written.
-struct BesideBars(MultiProgress);
+/// Standard error, with the progress bars hidden during a write.
+struct AroundBars(MultiProgress);
 
-impl Write for BesideBars {
+impl Write for AroundBars {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.suspend(|| io::stderr().write_all(line))?;
         Ok(line.len())

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 use indicatif::MultiProgress;
 
 use crate::arguments::{Arguments, Command, ConfigCommand};
@@ -20,14 +20,14 @@ use crate::{
     weights,
 };
 
-/// The commands that say what there is to say, whatever the settings are.
+/// Commands that read no settings.
 const WITHOUT_SETTINGS: [&str; 2] = ["completions", "man"];
 
 /// Runs `pomona` with the arguments of this process.
 pub fn pomona() -> ExitCode {
-    let command = Arguments::command();
-    // Where the settings are is an option too, so the arguments are read twice: first for that,
-    // whatever else is wrong with them. Help is no error, and the second reading gives it.
+    let command = with_negative_numbers(Arguments::command());
+    // An option names the settings file, so the arguments are parsed twice: first for that option,
+    // ignoring errors. The second parse reports errors and prints help.
     let flags = command.clone().ignore_errors(true).try_get_matches();
     let needs_settings = flags.as_ref().is_ok_and(|flags| {
         let command = flags.subcommand_name();
@@ -46,9 +46,22 @@ pub fn pomona() -> ExitCode {
     } else {
         Configuration::without_files(&command)
     };
+    for (name, setting) in configuration.misspelt() {
+        note!("{name} is not a setting, and is ignored; did you mean {setting}?");
+    }
     let color = configuration.color(&flags);
     let command = configuration.apply(command).color(color.into());
     start(&command.get_matches(), &configuration)
+}
+
+/// Lets options read `-1` as their value, so that the error names the range instead of an unknown option.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|command| {
+        command.mut_args(|option| match option.get_action() {
+            ArgAction::Set => option.allow_negative_numbers(true),
+            _ => option,
+        })
+    })
 }
 
 fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
@@ -67,7 +80,7 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
 
     let on_cluster = command.is_on_cluster();
     if is_daemon || on_cluster {
-        // Without it, deep plans overflow; it is tried and not required.
+        // Deep plans overflow small stacks; shallow ones run without, so a failure is ignored.
         let _ = with_large_stacks();
     }
     let outcome = match command {
@@ -123,7 +136,7 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     outcome.unwrap_or_else(|error| exit::report(&error))
 }
 
-/// What computes, until Ctrl-C.
+/// Runs a command that computes, until Ctrl-C.
 async fn stoppable(
     on_cluster: bool,
     command: impl Future<Output = anyhow::Result<ExitCode>>,

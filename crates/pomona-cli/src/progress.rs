@@ -1,4 +1,4 @@
-//! Tells how far a run is: a bar on a terminal, a JSON object a line elsewhere.
+//! Reports the progress of a run: a bar on a terminal, JSON lines elsewhere.
 
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -19,21 +19,21 @@ use crate::terminal::note;
 /// The time between two JSON lines of one phase.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How often the bar is drawn while nothing is told: its clock goes on.
+/// Time between two drawings of the bar when nothing is reported, so that its clock advances.
 const REDRAW: Duration = Duration::from_millis(200);
 
 /// The values of `--progress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shown {
-    /// A bar on a terminal, lines of JSON elsewhere
+    /// A bar on a terminal, JSON lines elsewhere
     Auto,
-    /// A bar on terminals of every kind, lines of JSON elsewhere
+    /// A bar on any terminal, JSON lines elsewhere
     On,
     /// No progress
     Off,
 }
 
-/// Tells the progress of a run on standard error.
+/// Reports the progress of a run on standard error.
 pub(crate) struct ProgressReporter {
     form: Form,
     is_quiet: bool,
@@ -42,7 +42,7 @@ pub(crate) struct ProgressReporter {
     phase: RefCell<Option<Phase>>,
 }
 
-/// How progress is told on this standard error.
+/// The form of progress on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Bar,
@@ -51,7 +51,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// Chooses the form for what standard error is.
+    /// Chooses the form by whether standard error is a terminal.
     pub(crate) fn new(shown: Shown, is_quiet: bool) -> Self {
         let is_terminal = io::stderr().is_terminal();
         match shown {
@@ -64,18 +64,18 @@ impl Form {
     }
 }
 
-/// A phase that is going on.
+/// A phase in progress.
 struct Phase {
     name: String,
     total: u64,
     done: u64,
     began: Instant,
-    told: Instant,
+    reported: Instant,
     bar: Option<ProgressBar>,
 }
 
 impl ProgressReporter {
-    /// Chooses the form for what standard error is.
+    /// Chooses the form by whether standard error is a terminal.
     pub(crate) fn new(shown: Shown, is_quiet: bool, in_color: bool, bars: MultiProgress) -> Self {
         Self {
             form: Form::new(shown, is_quiet),
@@ -86,7 +86,7 @@ impl ProgressReporter {
         }
     }
 
-    /// Tells what the pipeline says.
+    /// Reports an event of the pipeline.
     pub(crate) fn report(&self, progress: &Progress) {
         if let Progress::Note { message } = progress
             && !self.is_quiet
@@ -118,14 +118,14 @@ impl ProgressReporter {
         }
     }
 
-    /// Tells that a run found nothing to do.
+    /// Reports that a run found nothing to do.
     pub(crate) fn unchanged(&self, output: &Location) {
         if !self.is_quiet {
             note!("nothing has changed: {output} stays as it is");
         }
     }
 
-    /// Tells what a finished run has made.
+    /// Prints the summary of a finished run.
     pub(crate) fn summarize(&self, manifest: &Manifest, output: &Location) {
         if self.is_quiet {
             return;
@@ -140,7 +140,7 @@ impl ProgressReporter {
         );
     }
 
-    /// Takes the bar away: the run has ended before its end.
+    /// Removes the bar of a run that ends early.
     pub(crate) fn stop(&self) {
         if let Some(bar) = self.phase.take().and_then(|phase| phase.bar) {
             bar.finish_and_clear();
@@ -162,7 +162,7 @@ impl ProgressReporter {
             total,
             done: 0,
             began: now,
-            told: now,
+            reported: now,
             bar,
         });
     }
@@ -175,8 +175,8 @@ impl ProgressReporter {
         phase.done = done.clamp(phase.done, phase.total.max(phase.done));
         if let Some(bar) = &phase.bar {
             bar.set_position(phase.done);
-        } else if phase.told.elapsed() >= INTERVAL {
-            phase.told = Instant::now();
+        } else if phase.reported.elapsed() >= INTERVAL {
+            phase.reported = Instant::now();
             report_line(
                 &phase.name,
                 phase.done,
@@ -204,8 +204,7 @@ impl ProgressReporter {
 }
 
 fn style(in_color: bool) -> ProgressStyle {
-    // The colours are written out, because indicatif's own follow the terminal alone and not
-    // --color.
+    // Colours as escape sequences, because indicatif's own follow the terminal and not --color.
     let template = if in_color {
         "\x1b[1m{prefix:<14}\x1b[0m\x1b[36m{bar:30}\x1b[0m {pos:>7}/{len} {rate:>14} ETA {eta}"
     } else {
@@ -240,12 +239,12 @@ fn report_line(phase: &str, done: u64, total: u64, seconds: f64) {
     note!("{object}");
 }
 
-/// Images a second, once there is one.
+/// Images per second; `None` before the first image.
 fn rate(done: u64, seconds: f64) -> Option<f64> {
     (done > 0 && seconds > 0.0).then(|| done as f64 / seconds)
 }
 
-/// To a hundredth: more is noise.
+/// Rounds to hundredths.
 fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

@@ -1,4 +1,4 @@
-//! `pomona report`, and what `pomona run` takes for its report.
+//! `pomona report`, and the report options of `pomona run`.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,15 +19,15 @@ pub(crate) struct ReportArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// The folder of a finished run: a path or an s3:// URL, as pomona run was given for --output
+    /// Folder of a finished run (its --output): a path or an s3:// URL
     #[arg(value_name = "DIR")]
     pub(crate) run: String,
 
     #[command(flatten)]
     pub(crate) language: LanguageArguments,
 
-    /// Where the report goes: a path, an s3:// URL, or - for standard output
-    /// [default: report.html in the folder of the run]
+    /// File to write: a path, an s3:// URL, or - for standard output [default: report.html in the
+    /// folder of the run]
     // Not `output`, which is the folder of a run and a setting of it.
     #[arg(
         id = "report_output",
@@ -38,19 +38,19 @@ pub(crate) struct ReportArguments {
     pub(crate) file: Option<String>,
 }
 
-/// What `run` takes for its report.
+/// Report options of `pomona run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunReportArguments {
     #[command(flatten)]
     pub(crate) language: LanguageArguments,
 
-    /// Write no report.html
+    /// Do not write report.html
     #[arg(long)]
     pub(crate) no_report: bool,
 }
 
 impl RunReportArguments {
-    /// The language of the report, if there is to be one.
+    /// The language of the report; `None` for no report.
     pub(crate) fn wanted(&self) -> Option<Language> {
         (!self.no_report).then(|| self.language.lang.into())
     }
@@ -58,7 +58,7 @@ impl RunReportArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct LanguageArguments {
-    /// The language of the report
+    /// Language of the report
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t = Lang::En)]
     pub(crate) lang: Lang,
 }

@@ -1,4 +1,4 @@
-//! Rows of a result in the forms of `--format`.
+//! Writes the rows of a result in the formats of `--format`.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use datafusion_cli::print_options::MaxRows;
 use pomona_functions::json_text;
 use std::sync::Arc;
 
-/// Writes the rows of one result; batch by batch where the form allows it.
+/// Writes the rows of one result, batch by batch if the format allows it.
 ///
 /// A result without rows has its header, or an empty JSON array; one without columns, such as that
 /// of `CREATE TABLE`, has nothing. CSV and TSV have no lists and structs: they are JSON text there.
@@ -55,8 +55,7 @@ impl<W: Write> RowWriter<W> {
         };
         let form = match format {
             _ if schema.fields().is_empty() => Form::Nothing,
-            // "Automatic" is a table for people and for programs: nothing here guesses from the
-            // terminal.
+            // "Automatic" is a table, on a terminal and in a pipe alike.
             PrintFormat::Table | PrintFormat::Automatic => Form::Table {
                 out,
                 kept: vec![],
@@ -79,7 +78,7 @@ impl<W: Write> RowWriter<W> {
     /// Writes the rows of a batch.
     ///
     /// # Errors
-    /// When the output takes no more.
+    /// When the output cannot be written.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         match &mut self.form {
             Form::Table {
@@ -92,7 +91,7 @@ impl<W: Write> RowWriter<W> {
                     MaxRows::Limited(most) => *most,
                     MaxRows::Unlimited => usize::MAX,
                 };
-                // One row more than is shown tells that there are more.
+                // One row more than is shown, to know whether there are more.
                 if *rows <= keep {
                     let left = (keep - *rows).saturating_add(1);
                     kept.push(batch.slice(0, batch.num_rows().min(left)));
@@ -107,10 +106,10 @@ impl<W: Write> RowWriter<W> {
         Ok(())
     }
 
-    /// Writes what could not be written before all rows were known.
+    /// Writes the rows that could not be written before all rows were known.
     ///
     /// # Errors
-    /// When the output takes no more.
+    /// When the output cannot be written.
     pub(crate) fn finish(self) -> Result<()> {
         match self.form {
             Form::Table {

@@ -1,12 +1,14 @@
 //! `pomona run`: the whole pipeline.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Result;
 use pomona_cluster::{Cluster, ExecutorInfo, SchedulerApi};
 use pomona_images::Location;
 use pomona_pipeline::{DEFAULT_COMPONENTS, Pipeline, PipelineOptions};
 use pomona_results::FileSize;
+use pomona_session::configure;
 
 use crate::arguments::RunArguments;
 use crate::exit::BAD_IMAGES;
@@ -14,10 +16,12 @@ use crate::interrupt::{INTERRUPTED, first_interrupt};
 use crate::progress::ProgressReporter;
 use crate::session::{Session, open};
 use crate::terminal::note;
+use crate::timings;
 
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -> Result<ExitCode> {
     let Session { ctx, cluster, .. } = open(&arguments.session).await?;
+    configure(&ctx, |options| arguments.decode.apply(options))?;
     let checkpoint = match cluster {
         None => arguments.checkpoint as usize,
         Some(cluster) => arguments.checkpoint as usize * slots(cluster).await?,
@@ -41,14 +45,15 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
         },
     );
     let interrupt = first_interrupt()?;
+    let start = Instant::now();
     let run = pipeline.run(|progress| reporter.report(&progress));
     let outcome = tokio::select! {
         finished = run => finished?,
         Ok(()) = interrupt => {
             reporter.stop();
             note!(
-                "Interrupted: nothing was published in {output}; what is complete lies in {}, \
-                 where readers pass over it and the next run finds it",
+                "Interrupted: nothing was published in {output}; complete chunks lie in {}, which \
+                 readers ignore and the next run uses",
                 output.below("_temporary")
             );
             return Ok(ExitCode::from(INTERRUPTED));
@@ -57,6 +62,11 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
 
     if !outcome.changed {
         reporter.unchanged(&output);
+    } else if arguments.timings {
+        note!(
+            "{}",
+            timings::table(&outcome.manifest.stages, start.elapsed())
+        );
     }
     let counts = outcome.manifest.counts;
     if counts.error_rate() > arguments.max_error_rate {
@@ -77,8 +87,8 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tasks that a cluster runs at the same time, and 1 while it has no executor: each of them
-/// works on as many images between two checkpoints as one machine would.
+/// Tasks that a cluster runs in parallel, or 1 while it has no executor. The images between two
+/// checkpoints are those of one machine times this number.
 async fn slots(cluster: Cluster) -> Result<usize> {
     let executors = SchedulerApi::new(cluster).executors().await?;
     let slots: u32 = executors.iter().map(ExecutorInfo::vcores).sum();

@@ -8,6 +8,7 @@ use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use pomona_cluster::Cluster;
+use pomona_results::register_results_tables;
 use pomona_session::{ObjectStores, RuntimeOptions, configure};
 
 use crate::arguments::SessionArguments;
@@ -18,11 +19,11 @@ pub(crate) struct Session {
     pub(crate) ctx: SessionContext,
     /// Its object stores, as the shell profiles them.
     pub(crate) stores: Arc<InstrumentedObjectStoreRegistry>,
-    /// Where its queries run, unless in this process as they are.
+    /// The cluster that its queries run on, if any.
     pub(crate) cluster: Option<Cluster>,
 }
 
-/// A session with what the arguments ask for.
+/// A session with the options of the arguments.
 pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
     let stores = Arc::new(InstrumentedObjectStoreRegistry::new());
     let runtime = RuntimeOptions {
@@ -38,7 +39,7 @@ pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
                 &partitions.to_string(),
             )?;
         }
-        // What people read at a terminal: plans as trees, and NULL told from an empty string.
+        // For a terminal: plans as trees, and NULL distinct from an empty string.
         if env::var_os("DATAFUSION_EXPLAIN_FORMAT").is_none() {
             options.explain.format = ExplainFormat::Tree;
         }
@@ -47,6 +48,7 @@ pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
         }
         Ok(())
     })?;
+    register_results_tables(&ctx);
     Ok(Session {
         ctx,
         stores,

@@ -1,14 +1,14 @@
-//! Standard output, which may be closed by its reader, and standard error, which may be gone.
+//! Standard output, which its reader may close, and standard error, which may be closed too.
 //!
-//! `println!` and `eprintln!` end the process where they cannot write. Results that nobody reads
-//! any more end a command without an error, as in any pipeline; a line about progress that cannot
-//! be written is lost, and the work goes on.
+//! `println!` and `eprintln!` panic if they cannot write. Here, standard output that its reader has
+//! closed ends the command without an error, as in any pipeline; a line on standard error that cannot
+//! be written is lost, and the work continues.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 
-/// Writes a line to standard error, if that takes it.
+/// Writes a line to standard error, and ignores a failure.
 macro_rules! note {
     ($($text:tt)*) => {
         $crate::terminal::write_note(format_args!($($text)*))
@@ -26,8 +26,8 @@ pub(crate) fn stdout() -> Stdout {
     Stdout(io::stdout())
 }
 
-/// Standard output; its reader's leaving is an error of its own, other than that of a
-/// connection that broke.
+/// Standard output. Writing after its reader has closed it fails with [`ReaderLeft`], to distinguish
+/// it from the broken pipe of a connection.
 #[derive(Debug)]
 pub(crate) struct Stdout(io::Stdout);
 
@@ -48,7 +48,7 @@ fn mark(error: io::Error) -> io::Error {
     }
 }
 
-/// Who read standard output has seen enough: `pomona sql … | head`.
+/// The reader of standard output has closed it: `pomona sql … | head`.
 #[derive(Debug)]
 pub(crate) struct ReaderLeft;
 
@@ -60,7 +60,7 @@ impl Display for ReaderLeft {
 
 impl Error for ReaderLeft {}
 
-/// Whether an error, or an error inside it, is that.
+/// Whether an error, or an error inside it, is [`ReaderLeft`].
 pub(crate) fn is_reader_left(error: &io::Error) -> bool {
     error
         .get_ref()

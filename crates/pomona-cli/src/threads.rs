@@ -9,17 +9,18 @@ use std::thread;
 use pomona_cluster::cancellations;
 use tokio::runtime::Builder;
 
-/// Plans of many levels recurse deeply, and DataFusion's futures are large: the default 2 MB of a
-/// thread's stack overflow on queries that are merely long. Memory is taken as it is used.
+/// Stack of a thread. Planning recurses once per level of a plan, and DataFusion's futures are large:
+/// the default 2 MB overflow on long queries. The system allocates a stack only as it is used.
 const STACK_BYTES: usize = 128 * 1024 * 1024;
 
-/// The variable that sets the stacks of threads for which no size is given: those on which Ballista
+/// The variable that sets the stack size of threads without one of their own: those on which Ballista
 /// runs tasks.
 const MIN_STACK: &str = "RUST_MIN_STACK";
 
-/// Starts this program again, in its place, with large stacks for all threads.
+/// Replaces this process by the same program with large stacks for all threads.
 ///
-/// Ballista gives its threads no size, and the variable is read before the first thread starts.
+/// Ballista sets no stack size for its threads, and the standard library reads the variable once, before
+/// the first thread starts.
 ///
 /// # Errors
 /// When the system cannot start the program.
@@ -30,7 +31,7 @@ pub(crate) fn with_large_stacks() -> io::Result<()> {
     Err(again()?.env(MIN_STACK, STACK_BYTES.to_string()).exec())
 }
 
-/// Starts this program again, in its place: the same process as for whoever supervises it.
+/// Replaces this process by a new run of the program; its supervisor sees the same process.
 pub(crate) fn start_again() -> io::Error {
     match again() {
         Ok(mut again) => again.exec(),
@@ -44,10 +45,11 @@ fn again() -> io::Result<Command> {
     Ok(again)
 }
 
-/// Runs a command to its end on threads with large stacks, and cancels what it left on a cluster.
+/// Runs a command to its end on threads with large stacks, and cancels the jobs that it left on a
+/// cluster.
 ///
 /// # Errors
-/// Those of the command, and when the system starts no threads.
+/// Those of the command, and when a thread cannot start.
 pub(crate) fn on_large_stack<T, E>(
     command: impl AsyncFnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E>
@@ -65,11 +67,11 @@ where
             cancellations().await;
             outcome
         });
-        // A command that was interrupted does not wait for the batches that are in the network.
+        // An interrupted command does not wait for batches that are in the network.
         runtime.shutdown_background();
         outcome
     };
-    // Planning happens on the thread that waits, so that one's stack is large too.
+    // Planning runs on the thread that calls `block_on`, so its stack is large too.
     let main = thread::Builder::new().stack_size(STACK_BYTES);
     main.spawn(run)?.join().unwrap_or_else(|_panic| {
         let bug = "this is a bug in pomona, please report it with the lines above";

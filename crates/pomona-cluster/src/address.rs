@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::ClusterError;
 
-/// The port that Ballista's scheduler takes unless told otherwise.
+/// The default port of Ballista's scheduler.
 pub(crate) const DEFAULT_PORT: u16 = 50050;
 
 /// A scheduler's host and port, written `df://HOST[:PORT]` as Ballista writes it.

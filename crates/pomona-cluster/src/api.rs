@@ -1,4 +1,4 @@
-//! [`SchedulerApi`]: what a scheduler tells of its jobs and executors, over REST.
+//! [`SchedulerApi`]: a scheduler's jobs and executors, over REST.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Cancellations of jobs, which a process waits for before it ends.
+//! Last words to a cluster, which a process waits for before it ends: jobs to cancel, rows to remove.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,6 +63,6 @@ pub async fn cancellations() {
         join_all(pending).await
     };
     if timeout(LIMIT, all).await.is_err() {
-        log::warn!("the cluster has not confirmed within {LIMIT:?} that the jobs are cancelled");
+        log::warn!("the cluster has not confirmed within {LIMIT:?} that its jobs are ended");
     }
 }

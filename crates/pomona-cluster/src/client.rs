@@ -21,10 +21,9 @@ use pomona_session::{RuntimeOptions, runtime_env, session_state};
 pub fn cluster_context(options: RuntimeOptions, cluster: Cluster) -> Result<SessionContext> {
     let state = session_state(cluster_config(cluster.tls())?, runtime_env(options)?)?;
     let rules = with_ballista_optimizer_rules(state.optimizers());
-    let physical_rules = cluster_rules(state.physical_optimizers());
     let mut state = SessionStateBuilder::new_from_existing(state)
         .with_optimizer_rules(rules)
-        .with_physical_optimizer_rules(physical_rules)
+        .with_physical_optimizer_rules(cluster_rules())
         .with_query_planner(Arc::new(ClusterPlanner::new(cluster)))
         .build();
     keep_window_directions(&mut state)?;

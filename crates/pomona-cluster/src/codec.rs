@@ -14,6 +14,7 @@ use datafusion::physical_expr_common::physical_expr::proto_decode::PhysicalExprD
 use datafusion::physical_expr_common::physical_expr::proto_encode::PhysicalExprEncodeCtx;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use pomona_functions::DecodeExec;
 use pomona_images::ImageScanExec;
 
 use super::parallel_sink::ParallelSinkExec;
@@ -24,6 +25,7 @@ const MARK: &[u8] = b"wPOMONA";
 
 const IMAGE_SCAN: u8 = 1;
 const PARALLEL_SINK: u8 = 2;
+const DECODE: u8 = 3;
 
 /// Ballista's codec, and Pomona's operators before it.
 #[derive(Debug, Default)]
@@ -76,6 +78,9 @@ impl PhysicalExtensionCodec for PomonaCodec {
                     .map_err(|error| malformed(ParallelSinkExec::NAME, error))?;
                 Ok(Arc::new(sink))
             }
+            Some((&DECODE, body)) if body == DecodeExec::NAME.as_bytes() => Ok(Arc::new(
+                DecodeExec::new(only_input(DecodeExec::NAME, inputs)?),
+            )),
             Some((kind, _)) => Err(malformed("operator", format!("its kind is {kind}")).into()),
             None => Err(malformed("operator", "it ends after its mark").into()),
         }
@@ -97,6 +102,11 @@ impl PhysicalExtensionCodec for PomonaCodec {
             buf.extend_from_slice(MARK);
             buf.push(PARALLEL_SINK);
             sink.encode(buf, self)
+        } else if node.is::<DecodeExec>() {
+            buf.extend_from_slice(MARK);
+            buf.push(DECODE);
+            buf.extend_from_slice(DecodeExec::NAME.as_bytes());
+            Ok(())
         } else {
             self.ballista.try_encode(node, buf, proto_converter)
         }

@@ -1,7 +1,7 @@
 //! [`Engine`]: how an executor runs the stages of a query.
 
 use std::fmt::{self, Display, Formatter};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ballista_core::JobId;
@@ -16,13 +16,16 @@ use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet}
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionConfig;
 use pomona_functions::take_network_loads;
+use tokio::sync::watch;
 
 use super::measured_source::measured;
 use super::plain_errors::marked;
+use super::plan_depth::check_plan;
+use super::until_cancelled::until_cancelled;
 
-/// An engine of Ballista's, with four differences: its tasks fail with their errors' own words, they
-/// report the networks that they loaded and the rows that they read from memory, and tasks that
-/// differ in shape report no metrics.
+/// An engine of Ballista's, with five differences: its tasks fail with their errors' own words, they
+/// report the networks that they loaded and the rows that they read from memory, tasks that differ in
+/// shape report no metrics, and those that are cancelled stop decoding.
 ///
 /// A task of a stage with a union has the branches of other tasks cut to nothing, and an operator
 /// that is cut away reports no metrics. The scheduler drops the report of a task whose metrics are
@@ -40,17 +43,24 @@ impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
         work_dir: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
+        // The scheduler checks what clients send; this port takes tasks from anybody.
+        check_plan(&plan)?;
         let has_metrics = !has_union(&plan);
+        let (sender, running) = watch::channel(());
         let inner = self.0.create_query_stage_exec(
             job_id,
             stage_id,
             task_id,
             global_output_partition_ids,
-            measured(plan)?,
+            until_cancelled(measured(plan)?, &running)?,
             work_dir,
             config,
         )?;
-        Ok(Arc::new(Stage { inner, has_metrics }))
+        Ok(Arc::new(Stage {
+            inner,
+            has_metrics,
+            running: Mutex::new(Some(sender)),
+        }))
     }
 }
 
@@ -73,6 +83,8 @@ fn has_union(plan: &Arc<dyn ExecutionPlan>) -> bool {
 struct Stage {
     inner: Arc<dyn QueryStageExecutor>,
     has_metrics: bool,
+    /// Dropped when the stage ends, or is cancelled.
+    running: Mutex<Option<watch::Sender<()>>>,
 }
 
 impl Display for Stage {
@@ -88,6 +100,11 @@ impl QueryStageExecutor for Stage {
         task_id: usize,
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
+        let _running = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let outcome = self.inner.execute_query_stage(task_id, context).await;
         outcome.map_err(marked)
     }

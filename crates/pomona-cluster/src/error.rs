@@ -49,6 +49,28 @@ pub enum ClusterError {
         reason: String,
     },
 
+    /// An expression of a query is a chain of too many terms.
+    #[error(
+        "a chain of {terms} terms with one operator is more than a cluster takes ({most}): \
+         write a list, as in x IN (1, 2, 3), or join a table that holds the values"
+    )]
+    TooManyTerms {
+        /// Its terms.
+        terms: usize,
+        /// The most that are taken.
+        most: usize,
+    },
+
+    /// A query has too many operators and expressions inside one another.
+    #[error(
+        "the query has operators and expressions {levels} levels deep, and a cluster reads plans of \
+         about 45: compute a part of it first, with CREATE TABLE … AS or COPY"
+    )]
+    TooDeep {
+        /// Its levels.
+        levels: usize,
+    },
+
     /// A job failed on the cluster.
     #[error("{reason} (job {job} on the cluster)")]
     JobFailed {
@@ -78,7 +100,7 @@ pub enum ClusterError {
     },
 
     /// The scheduler does not know a job.
-    #[error("{scheduler} knows no job '{job}': 'pomona jobs' lists those of the last hour")]
+    #[error("{scheduler} knows no job '{job}': 'pomona jobs' lists those that it remembers")]
     UnknownJob {
         /// The scheduler's address.
         scheduler: String,
@@ -111,7 +133,7 @@ pub enum ClusterError {
         reason: String,
     },
 
-    /// A role cannot listen where it was told to.
+    /// A role cannot listen on its address.
     #[error("the {role} cannot listen on {address}: {reason}")]
     Bind {
         /// The role.

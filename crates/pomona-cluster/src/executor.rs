@@ -119,10 +119,10 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, Clust
         override_physical_codec: Some(parts.codec),
         ..ExecutorProcessConfig::default()
     };
-    let is_told_to_stop = stop_signals()?;
+    let is_stopping = stop_signals()?;
     let config = Arc::new(config);
     check_ports(&config).await?;
-    // Ballista waits for a scheduler on its own, without a word and longer than it was told.
+    // Ballista waits for a scheduler on its own, without a message and longer than the option says.
     let cluster = Cluster::new(
         SchedulerAddress::new(config.scheduler_host.clone(), config.scheduler_port),
         options.tls,
@@ -131,7 +131,7 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, Clust
     connect(&cluster, patience).await?;
     let began = Instant::now();
     let ended = start_executor_process(config).await;
-    if is_told_to_stop.load(Ordering::Relaxed) {
+    if is_stopping.load(Ordering::Relaxed) {
         return Ok(ExecutorEnd::Signal);
     }
     ended.map_err(|error| failed(error.to_string()))?;
@@ -166,20 +166,20 @@ const SHORT_LIFE: Duration = Duration::from_secs(2);
 
 /// Hears of SIGTERM and SIGINT, at which Ballista's executor ends as if nothing had happened.
 fn stop_signals() -> Result<Arc<AtomicBool>, ClusterError> {
-    let is_told = Arc::new(AtomicBool::new(false));
+    let is_stopping = Arc::new(AtomicBool::new(false));
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
         let mut signals = signal(kind).map_err(|error| ClusterError::Role {
             role: "executor",
             reason: error.to_string(),
         })?;
-        let is_told = Arc::clone(&is_told);
+        let is_stopping = Arc::clone(&is_stopping);
         tokio::spawn(async move {
             if signals.recv().await.is_some() {
-                is_told.store(true, Ordering::Relaxed);
+                is_stopping.store(true, Ordering::Relaxed);
             }
         });
     }
-    Ok(is_told)
+    Ok(is_stopping)
 }
 
 /// Fails where a port cannot be had, which Ballista's executor would log and end without an error.

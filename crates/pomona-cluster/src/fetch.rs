@@ -22,7 +22,7 @@ pub(crate) async fn fetch(
 ) -> Result<SendableRecordBatchStream, BallistaError> {
     let layout = location.layout();
     let (Some(executor), Some(partition)) = (location.executor_meta, location.partition_id) else {
-        let reason = "the scheduler does not tell where the rows are";
+        let reason = "the scheduler does not say where the rows are";
         return Err(BallistaError::General(reason.to_string()));
     };
     let port = u16::try_from(executor.port).map_err(|_| {

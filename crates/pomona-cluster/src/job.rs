@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use ballista_core::serde::protobuf::execute_query_params::Query;
 use ballista_core::serde::protobuf::{
-    CancelJobParams, ExecuteQueryParams, GetJobStatusParams, GetJobStatusResult, KeyValuePair,
-    PartitionLocation, execute_query_result, job_status,
+    CancelJobParams, CleanJobDataParams, ExecuteQueryParams, GetJobStatusParams,
+    GetJobStatusResult, KeyValuePair, PartitionLocation, execute_query_result, job_status,
 };
 use ballista_core::version::insert_version_header;
 use tokio::time::sleep;
@@ -32,21 +32,29 @@ const UNKNOWN_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_millis(250);
 
+/// How a scheduler's reason begins for a job whose client did not ask for it for so long that it seemed
+/// to be gone.
+pub(crate) const ABANDONED: &str = "its client has not asked for it for";
+
 /// How the wait for a job ended, unless well.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// The scheduler does not know the job any more: it was started again.
+    /// The scheduler does not know the job any more: it was started again. Or it took the client for
+    /// gone, which was suspended.
     Lost,
     /// The job failed, or the scheduler cannot be reached.
     Failed(ClusterError),
 }
 
-/// A job of a cluster. It is cancelled when this is dropped before its end.
+/// A job of a cluster. When this is dropped before its end the job is cancelled, and after its end the
+/// executors remove its rows.
 pub(crate) struct Job {
     id: String,
     cluster: Cluster,
     client: SchedulerClient,
     has_ended: bool,
+    /// Whether executors hold rows of it.
+    has_rows: bool,
     /// Dropped after the cancellation is under way.
     _live: Live,
 }
@@ -114,6 +122,7 @@ impl Job {
                 cluster,
                 client,
                 has_ended: false,
+                has_rows: false,
                 _live: live,
             }),
             Some(execute_query_result::Result::Failure(failure)) => {
@@ -136,7 +145,12 @@ impl Job {
             match self.status().await? {
                 Some(job_status::Status::Successful(job)) => {
                     self.has_ended = true;
+                    self.has_rows = true;
                     return Ok(job.partition_location);
+                }
+                Some(job_status::Status::Failed(job)) if job.error.starts_with(ABANDONED) => {
+                    self.has_ended = true;
+                    return Err(Ended::Lost);
                 }
                 Some(job_status::Status::Failed(job)) => {
                     self.has_ended = true;
@@ -202,18 +216,32 @@ fn is_transport(status: &Status) -> bool {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        if self.has_ended {
+        if self.has_ended && !self.has_rows {
             return;
         }
+        let has_rows = self.has_rows;
         let mut client = self.client.clone();
-        let id = self.id.clone();
+        let job_id = self.id.clone();
         // A cluster of this process lives until it has heard of it.
         let cluster = self.cluster.clone();
         spawn(async move {
-            let params = CancelJobParams { job_id: id.clone() };
+            if has_rows {
+                let params = CleanJobDataParams {
+                    job_id,
+                    ..CleanJobDataParams::default()
+                };
+                // Executors remove them after some minutes in any case.
+                if let Err(status) = client.clean_job_data(params).await {
+                    log::debug!("rows stay on {cluster}: {}", status.message());
+                }
+                return;
+            }
+            let params = CancelJobParams {
+                job_id: job_id.clone(),
+            };
             if let Err(status) = client.cancel_job(params).await {
                 log::warn!(
-                    "job {id} could not be cancelled on {cluster}: {}",
+                    "job {job_id} could not be cancelled on {cluster}: {}",
                     status.message()
                 );
             }

@@ -16,6 +16,7 @@ mod analyze;
 mod api;
 mod cancellation;
 mod client;
+mod client_windows;
 mod codec;
 mod commit;
 mod connection;
@@ -29,6 +30,7 @@ mod location;
 mod measured_source;
 mod parallel_sink;
 mod plain_errors;
+mod plan_depth;
 mod planner;
 mod progress;
 mod query;
@@ -38,8 +40,11 @@ mod settings;
 mod sink_folder;
 mod standalone;
 mod subqueries;
+#[cfg(test)]
+mod test_plans;
 mod tls;
 mod tls_front;
+mod until_cancelled;
 mod work_folder;
 
 pub use address::SchedulerAddress;

@@ -1,15 +1,17 @@
-//! Sources that only the client can read, such as its catalog.
+//! Sources that only the client can read, such as its catalog and compressed text.
 
 use std::sync::Arc;
 
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::common::Result;
+use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::memory::LazyMemoryExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{
     ExecutionPlan, collect_partitioned, replace_children_if_necessary,
 };
@@ -26,50 +28,71 @@ pub(crate) enum Leaves {
     Mixed,
 }
 
+/// Whether the client computes window functions itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Windows {
+    OnClient,
+    OnCluster,
+}
+
 impl Leaves {
-    pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>, windows: Windows) -> Self {
         // What a definition gives; nothing is to be computed.
         if plan.is::<EmptyExec>() {
             return Self::Local;
         }
-        Self::below(plan)
+        Self::below(plan, windows)
     }
 
-    fn below(plan: &Arc<dyn ExecutionPlan>) -> Self {
-        if is_leaf(plan) {
+    fn below(plan: &Arc<dyn ExecutionPlan>, windows: Windows) -> Self {
+        if is_leaf(plan, windows) {
             return if travels(plan) {
                 Self::OnCluster
             } else {
                 Self::Local
             };
         }
-        let children = plan.children().into_iter().map(Self::below);
+        let children = plan.children().into_iter();
         children
+            .map(|child| Self::below(child, windows))
             .reduce(|a, b| if a == b { a } else { Self::Mixed })
             .unwrap_or(Self::OnCluster)
     }
 }
 
 /// Whether a plan is a source. A recursive query is one, too: its rounds hand their rows on in memory.
-fn is_leaf(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    plan.children().is_empty() || plan.is::<RecursiveQueryExec>()
+/// And so are windows that the client computes, with all that is below them.
+fn is_leaf(plan: &Arc<dyn ExecutionPlan>, windows: Windows) -> bool {
+    let is_window = plan.is::<WindowAggExec>() || plan.is::<BoundedWindowAggExec>();
+    plan.children().is_empty()
+        || plan.is::<RecursiveQueryExec>()
+        || (is_window && windows == Windows::OnClient)
 }
 
 /// Whether the scheduler knows how to divide a source among tasks, and executors how to read it.
 fn travels(leaf: &Arc<dyn ExecutionPlan>) -> bool {
-    leaf.is::<DataSourceExec>()
+    leaf.downcast_ref::<DataSourceExec>()
+        .is_some_and(|source| !is_compressed(source))
         || leaf.is::<EmptyExec>()
         || leaf.is::<PlaceholderRowExec>()
         || leaf.is::<LazyMemoryExec>()
+}
+
+/// Whether a source is CSV or JSON in compressed files. The encoding of a plan has no compression, and an
+/// executor would read the compressed bytes as text.
+fn is_compressed(source: &DataSourceExec) -> bool {
+    let files = source.data_source().downcast_ref::<FileScanConfig>();
+    files.is_some_and(|files| files.file_compression_type.is_compressed())
 }
 
 /// Reads the sources that do not travel, and puts their rows in their place.
 pub(crate) fn read_local_leaves(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
+    windows: Windows,
 ) -> BoxFuture<'static, Result<Arc<dyn ExecutionPlan>>> {
     async move {
-        if is_leaf(&plan) {
+        if is_leaf(&plan, windows) {
             if travels(&plan) {
                 return Ok(plan);
             }
@@ -80,7 +103,8 @@ pub(crate) fn read_local_leaves(
         }
         let mut children = vec![];
         for child in plan.children() {
-            children.push(read_local_leaves(Arc::clone(child), Arc::clone(&context)).await?);
+            let child = read_local_leaves(Arc::clone(child), Arc::clone(&context), windows);
+            children.push(child.await?);
         }
         replace_children_if_necessary(plan, children)
     }

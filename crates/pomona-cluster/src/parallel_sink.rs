@@ -24,7 +24,7 @@ use futures::stream;
 
 use super::sink_folder::{below, folder, unique_name, with_folder};
 
-/// What each partition tells: the attempt's folder below the sink's, and its rows.
+/// What each partition returns: the attempt's folder below the sink's, and its rows.
 static WRITTEN: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![
         Field::new("attempt", DataType::Utf8, false),

@@ -23,8 +23,7 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
 };
-use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec};
-use datafusion_proto::protobuf::PhysicalPlanNode;
+use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use futures::StreamExt;
 use pomona_functions::PomonaOptions;
 use tokio::sync::mpsc::Sender;
@@ -32,6 +31,7 @@ use tokio::sync::mpsc::Sender;
 use super::fetch::fetch;
 use super::job::{Ended, Job};
 use super::location::Cluster;
+use super::plan_depth::encode;
 use super::progress::Progress;
 use pomona_session::{ROWS_HANDLED, plain_message};
 
@@ -171,7 +171,7 @@ impl Submission {
             Ok(locations) => locations,
             Err(Ended::Lost) => {
                 return Ok(Outcome::Again(format!(
-                    "the scheduler {} does not know job {id} any more",
+                    "the scheduler {} has no job {id} any more",
                     self.cluster
                 )));
             }
@@ -321,10 +321,7 @@ impl ExecutionPlan for ClusterQueryExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let plan =
-            PhysicalPlanNode::try_from_physical_plan(Arc::clone(&self.plan), self.codec.as_ref())?;
-        let mut encoded = vec![];
-        plan.try_encode(&mut encoded)?;
+        let encoded = encode(&self.plan, self.codec.as_ref())?;
         let submission = Submission {
             cluster: self.cluster.clone(),
             schema: self.schema(),

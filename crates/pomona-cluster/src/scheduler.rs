@@ -1,16 +1,50 @@
 //! The scheduler's process: Ballista's, with Pomona's session.
+//!
+//! ```text
+//! SchedulerService   what clients and executors reach: passes requests on to Ballista's server
+//! FinishedJobs       the jobs, of which the finished ones are bounded
+//! Executors          the executors, whose losses the guard counts
+//! Launcher           sends tasks
+//! JobGuard           ends jobs that kill executors, and jobs whose clients are gone
+//! ```
+
+mod checked_plan;
+mod executors;
+mod finished_jobs;
+mod guard;
+mod job_size;
+mod launcher;
+mod service;
+mod stopped_jobs;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+use axum::routing::get;
+use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
+use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
+
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
+use ballista_scheduler::api::get_routes;
 use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::config::SchedulerConfig;
-use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
+use ballista_scheduler::metrics::default_metrics_collector;
+use ballista_scheduler::scheduler_server::SchedulerServer;
 use datafusion::prelude::SessionConfig;
-use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
+use datafusion_proto::protobuf::LogicalPlanNode;
 use tokio::net::TcpListener;
+use tonic::service::RoutesBuilder;
+
+use checked_plan::CheckedPlan;
+use executors::Executors;
+use finished_jobs::{FinishedJobs, Limits};
+use guard::JobGuard;
+use launcher::Launcher;
+use service::SchedulerService;
+use stopped_jobs::StoppedJobs;
 
 use super::settings::{MAX_MESSAGE_BYTES, NO_EXECUTORS_LIMIT, config_producer};
 use super::tls::Tls;
@@ -18,6 +52,9 @@ use super::tls_front::serve;
 use pomona_session::{RuntimeOptions, runtime_env, session_state};
 
 use crate::ClusterError;
+
+/// Ballista's server, which reads plans within bounds.
+type Server = SchedulerServer<LogicalPlanNode, CheckedPlan>;
 
 /// What a scheduler is started with.
 #[derive(Debug, Clone)]
@@ -33,11 +70,44 @@ pub struct SchedulerOptions {
     pub executor_timeout_seconds: u64,
     /// How often lost executors are looked for.
     pub expire_dead_executor_interval_seconds: u64,
+    /// Finished jobs that are remembered, with their plans and metrics.
+    pub finished_job_state_max_jobs: usize,
+    /// About how many bytes finished jobs take together.
+    pub finished_job_state_max_bytes: usize,
+    /// How long a finished job is remembered; 0 is as long as there is room.
+    pub finished_job_state_clean_up_interval_seconds: u64,
+    /// How long executors keep the rows of a finished job whose client does not fetch them; 0 is for
+    /// ever.
+    pub finished_job_data_clean_up_interval_seconds: u64,
+    /// A job fails when so many executors were lost while they ran one and the same of its partitions;
+    /// 0 is no limit.
+    pub task_max_lost_executors: usize,
+    /// A job is cancelled when its client has not asked for it for so long; 0 is never.
+    pub client_timeout_seconds: u64,
     /// The certificates of a cluster whose processes prove who they are.
     pub tls: Option<Tls>,
 }
 
-/// Runs a scheduler until its process ends. `on_ready` is told the address once it listens.
+impl Default for SchedulerOptions {
+    fn default() -> Self {
+        Self {
+            bind_host: Ipv4Addr::LOCALHOST.to_string(),
+            bind_port: 0,
+            external_host: Ipv4Addr::LOCALHOST.to_string(),
+            executor_timeout_seconds: 30,
+            expire_dead_executor_interval_seconds: 5,
+            finished_job_state_max_jobs: 200,
+            finished_job_state_max_bytes: 256 << 20,
+            finished_job_state_clean_up_interval_seconds: 3600,
+            finished_job_data_clean_up_interval_seconds: 300,
+            task_max_lost_executors: 4,
+            client_timeout_seconds: 180,
+            tls: None,
+        }
+    }
+}
+
+/// Runs a scheduler until its process ends. `on_ready` is called with the address once it listens.
 ///
 /// # Errors
 /// When the address cannot be had, or the service fails.
@@ -72,12 +142,16 @@ pub async fn run_scheduler(
         bind_port: address.port(),
         scheduling_policy: TaskSchedulingPolicy::PushStaged,
         executor_timeout_seconds: options.executor_timeout_seconds,
+        finished_job_data_clean_up_interval_seconds: options
+            .finished_job_data_clean_up_interval_seconds,
+        finished_job_state_clean_up_interval_seconds: options
+            .finished_job_state_clean_up_interval_seconds,
         no_executors_grace_period_seconds: NO_EXECUTORS_LIMIT.as_secs(),
         expire_dead_executor_interval_seconds: options.expire_dead_executor_interval_seconds,
         grpc_server_max_decoding_message_size: MAX_MESSAGE_BYTES,
         grpc_server_max_encoding_message_size: MAX_MESSAGE_BYTES,
         grpc_client_max_message_size: MAX_MESSAGE_BYTES,
-        override_physical_codec: Some(physical_codec),
+        override_physical_codec: Some(Arc::clone(&physical_codec)),
         override_session_builder: Some(Arc::clone(&session_builder) as _),
         override_config_producer: Some(Arc::clone(&config_producer)),
         use_tls: options.tls.is_some(),
@@ -87,14 +161,44 @@ pub async fn run_scheduler(
     config
         .validate()
         .map_err(|error| failed(error.to_string()))?;
-    let cluster = BallistaCluster::new_memory(
+    let stopped = Arc::new(StoppedJobs::default());
+    let guard = Arc::new(JobGuard::new(
+        options.task_max_lost_executors,
+        options.client_timeout_seconds,
+        Arc::clone(&stopped),
+    ));
+    let limits = Limits {
+        jobs: options.finished_job_state_max_jobs,
+        bytes: options.finished_job_state_max_bytes,
+    };
+    let jobs = InMemoryJobState::new(
         config.scheduler_id.clone(),
         session_builder,
         config_producer,
     );
-    let server = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config))
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    let cluster = BallistaCluster::new(
+        Arc::new(Executors::new(Arc::clone(&guard))),
+        Arc::new(FinishedJobs::new(jobs, limits, stopped)),
+    );
+    let codec = BallistaCodec::new(
+        Arc::new(BallistaLogicalExtensionCodec::default()),
+        physical_codec,
+    );
+    let endpoint = config.scheduler_endpoint();
+    let launcher = Launcher::new(endpoint.clone(), Arc::clone(&guard));
+    let metrics = default_metrics_collector().map_err(|error| failed(error.to_string()))?;
+    let mut server = Server::new_with_task_launcher(
+        endpoint,
+        cluster,
+        codec,
+        Arc::new(config),
+        metrics,
+        Arc::new(launcher),
+    );
+    let started = server.init().await;
+    started.map_err(|error| failed(error.to_string()))?;
+    let server = Arc::new(server);
+    guard.watch(&server);
     // With TLS, the service itself is for this machine alone.
     let listener = match &options.tls {
         None => listener,
@@ -109,7 +213,29 @@ pub async fn run_scheduler(
         }
     };
     on_ready(address);
-    start_grpc_service_with_listener(listener, server)
-        .await
-        .map_err(|error| failed(error.to_string()))
+    let app = routes(server, guard).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, app).await;
+    served.map_err(|error| failed(error.to_string()))
+}
+
+/// gRPC, and Ballista's REST API and probes.
+fn routes(server: Arc<Server>, guard: Arc<JobGuard>) -> axum::Router {
+    let service = SchedulerService::new(Arc::clone(&server), guard);
+    let mut grpc = RoutesBuilder::default();
+    grpc.add_service(
+        SchedulerGrpcServer::new(service)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES as usize)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES as usize),
+    );
+    let probed = Arc::clone(&server);
+    let is_ready = move || async move {
+        match probed.is_ready() {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    };
+    get_routes(server)
+        .merge(grpc.routes().into_axum_router())
+        .route("/healthz", get(StatusCode::OK))
+        .route("/readyz", get(is_ready))
 }

@@ -10,6 +10,7 @@ use datafusion::prelude::SessionConfig;
 
 use super::codec::PomonaCodec;
 use super::tls::Tls;
+use pomona_images::ListWhilePlanning;
 use pomona_session::session_config;
 
 /// The largest gRPC message, in bytes, in every place that has such a limit: a plan holds about
@@ -32,6 +33,7 @@ pub(crate) fn cluster_config(tls: Option<&Tls>) -> Result<SessionConfig> {
     let target_partitions = std::env::var_os("DATAFUSION_EXECUTION_TARGET_PARTITIONS").is_some();
     let config = session_config()?
         .upgrade_for_ballista()
+        .with_extension(Arc::new(ListWhilePlanning))
         .with_ballista_grpc_client_max_message_size(MAX_MESSAGE_BYTES as usize)
         // With it, a job whose first stage is complete hangs when an executor is lost.
         .with_ballista_adaptive_query_planner(false)

@@ -77,12 +77,11 @@ impl Cluster {
 
 async fn start_scheduler(services: &mut JoinSet<()>) -> Result<SocketAddr, ClusterError> {
     let options = SchedulerOptions {
-        bind_host: Ipv4Addr::LOCALHOST.to_string(),
-        bind_port: 0,
-        external_host: Ipv4Addr::LOCALHOST.to_string(),
         executor_timeout_seconds: EXECUTOR_TIMEOUT_SECONDS,
         expire_dead_executor_interval_seconds: EXECUTOR_TIMEOUT_SECONDS,
-        tls: None,
+        // The client is this process.
+        client_timeout_seconds: 0,
+        ..SchedulerOptions::default()
     };
     let (sender, ready) = oneshot::channel();
     let (fate, ended) = oneshot::channel();
@@ -167,7 +166,7 @@ async fn start_executor(
     services.spawn(async move {
         tokio::select! {
             ended = tasks => log::debug!("the executor's service has ended: {ended:?}"),
-            _ = stopped.recv() => log::debug!("the executor is told to stop"),
+            _ = stopped.recv() => log::debug!("the executor is asked to stop"),
         }
     });
     Ok(notifier.notify_shutdown)

@@ -53,7 +53,7 @@ impl Tls {
             cert: read(&files.cert)?,
             key: read(&files.key)?,
         };
-        // What is wrong is told at the start, with the file.
+        // Fail at the start, with the name of the file.
         certificates(&tls.ca).map_err(|error| invalid(&files.ca, error))?;
         certificates(&tls.cert).map_err(|error| invalid(&files.cert, error))?;
         let key = PrivateKeyDer::from_pem_slice(&tls.key);
@@ -80,6 +80,23 @@ impl Tls {
             .with_single_cert(certificates(&self.cert)?, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// What a client does with a connection that is not one of gRPC's.
+    #[cfg(test)]
+    pub(crate) fn client_config(
+        &self,
+    ) -> Result<rustls::ClientConfig, Box<dyn Error + Send + Sync>> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(&self.ca)? {
+            roots.add(certificate)?;
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let key = PrivateKeyDer::from_pem_slice(&self.key)?;
+        Ok(rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(certificates(&self.cert)?, key)?)
     }
 
     /// The same endpoint over TLS.

@@ -5,7 +5,7 @@
 //!
 //! - `network`: resized pixels to features, `MobileNetV2::forward` in batches of 8;
 //! - `extractor`: files to features, `FeatureExtractor::extract`;
-//! - `function`: a binary array to a `FixedSizeList` array, `mobilenet_v2(content)`.
+//! - `function`: a binary array to a `List` array, `mobilenet_v2(content)`.
 //!
 //! Prints the medians in images/s, and each rate as a share of the network's.
 

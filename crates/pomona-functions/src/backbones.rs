@@ -10,11 +10,13 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::ColumnarValue;
 use pomona_backbones::{Backbone, BackboneError, BackboneFactory, backbone};
-use pomona_mobilenet::{FeatureExtractor, ImageError};
+use pomona_mobilenet::FeatureExtractor;
+use pomona_mobilenet::preprocess::DecodeLimits;
 
 use crate::backbone_weights::model;
 use crate::content::contents;
-use crate::extract::{BadImage, extract};
+use crate::decoding::decoding;
+use crate::extract::{BadImage, Failures, extract};
 use crate::{FunctionError, Objects, PomonaOptions};
 
 /// The name of the network that `mobilenet_v2` runs.
@@ -86,22 +88,22 @@ pub(crate) fn extract_with(
     let mut valid: Vec<bool> = files.iter().map(Option::is_some).collect();
     if valid.contains(&true) {
         let loaded = model(factory, options, objects)?;
-        let limits = options.decode_limits();
-        let mut first_error: Option<(usize, ImageError)> = None;
+        let mut failures = Failures::default();
         let extracted = EXTRACTOR.with_borrow_mut(|slot| {
             let extractor = match slot {
-                Some(extractor) if extractor.serves(&loaded.model, &limits) => extractor,
-                _ => slot.insert(FeatureExtractor::new(Arc::clone(&loaded.model), limits)),
+                Some(extractor) if Arc::ptr_eq(extractor.network(), &loaded.model) => extractor,
+                _ => slot.insert(FeatureExtractor::new(
+                    Arc::clone(&loaded.model),
+                    DecodeLimits::DEFAULT,
+                )),
             };
-            extractor.extract(&files, &mut values, |row, error| {
+            extractor.extract_with(&files, &decoding(options), &mut values, |row, error| {
                 valid[row] = false;
-                first_error.get_or_insert((row, error));
+                failures.add(row, error);
             })
         });
         extracted.map_err(|error| FunctionError::Forward(BackboneError::Candle(error)))?;
-        if let (BadImage::Fail, Some((row, source))) = (bad_image, first_error) {
-            return Err(FunctionError::Image { row, source }.into());
-        }
+        failures.check(bad_image)?;
     }
     // A row without features is an empty list: what is behind it moves up.
     let mut filled = 0;

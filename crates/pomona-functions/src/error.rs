@@ -23,6 +23,10 @@ pub enum FunctionError {
         source: ImageError,
     },
 
+    /// Images cannot be decoded at the moment, which is not the image's fault.
+    #[error("{0}")]
+    Decoding(ImageError),
+
     /// A network by name has no repository of its own, and no file is named.
     #[error("{network} has no weights of its own: SET pomona.backbone_weights = 'FILE' names them")]
     NoBackboneWeights {
@@ -69,7 +73,7 @@ pub enum FunctionError {
         found: usize,
     },
 
-    /// The weights tell no classes apart.
+    /// The weights have no classifier.
     #[error(
         "weights '{location}' have no classifier, only features: classify_image needs weights \
          with one, such as fruits and imagenet"

@@ -12,8 +12,8 @@ use crate::FunctionError;
 
 /// The rows of a column of vectors, as numbers of type `T`. A NULL row is `None`.
 ///
-/// Spark writes `List<Float32>` or `List<Float64>`, Pomona `FixedSizeList<Float32>`: all are read, and
-/// the values are used in place where they are of the type already. [`feature_type`] is the type that
+/// `List`, `LargeList` and `FixedSizeList` of any numbers are read, and the values are used in place
+/// where they are of the type already. [`feature_type`] is the type that
 /// leaves every number as it is.
 pub(crate) struct FeatureRows<T: ArrowPrimitiveType> {
     values: ArrayRef,

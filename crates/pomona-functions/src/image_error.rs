@@ -10,11 +10,12 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
 };
 use datafusion_macros::user_doc;
-use pomona_mobilenet::preprocess::{DecodeLimits, RgbImage, decode_rgb};
+use pomona_mobilenet::preprocess::{Decoding, RgbImage, check_image};
 
-use crate::PomonaOptions;
 use crate::columnar::map_column;
 use crate::content::{content_signature, contents};
+use crate::decoding::decoding;
+use crate::{FunctionError, PomonaOptions};
 
 /// Why an image cannot be decoded, NULL if it can. The whole image is decoded, so that data
 /// that ends early is found; this costs 2% of the price of the network.
@@ -64,9 +65,9 @@ impl ScalarUDFImpl for ImageErrorFunc {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let limits = PomonaOptions::of(&args.config_options).decode_limits();
+        let decoding = decoding(&PomonaOptions::of(&args.config_options));
         let [content] = take_function_args(self.name(), args.args)?;
-        map_column(&content, |files| errors(files, &limits))
+        map_column(&content, |files| errors(files, &decoding))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -74,14 +75,16 @@ impl ScalarUDFImpl for ImageErrorFunc {
     }
 }
 
-fn errors(files: &ArrayRef, limits: &DecodeLimits) -> Result<ArrayRef> {
+fn errors(files: &ArrayRef, decoding: &Decoding) -> Result<ArrayRef> {
     let mut pixels = RgbImage::default();
-    let errors: StringArray = contents(files)?
-        .into_iter()
-        .map(|file| {
-            let error = decode_rgb(file?, limits, &mut pixels).err()?;
-            Some(error.to_string())
-        })
-        .collect();
+    let errors = contents(files)?.into_iter().map(|file| {
+        let checked = file.map(|file| check_image(file, decoding, &mut pixels));
+        match checked {
+            Some(Err(error)) if error.is_of_image() => Ok(Some(error.to_string())),
+            Some(Err(error)) => Err(FunctionError::Decoding(error)),
+            Some(Ok(())) | None => Ok(None),
+        }
+    });
+    let errors: StringArray = errors.collect::<Result<_, _>>()?;
     Ok(Arc::new(errors))
 }

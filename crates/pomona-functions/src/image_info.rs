@@ -11,8 +11,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
 };
 use datafusion_macros::user_doc;
-use pomona_mobilenet::preprocess::{ImageInfo, image_info};
+use pomona_mobilenet::preprocess::{DecodeOptions, ImageInfo, image_info_with};
 
+use crate::PomonaOptions;
 use crate::columnar::map_column;
 use crate::content::{content_signature, contents};
 
@@ -21,7 +22,7 @@ use crate::content::{content_signature, contents};
 /// `P`, …). NULL for a file whose header cannot be read.
 #[user_doc(
     doc_section(label = "Image Functions"),
-    description = "Returns what the header of an image says: a struct of format, width, height (pixels) and color (the mode as Pillow names it). NULL for a file whose header cannot be read. Never fails for an image.",
+    description = "Returns what the header of an image says: a struct of format, width, height (pixels, of the upright image where `pomona.exif_orientation` is 'apply') and color (the mode as Pillow names it). NULL for a file whose header cannot be read. Never fails for an image.",
     syntax_example = "image_info(content)",
     sql_example = r#"```sql
 > SELECT path, image_info(content)['width'] AS width FROM images;
@@ -62,8 +63,9 @@ impl ScalarUDFImpl for ImageInfoFunc {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let options = PomonaOptions::of(&args.config_options).decode_options();
         let [content] = take_function_args(self.name(), args.args)?;
-        map_column(&content, infos)
+        map_column(&content, |files| infos(files, &options))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -80,10 +82,10 @@ fn info_fields() -> Fields {
     ])
 }
 
-fn infos(files: &ArrayRef) -> Result<ArrayRef> {
+fn infos(files: &ArrayRef, options: &DecodeOptions) -> Result<ArrayRef> {
     let infos: Vec<Option<ImageInfo>> = contents(files)?
         .into_iter()
-        .map(|file| image_info(file?).ok())
+        .map(|file| image_info_with(file?, options).ok())
         .collect();
     let text = |of: fn(&ImageInfo) -> String| -> ArrayRef {
         Arc::new(

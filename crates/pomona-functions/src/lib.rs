@@ -2,7 +2,7 @@
 //!
 //! | function | kind | gives |
 //! |---|---|---|
-//! | [`mobilenet_v2(content)`](MobileNetV2Func) | scalar | `FixedSizeList<Float32, 1280>`; a bad image fails the query |
+//! | [`mobilenet_v2(content)`](MobileNetV2Func) | scalar | `List<Float32>` of 1280; a bad image fails the query |
 //! | [`try_mobilenet_v2(content)`](TryMobileNetV2Func) | scalar | the same; a bad image gives NULL |
 //! | [`classify_image(content [, top])`](ClassifyImageFunc) | scalar | `List<Struct(label, score)>`, the best first; a bad image fails the query |
 //! | [`try_classify_image(content [, top])`](TryClassifyImageFunc) | scalar | the same; a bad image gives NULL |
@@ -22,6 +22,9 @@
 //! | [`to_json(value)`](ToJsonFunc) | scalar | `Utf8`: any value as JSON |
 //! | [`url_decode(text)`](UrlDecodeFunc) | scalar | `Utf8` without `%XX` sequences |
 //!
+//! Functions that decode images run below a [`DecodeExec`], which the rule [`DecodeApart`] puts into
+//! plans: it knows the memory of the task and whether the rows are still wanted.
+//!
 //! A function holds no state but its signature. Functions travel to other machines by name, so
 //! what they need besides their arguments comes from the session's `pomona.*` options
 //! ([`PomonaOptions`]), which travel with the plan.
@@ -34,6 +37,7 @@ mod classify_features;
 mod classify_image;
 mod columnar;
 mod content;
+mod decoding;
 mod error;
 mod extract;
 mod feature_rows;
@@ -57,13 +61,13 @@ mod pca_solve;
 mod pca_subtract;
 mod pca_transform;
 mod pins;
-mod precision;
 mod to_json;
 mod try_classify_image;
 mod try_image_features;
 mod try_mobilenet_v2;
 mod url_decode;
 mod vector_to_array;
+mod word_options;
 
 use std::sync::Arc;
 
@@ -71,6 +75,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub use classify_features::ClassifyFeaturesFunc;
 pub use classify_image::ClassifyImageFunc;
+pub use decoding::{DecodeApart, DecodeExec};
 pub use error::FunctionError;
 pub use image_error::ImageErrorFunc;
 pub use image_features::ImageFeaturesFunc;
@@ -90,13 +95,13 @@ pub use pca_solve::PcaSolveFunc;
 pub use pca_subtract::PcaSubtractFunc;
 pub use pca_transform::PcaTransformFunc;
 pub use pins::pins;
-pub use precision::PrecisionOption;
 pub use to_json::{ToJsonFunc, json_text};
 pub use try_classify_image::TryClassifyImageFunc;
 pub use try_image_features::TryImageFeaturesFunc;
 pub use try_mobilenet_v2::TryMobileNetV2Func;
 pub use url_decode::UrlDecodeFunc;
 pub use vector_to_array::VectorToArrayFunc;
+pub use word_options::{ExifOrientationOption, PrecisionOption, TruncatedOption};
 
 /// Every scalar function, to be registered in a session whose object stores are `objects`.
 pub fn scalar_functions(objects: &Objects) -> Vec<Arc<ScalarUDF>> {

@@ -49,11 +49,11 @@ type Key = (String, Precision);
 
 static NETWORKS: LazyLock<Cache<Key, LoadedNetwork>> = LazyLock::new(Cache::default);
 
-/// Loads that nobody was told of.
+/// Loads since the last call of [`take_network_loads`].
 static LOADS: AtomicU64 = AtomicU64::new(0);
 
-/// How many networks this process has loaded since the last call: each load is told once, so that
-/// what many tasks are told adds up.
+/// How many networks this process has loaded since the last call: each load is returned once, so
+/// that the sum over many tasks is right.
 pub fn take_network_loads() -> u64 {
     LOADS.swap(0, Ordering::Relaxed)
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use datafusion::common::{Result, extensions_options};
 use datafusion::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
-use pomona_mobilenet::preprocess::DecodeLimits;
+use pomona_mobilenet::preprocess::{DecodeLimits, DecodeOptions};
 
-use crate::PrecisionOption;
+use crate::{ExifOrientationOption, PrecisionOption, TruncatedOption};
 
 /// The weights that are taken where none are named.
 pub const DEFAULT_WEIGHTS: &str = "imagenet";
@@ -26,9 +26,13 @@ extensions_options! {
         pub backbone_weights_sha256: Option<String>, default = None
         /// What the network computes in: 'f32', or 'bf16', which is faster where the processor has AMX or AVX512_BF16
         pub precision: PrecisionOption, default = PrecisionOption::default()
+        /// What becomes of the orientation that a camera recorded in a JPEG, PNG or WebP: 'ignore', as Keras and Pillow ignore it on opening, or 'apply', as Pillow's exif_transpose; that of a TIFF is always applied
+        pub exif_orientation: ExifOrientationOption, default = ExifOrientationOption::default()
+        /// What becomes of an image whose data ends early: 'error', or 'pad', which fills what is missing as Pillow does with LOAD_TRUNCATED_IMAGES
+        pub truncated: TruncatedOption, default = TruncatedOption::default()
         /// The largest image that is decoded, in pixels (width times height)
         pub max_pixels: u64, default = DecodeLimits::default().max_pixels
-        /// The most memory that decoding one image may take, in bytes
+        /// The most memory that decoding one image may take, in bytes; it is reserved from the memory of the query, for which other images wait
         pub max_decode_bytes: u64, default = DecodeLimits::default().max_decode_bytes
         /// How long decoding one image may take, in seconds; 0 is no limit
         pub decode_timeout: u64, default = DecodeLimits::default().timeout.map_or(0, |limit| limit.as_secs())
@@ -103,6 +107,14 @@ impl PomonaOptions {
             .as_deref()
             .filter(|weights| !weights.is_empty());
         named.unwrap_or(DEFAULT_WEIGHTS)
+    }
+
+    /// Which of Pillow's behaviours decoding has.
+    pub fn decode_options(&self) -> DecodeOptions {
+        DecodeOptions {
+            exif_orientation: self.exif_orientation.0,
+            truncated: self.truncated.0,
+        }
     }
 
     /// What bounds the decoding of one image.

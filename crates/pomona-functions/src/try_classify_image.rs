@@ -20,7 +20,7 @@ const NAME: &str = "try_classify_image";
 /// cannot be decoded gives NULL.
 #[user_doc(
     doc_section(label = "Image Functions"),
-    description = "Returns the most probable classes of an image as classify_image does, and NULL for an image that cannot be decoded; image_error(content) tells why. With try_mobilenet_v2 in one SELECT list it costs one pass through the network. NULL gives NULL. Fails where the weights have no classifier or do not name its classes, and where top is not a constant of 1 or more; never for an image.",
+    description = "Returns the most probable classes of an image as classify_image does, and NULL for an image that cannot be decoded; image_error(content) returns the reason. With try_mobilenet_v2 in one SELECT list it costs one pass through the network. NULL gives NULL. Fails where the weights have no classifier or do not name its classes, and where top is not a constant of 1 or more; never for an image.",
     syntax_example = "try_classify_image(content [, top])",
     sql_example = r#"```sql
 > SELECT label, count(*) FROM images WHERE try_classify_image(content, 1)[1]['label'] <> label GROUP BY label;

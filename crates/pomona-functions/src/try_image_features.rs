@@ -20,7 +20,7 @@ const NAME: &str = "try_image_features";
 /// [`ImageFeaturesFunc`](crate::ImageFeaturesFunc); an image that cannot be decoded gives NULL.
 #[user_doc(
     doc_section(label = "Image Functions"),
-    description = "Returns the features of an image as image_features does, and NULL for an image that cannot be decoded; image_error(content) tells why. NULL gives NULL. Fails where the network has no such name, and where its weights cannot be had, are those of another network, or have another sha256 than `pomona.backbone_weights_sha256` pins; never for an image.",
+    description = "Returns the features of an image as image_features does, and NULL for an image that cannot be decoded; image_error(content) returns the reason. NULL gives NULL. Fails where the network has no such name, and where its weights cannot be had, are those of another network, or have another sha256 than `pomona.backbone_weights_sha256` pins; never for an image.",
     syntax_example = "try_image_features(content, network)",
     sql_example = r#"```sql
 > SELECT path, try_image_features(content, 'mobilenet_v2') AS features FROM images;

@@ -17,7 +17,7 @@ use crate::{Objects, PomonaOptions};
 /// cannot be decoded gives NULL.
 #[user_doc(
     doc_section(label = "Image Functions"),
-    description = "Returns the 1280 features of an image as mobilenet_v2 does, and NULL for an image that cannot be decoded; image_error(content) tells why. NULL gives NULL. Fails where `pomona.weights` names no file, one that is no MobileNetV2 of 1280 features, or one whose sha256 is not `pomona.weights_sha256`; never for an image.",
+    description = "Returns the 1280 features of an image as mobilenet_v2 does, and NULL for an image that cannot be decoded; image_error(content) returns the reason. NULL gives NULL. Fails where `pomona.weights` names no file, one that is no MobileNetV2 of 1280 features, or one whose sha256 is not `pomona.weights_sha256`; never for an image.",
     syntax_example = "try_mobilenet_v2(content)",
     sql_example = r#"```sql
 > SELECT path, try_mobilenet_v2(content) AS features FROM images;

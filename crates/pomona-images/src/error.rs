@@ -7,6 +7,10 @@ use datafusion::error::DataFusionError;
 
 /// Errors of image tables. Each names the option, folder or object at fault.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of a variant says what its fields are"
+)]
 pub enum ImagesError {
     /// `OPTIONS` has a key that image tables do not know.
     #[error("unknown option '{name}' of an image table: {advice}")]

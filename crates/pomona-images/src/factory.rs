@@ -48,7 +48,7 @@ fn unsupported_clause(cmd: &CreateExternalTable) -> Option<(&'static str, &'stat
     } else if !cmd.order_exprs.is_empty() {
         Some((
             "WITH ORDER",
-            "rows are ordered by path within a partition; use ORDER BY",
+            "rows of a long listing have no order; use ORDER BY",
         ))
     } else if cmd.unbounded {
         Some(("UNBOUNDED", "each query lists its locations once"))

@@ -31,7 +31,7 @@ pub(crate) struct FetchMetrics {
 }
 
 impl FetchMetrics {
-    pub fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+    pub(crate) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         let rows = || MetricBuilder::new(metrics).with_category(MetricCategory::Rows);
         Self {
             bytes_scanned: MetricBuilder::new(metrics)
@@ -64,7 +64,7 @@ pub(crate) type Content = std::result::Result<Bytes, String>;
 const MOST_DENIED: u64 = 10;
 
 impl Fetcher {
-    pub fn new(runtime: Arc<RuntimeEnv>, missing: Missing, metrics: FetchMetrics) -> Self {
+    pub(crate) fn new(runtime: Arc<RuntimeEnv>, missing: Missing, metrics: FetchMetrics) -> Self {
         Self {
             runtime,
             stores: Mutex::default(),
@@ -79,7 +79,7 @@ impl Fetcher {
     /// # Errors
     /// When the object cannot be read and the options make that an error, and when the store denies
     /// one object after the other.
-    pub async fn fetch(&self, url: String, length: u64) -> Result<Content> {
+    pub(crate) async fn fetch(&self, url: String, length: u64) -> Result<Content> {
         let timer = self.metrics.fetch_time.timer();
         let result = self.get(&url, length).await;
         drop(timer);

@@ -13,11 +13,13 @@
 //!   DataSourceExec (in memory)  the listing: one row an object, already filtered and limited
 //! ```
 //!
-//! The listing is made where the plan is made, so filters on every column but `content`, and
+//! The listing begins where the plan is made, so filters on every column but `content`, and
 //! LIMIT, are applied before any object is read, and a query that does not name `content` is the
-//! listing alone. The fetch is a unary operator over rows because a distributed scheduler knows
-//! how to divide rows in memory among tasks, and does not know how to divide a leaf it has never
-//! seen.
+//! listing alone. Where its first thousand objects are not all, the leaf is an
+//! [`ImageListingExec`], which lists the rest while the query runs and keeps none of it. The fetch
+//! is a unary operator over rows because a distributed scheduler knows how to divide rows in
+//! memory among tasks, and does not know how to divide a leaf it has never seen: in a session with
+//! [`ListWhilePlanning`] all rows are in the plan.
 
 mod assignment;
 pub mod documentation;
@@ -27,7 +29,8 @@ mod factory;
 mod fetch;
 mod io_runtime;
 mod listing;
-mod local_walk;
+mod listing_exec;
+mod listing_run;
 mod location;
 mod matching;
 mod options;
@@ -44,9 +47,10 @@ pub use error::ImagesError;
 pub use exec::{ImageScanConfig, ImageScanExec};
 pub use factory::ImageTableFactory;
 pub use io_runtime::io_runtime;
-pub use listing::list_requests;
+pub use listing::{SkippedSink, list_requests};
+pub use listing_exec::ImageListingExec;
 pub use location::{ImageLocation, Location};
 pub use options::{ImageTableOptions, Missing};
 pub use schema::{all_columns, image_schema, needs_object, table_schema};
 pub use skipped::Skipped;
-pub use table::ImageTable;
+pub use table::{ImageTable, ListWhilePlanning};

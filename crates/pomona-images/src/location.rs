@@ -193,6 +193,18 @@ impl Location {
         }
     }
 
+    /// The folder that this one is in, and this one's name there; `None` for the root of a store.
+    pub fn parent(&self) -> Option<(Self, String)> {
+        let (name, above) = self.segments.split_last()?;
+        let mut parent = Self {
+            segments: above.to_vec(),
+            is_folder: true,
+            ..self.clone()
+        };
+        parent.text = parent.written();
+        Some((parent, name.clone()))
+    }
+
     /// The path on the local file system, for a location that is there.
     pub fn local_path(&self) -> Option<PathBuf> {
         (self.store == "file:///").then(|| PathBuf::from(format!("/{}", self.key())))

@@ -33,7 +33,10 @@ pub(crate) struct ObjectMatcher {
 }
 
 impl ObjectMatcher {
-    pub fn new(location: &ImageLocation, options: &ImageTableOptions) -> Result<Self, ImagesError> {
+    pub(crate) fn new(
+        location: &ImageLocation,
+        options: &ImageTableOptions,
+    ) -> Result<Self, ImagesError> {
         let pattern = location.pattern.as_deref();
         let invalid_location = |e: glob::PatternError| ImagesError::InvalidLocation {
             location: location.text.clone(),
@@ -67,7 +70,7 @@ impl ObjectMatcher {
     /// Whether the object at `relative`, its path below the location's folder, belongs to the
     /// table. Hidden files and everything in hidden folders never do: on disks from a Mac every
     /// image has a shadow, `._0_100.jpg`, that is none.
-    pub fn accepts(&self, relative: &str) -> bool {
+    pub(crate) fn accepts(&self, relative: &str) -> bool {
         if relative.is_empty() || relative.split('/').any(|name| name.starts_with('.')) {
             return false;
         }
@@ -87,10 +90,11 @@ impl ObjectMatcher {
 
     /// Whether an object that was not accepted is worth a word: it is not hidden, and its extension
     /// decided.
-    pub fn is_stranger(&self, relative: &str) -> bool {
+    pub(crate) fn is_stranger(&self, relative: &str) -> bool {
         let is_hidden = relative.split('/').any(|name| name.starts_with('.'));
         let by_extension = self.location.is_none() && self.glob.is_none();
-        !relative.is_empty() && !is_hidden && by_extension
+        let is_below = self.recursive || !relative.contains('/');
+        !relative.is_empty() && !is_hidden && by_extension && is_below
     }
 
     fn accepts_below(&self, relative: &str, is_named: bool) -> bool {

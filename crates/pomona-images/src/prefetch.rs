@@ -5,7 +5,7 @@
 //!         (2 x batch_bytes)                         '-- permits travel with the batch --'
 //! ```
 //!
-//! A row takes its listed length from the budget before its request starts, and gives it back
+//! A row takes its listed length from the budget before its request starts, and releases it
 //! when its batch reaches the consumer. One batch that waits and one that is being put together
 //! fit, and rows take permits in their order, so the oldest row can always finish.
 
@@ -17,11 +17,11 @@ use arrow::datatypes::{Int64Type, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::runtime::{JoinSet, SpawnedTask};
 use datafusion::common::{exec_datafusion_err, exec_err, internal_datafusion_err};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::metrics::{BaselineMetrics, RecordOutput};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, future, stream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::error::ImagesError;
@@ -107,20 +107,6 @@ impl Producer {
         sender: mpsc::Sender<Fetched>,
         elapsed: datafusion::physical_plan::metrics::Time,
     ) -> Result<()> {
-        let listing: Vec<RecordBatch> = listing.try_collect().await?;
-        let mut cuts = Vec::new();
-        let mut rows = Vec::new();
-        for batch in &listing {
-            let listed = listed_rows(batch)?;
-            cuts.extend(
-                cut(&listed, self.bounds)
-                    .into_iter()
-                    .map(|(start, len)| batch.slice(start, len)),
-            );
-            rows.extend(listed);
-        }
-        drop(listing);
-
         let capacity = self
             .bounds
             .batch_bytes
@@ -128,51 +114,75 @@ impl Producer {
             .min(u32::MAX as usize);
         let budget = Arc::new(Semaphore::new(capacity));
         let fetcher = Arc::clone(&self.fetcher);
+        let bounds = self.bounds;
+        // A listing may be as long as a bucket: rows are taken from it when they are due.
+        let rows = listing
+            .map(move |batch| marked_rows(&batch?, bounds))
+            .map(|rows| stream::iter(rows.unwrap_or_else(|error| vec![Err(error)])))
+            .flatten();
         // Each request is a task of its own, so that it makes progress while this one waits for
         // the consumer; a connection that nobody reads from times out.
-        let contents = stream::iter(rows)
-            .then(move |row| {
+        let contents = rows
+            .then(move |marked: Result<Marked>| {
                 let budget = Arc::clone(&budget);
                 async move {
+                    let (row, cut) = marked?;
                     let share = row.length.min(capacity as u64) as u32;
-                    (row, budget.acquire_many_owned(share).await)
+                    Ok::<_, DataFusionError>((row, cut, budget.acquire_many_owned(share).await))
                 }
             })
-            .map(move |(row, permit)| {
-                SpawnedTask::spawn(fetch_row(Arc::clone(&fetcher), row, permit))
+            .map(move |due: Result<_>| match due {
+                Ok((row, cut, permit)) => {
+                    let fetched = SpawnedTask::spawn(fetch_row(Arc::clone(&fetcher), row, permit));
+                    async move { Ok((fetched.await, cut)) }.left_future()
+                }
+                Err(error) => future::ready(Err::<_, DataFusionError>(error)).right_future(),
             })
             .buffered(self.bounds.concurrency);
         let mut contents = pin!(contents);
 
-        for cut in cuts {
-            let mut content: Vec<Content> = Vec::with_capacity(cut.num_rows());
-            let mut permits: Option<OwnedSemaphorePermit> = None;
-            while content.len() < cut.num_rows() {
-                let row = contents.next().await;
-                let row = row.ok_or_else(|| internal_datafusion_err!("fewer objects than rows"))?;
-                let (bytes, permit) = match row {
-                    Ok(fetched) => fetched?,
-                    Err(stopped) if stopped.is_panic() => {
-                        std::panic::resume_unwind(stopped.into_panic())
-                    }
-                    Err(stopped) => return exec_err!("a request was stopped: {stopped}"),
-                };
-                content.push(bytes);
-                match &mut permits {
-                    Some(permits) => permits.merge(permit),
-                    None => permits = Some(permit),
+        let mut content: Vec<Content> = Vec::new();
+        let mut permits: Option<OwnedSemaphorePermit> = None;
+        while let Some(fetched) = contents.next().await {
+            let (fetched, cut) = fetched?;
+            let (bytes, permit) = match fetched {
+                Ok(fetched) => fetched?,
+                Err(stopped) if stopped.is_panic() => {
+                    std::panic::resume_unwind(stopped.into_panic())
                 }
+                Err(stopped) => return exec_err!("a request was stopped: {stopped}"),
+            };
+            content.push(bytes);
+            match &mut permits {
+                Some(permits) => permits.merge(permit),
+                None => permits = Some(permit),
             }
+            let Some(cut) = cut else { continue };
             let timer = elapsed.timer();
-            let batch = append_content(&cut, content, &self.schema)?;
+            let batch = append_content(&cut, std::mem::take(&mut content), &self.schema)?;
             timer.done();
-            if sender.send((batch, permits)).await.is_err() {
-                // The consumer has seen enough.
+            if sender.send((batch, permits.take())).await.is_err() {
+                // The consumer needs no more rows.
                 return Ok(());
             }
         }
         Ok(())
     }
+}
+
+/// A row, and the rows of the output batch that it is the last of.
+type Marked = (ListedRow, Option<RecordBatch>);
+
+/// The rows of a listing's batch, divided into output batches.
+fn marked_rows(batch: &RecordBatch, bounds: Bounds) -> Result<Vec<Result<Marked>>> {
+    let rows = listed_rows(batch)?;
+    let mut cuts = cut(&rows, bounds).into_iter().peekable();
+    let marked = rows.into_iter().enumerate().map(|(position, row)| {
+        let is_last = |&(start, len): &(usize, usize)| start + len == position + 1;
+        let cut = cuts.next_if(is_last);
+        Ok((row, cut.map(|(start, len)| batch.slice(start, len))))
+    });
+    Ok(marked.collect())
 }
 
 /// One request, in a task of its own. The permit goes where the bytes go.

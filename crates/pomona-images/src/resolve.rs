@@ -47,7 +47,8 @@ async fn is_folder(store: &dyn ObjectStore, location: &ImageLocation) -> Result<
         return Ok(folder.is_dir());
     }
     match store.list(Some(&location.object_path()?)).next().await {
-        Some(Ok(_)) => Ok(true),
+        // A key that is no path is an object, too.
+        Some(Ok(_) | Err(object_store::Error::InvalidPath { .. })) => Ok(true),
         Some(Err(source)) => Err(ImagesError::List {
             location: location.to_string(),
             source,

@@ -15,8 +15,42 @@ use crate::listing::ListedObject;
 use crate::rows::listing_batch;
 use crate::schema::{E_TAG, LABEL, LENGTH, MODIFICATION_TIME, PATH, listing_schema};
 
-/// How many objects a filter sees at once.
-const ROWS: usize = 8_192;
+/// Filters that are all true of what is selected; without any, everything is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
+    predicate: Option<Arc<dyn PhysicalExpr>>,
+}
+
+impl Selection {
+    /// # Errors
+    /// If a filter cannot be answered by a listing.
+    pub(crate) fn new(state: &dyn Session, filters: &[Expr]) -> Result<Self> {
+        if let Some(filter) = filters.iter().find(|filter| !is_about_listing(filter)) {
+            return plan_err!("the listing of an image table cannot answer the filter {filter}");
+        }
+        let schema = DFSchema::try_from(listing_schema().as_ref().clone())?;
+        let predicate = conjunction(filters.iter().cloned());
+        let predicate = predicate.map(|predicate| state.create_physical_expr(predicate, &schema));
+        Ok(Self {
+            predicate: predicate.transpose()?,
+        })
+    }
+
+    /// The condition, over the columns of a listing.
+    pub(crate) fn predicate(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        self.predicate.as_ref()
+    }
+
+    /// The objects for which all filters are true, in their order.
+    pub(crate) fn select(&self, objects: Vec<ListedObject>) -> Result<Vec<ListedObject>> {
+        let Some(predicate) = &self.predicate else {
+            return Ok(objects);
+        };
+        let keep = evaluate(predicate, &objects)?;
+        let kept = objects.into_iter().zip(keep).filter(|(_, keep)| *keep);
+        Ok(kept.map(|(object, _)| object).collect())
+    }
+}
 
 /// Whether `filter` can be applied to the listing exactly: it is about listed columns only, and
 /// gives the same answer wherever and whenever it is evaluated.
@@ -31,28 +65,6 @@ pub(crate) fn is_about_listing(filter: &Expr) -> bool {
         && !filter
             .exists(|expr| Ok(needs_execution(expr)))
             .unwrap_or(true)
-}
-
-/// The objects for which all filters are true, in their order.
-pub(crate) fn select(
-    state: &dyn Session,
-    filters: &[Expr],
-    objects: Vec<ListedObject>,
-) -> Result<Vec<ListedObject>> {
-    if let Some(filter) = filters.iter().find(|filter| !is_about_listing(filter)) {
-        return plan_err!("the listing of an image table cannot answer the filter {filter}");
-    }
-    let Some(predicate) = conjunction(filters.iter().cloned()) else {
-        return Ok(objects);
-    };
-    let schema = DFSchema::try_from(listing_schema().as_ref().clone())?;
-    let predicate = state.create_physical_expr(predicate, &schema)?;
-    let mut keep = Vec::with_capacity(objects.len());
-    for chunk in objects.chunks(ROWS) {
-        keep.extend(evaluate(&predicate, chunk)?);
-    }
-    let kept = objects.into_iter().zip(keep).filter(|(_, keep)| *keep);
-    Ok(kept.map(|(object, _)| object).collect())
 }
 
 /// NULL counts as false, as in WHERE.

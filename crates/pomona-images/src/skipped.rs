@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display, Formatter};
+use std::io::{self, ErrorKind};
 use std::path::Path as FilePath;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ const EXAMPLES: usize = 3;
 pub struct Skipped {
     /// Entries that cannot be named in a URL or may not be read.
     unreadable: u64,
+    /// Those of them that could not be opened: images may lie behind them.
+    #[serde(default)]
+    closed: u64,
     /// The first of them, each with its reason.
     examples: Vec<String>,
     /// Objects that are no images by their names: how many of each extension in lower case, an
@@ -25,6 +29,15 @@ impl Skipped {
     /// Counts an entry that cannot be read.
     pub(crate) fn unreadable(&mut self, entry: &FilePath, reason: &str) {
         self.unreadable_named(&entry, reason);
+    }
+
+    /// Counts an entry that could not be opened.
+    pub(crate) fn closed(&mut self, entry: &FilePath, error: &io::Error) {
+        // What is gone, or leads in a circle, hides nothing. The kind of the latter has no stable name.
+        let is_loop = format!("{:?}", error.kind()) == "FilesystemLoop";
+        let hides = error.kind() != ErrorKind::NotFound && !is_loop;
+        self.closed += u64::from(hides);
+        self.unreadable(entry, &error.kind().to_string());
     }
 
     /// Counts an entry by what it is called, which is written with its control characters escaped.
@@ -45,6 +58,7 @@ impl Skipped {
     /// Adds what another listing passed over.
     pub(crate) fn add(&mut self, other: Self) {
         self.unreadable += other.unreadable;
+        self.closed += other.closed;
         self.examples.extend(other.examples);
         self.examples.truncate(EXAMPLES);
         for (extension, count) in other.extensions {
@@ -55,6 +69,11 @@ impl Skipped {
     /// How many entries cannot be named in a URL or may not be read.
     pub fn unreadable_count(&self) -> u64 {
         self.unreadable
+    }
+
+    /// How many entries could not be opened, so that images may lie behind them.
+    pub fn closed_count(&self) -> u64 {
+        self.closed
     }
 
     /// How many objects are no images by their names.

@@ -18,7 +18,7 @@ pub(crate) struct ListingSummary {
 
 impl ListingSummary {
     /// All partitions of a listing in memory; `None` for any other plan.
-    pub fn of(listing: &Arc<dyn ExecutionPlan>) -> Option<Self> {
+    pub(crate) fn of(listing: &Arc<dyn ExecutionPlan>) -> Option<Self> {
         Self::of_partition(listing, None)
     }
 
@@ -26,7 +26,7 @@ impl ListingSummary {
     ///
     /// It is counted from the rows rather than kept beside them, because optimisers and schedulers
     /// rewrite the rows: they limit them, and divide them among tasks.
-    pub fn of_partition(
+    pub(crate) fn of_partition(
         listing: &Arc<dyn ExecutionPlan>,
         partition: Option<usize>,
     ) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! The table provider.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -13,49 +13,37 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use futures::StreamExt;
 
 use crate::assignment::assign;
 use crate::error::ImagesError;
 use crate::exec::{ImageScanConfig, ImageScanExec, listed_columns, path_ordering};
-use crate::listing::{ListedObject, list_images};
+use crate::io_runtime::on_io_runtime;
+use crate::listing::{ListedObject, PAGE, Pages, Report, Scope, Source};
+use crate::listing_exec::{ImageListingExec, ListingScan};
 use crate::location::ImageLocation;
 use crate::options::ImageTableOptions;
 use crate::resolve::resolve;
 use crate::rows::listing_batches;
 use crate::schema::{all_columns, needs_object, projected_schema, table_schema};
-use crate::selection::{is_about_listing, select};
-use crate::skipped::Skipped;
+use crate::selection::{Selection, is_about_listing};
+
+/// The most rows that a partition takes at once to read their objects: about a second of inference,
+/// so that partitions end together.
+const ROWS_TO_READ: usize = 64;
+
+/// Makes every scan list to its end where its plan is made, and put the rows into the plan: an
+/// extension of the configuration of a session whose plans travel, since a scheduler can divide
+/// rows in memory and no leaf that it does not know.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct ListWhilePlanning;
 
 /// Images below one or more locations, one row an object. Each scan lists anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageTable {
     locations: Vec<ImageLocation>,
     options: ImageTableOptions,
-    skipped: LastSkipped,
 }
-
-/// What the last scan of a table passed over. It says nothing of which table it is.
-#[derive(Debug, Clone, Default)]
-struct LastSkipped(Arc<Mutex<Skipped>>);
-
-impl LastSkipped {
-    fn set(&self, skipped: Skipped) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = skipped;
-    }
-
-    fn get(&self) -> Skipped {
-        let skipped = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        skipped.clone()
-    }
-}
-
-impl PartialEq for LastSkipped {
-    fn eq(&self, _other: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for LastSkipped {}
 
 impl ImageTable {
     /// Resolves `locations` with the stores that `state` has: URLs or local paths of folders,
@@ -87,16 +75,7 @@ impl ImageTable {
     /// A table of locations that another table resolved, without asking any store: this is how a
     /// table comes out of a plan that was sent.
     pub fn from_resolved(locations: Vec<ImageLocation>, options: ImageTableOptions) -> Self {
-        Self {
-            locations,
-            options,
-            skipped: LastSkipped::default(),
-        }
-    }
-
-    /// What the last scan in this process passed over.
-    pub fn skipped(&self) -> Skipped {
-        self.skipped.get()
+        Self { locations, options }
     }
 
     /// Where the images are.
@@ -124,7 +103,8 @@ impl ImageTable {
         Ok(urls)
     }
 
-    /// The listing as a plan: `columns` of the objects of each partition, sorted by path.
+    /// The rows of a whole listing as a plan: `columns` of the objects of each partition, sorted by
+    /// path.
     fn listing_plan(
         partitions: &[Vec<ListedObject>],
         columns: &[usize],
@@ -171,30 +151,59 @@ impl TableProvider for ImageTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let listed = list_images(state.runtime_env(), &self.locations, &self.options).await?;
-        if listed.skipped.unreadable_count() > 0 {
-            log::warn!("{}", listed.skipped);
-        }
-        if listed.skipped.no_image_count() > 0 {
-            let extensions = listed.skipped.extensions();
-            log::info!("passed over by their names: {extensions}");
-        }
-        self.skipped.set(listed.skipped);
-        let count = listed.objects.len();
-        let mut objects = select(state, filters, listed.objects)?;
-        objects.truncate(limit.unwrap_or(usize::MAX));
-        log::debug!("{} of {count} objects are scanned", objects.len());
+        let scope = Scope::new(filters);
+        let source = Source::new(state.runtime_env(), &self.locations, &self.options, scope)?;
+        let selection = Selection::new(state, filters)?;
+        // Where every object is selected, so many objects are enough.
+        let enough = limit.filter(|_| filters.is_empty());
+        let is_planned = state
+            .config()
+            .get_extension::<ListWhilePlanning>()
+            .is_some();
+        let mut report = Report::new(state.config());
+        let begun = begin(
+            source.pages(limit.map(|limit| enough.unwrap_or(limit.max(PAGE))))?,
+            &selection,
+            limit,
+            is_planned,
+            &mut report,
+        );
+        let (mut objects, rest) = begun.await?;
 
         let columns = match projection {
             Some(columns) => columns.clone(),
             None => all_columns(self.options.missing),
         };
-        let partitions = assign(objects, state.config().target_partitions());
-        let batch_size = state.config().batch_size();
+        let listed = match needs_object(&columns) {
+            true => listed_columns(&columns),
+            false => columns.clone(),
+        };
+        let partitions = state.config().target_partitions();
+        let listing = match rest {
+            Some(rest) => {
+                let scan = ListingScan {
+                    source,
+                    selection,
+                    rows: match needs_object(&columns) {
+                        true => ROWS_TO_READ,
+                        false => state.config().batch_size(),
+                    },
+                    columns: listed,
+                    limit,
+                };
+                let listing = ImageListingExec::new(scan, partitions, objects, rest, report);
+                Arc::new(listing) as Arc<dyn ExecutionPlan>
+            }
+            None => {
+                objects.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+                objects.truncate(limit.unwrap_or(usize::MAX));
+                let partitions = assign(objects, partitions);
+                Self::listing_plan(&partitions, &listed, state.config().batch_size())?
+            }
+        };
         if !needs_object(&columns) {
-            return Self::listing_plan(&partitions, &columns, batch_size);
+            return Ok(listing);
         }
-        let listing = Self::listing_plan(&partitions, &listed_columns(&columns), batch_size)?;
         let locations = self.locations.iter().map(ToString::to_string).collect();
         let config = ImageScanConfig::new(columns, locations, &self.options);
         Ok(Arc::new(ImageScanExec::try_new(listing, config)?))
@@ -207,5 +216,33 @@ impl TableProvider for ImageTable {
         _insert_op: InsertOp,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         not_impl_err!("an image table is read-only: write images to its location by other means")
+    }
+}
+
+/// Lists until a page is full, or so many images are selected, or to the end where the whole
+/// listing is wanted. Returns what is left to be listed, if anything may be.
+async fn begin(
+    mut pages: Pages,
+    selection: &Selection,
+    limit: Option<usize>,
+    is_whole_wanted: bool,
+    report: &mut Report,
+) -> Result<(Vec<ListedObject>, Option<Pages>)> {
+    let (mut objects, mut entries) = (vec![], 0);
+    loop {
+        let (page, rest) = on_io_runtime(async move { (pages.next().await, pages) }).await?;
+        let Some(page) = page.transpose()? else {
+            return Ok((objects, None));
+        };
+        entries += page.entries;
+        report.add(page.skipped);
+        objects.extend(selection.select(page.objects)?);
+        if limit.is_some_and(|limit| objects.len() >= limit) {
+            return Ok((objects, None));
+        }
+        if entries >= PAGE && !is_whole_wanted {
+            return Ok((objects, Some(rest)));
+        }
+        pages = rest;
     }
 }

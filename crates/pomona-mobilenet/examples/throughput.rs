@@ -4,8 +4,8 @@
 //! images as bytes, one after the other, PRECISION is `f32`, `avx512`, `avx2`, `bf16`
 //! or `avx512_bf16`, and
 //! FEATURES is a file to write their features to, as little-endian f32. Prints images a second of
-//! the clock, and of the processor's time where Linux tells it: the second is what a busy machine
-//! gives while it runs this.
+//! the clock, and of the processor's time where Linux reports it: the second is meaningful on a
+//! busy machine too.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 use crate::preprocess::ImageFormat;
 use std::time::Duration;
 
-/// Why the bytes of a file did not become pixels. Every message names what a person can act on,
-/// because it is what `image_error(content)` answers.
+/// Why an image file cannot be decoded. Users read the message: it is the result of
+/// `image_error(content)`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
@@ -12,14 +12,14 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
 
-    /// Nothing that is known of any image format is at the start of the file.
+    /// The file starts like no image format.
     #[error("not an image: the file starts with {start}")]
     NotAnImage {
         /// The first bytes, as text where they are printable.
         start: String,
     },
 
-    /// The file is something else, which is recognised and cannot be read.
+    /// The file has a recognised format that is not supported.
     #[error("{found} is not a supported image format (JPEG, PNG, WEBP, BMP, GIF and TIFF are)")]
     UnsupportedFormat {
         /// What the file is, for instance `HEIC` or `an HTML page`.
@@ -84,9 +84,38 @@ pub enum ImageError {
         timeout: Duration,
     },
 
+    /// Decoding would allocate more bytes than all of a query may hold; none were allocated.
+    #[error(
+        "no memory: decoding this {format} takes {needed} bytes, and a task may hold {limit} \
+         (--memory-limit, of an executor --memory-pool-size)"
+    )]
+    OverMemoryLimit {
+        /// The format of the file.
+        format: ImageFormat,
+        /// Bytes that decoding would allocate, from the header.
+        needed: u64,
+        /// What a task may hold, in bytes.
+        limit: u64,
+    },
+
     /// Decoding was stopped from outside. This says nothing about the image.
     #[error("decoding was interrupted")]
     Interrupted,
+
+    /// The bytes that decoding needs are held by others, who do not decode and do not release them.
+    /// This says nothing about the image.
+    #[error(
+        "decoding this {format} takes {needed} bytes of the {limit} that a task may hold, and other \
+         operators hold too much of them: raise --memory-limit (of an executor --memory-pool-size)"
+    )]
+    MemoryHeld {
+        /// The format of the file.
+        format: ImageFormat,
+        /// Bytes that decoding would allocate, from the header.
+        needed: u64,
+        /// What a task may hold, in bytes.
+        limit: u64,
+    },
 
     /// The header claims an image of no width or no height.
     #[error("the {format} header claims an image of {width} x {height} pixels")]
@@ -117,6 +146,12 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// Whether the image is the reason. The other errors would come of any image at that moment, and
+    /// must not be recorded as a property of this one.
+    pub fn is_of_image(&self) -> bool {
+        !matches!(self, Self::Interrupted | Self::MemoryHeld { .. })
+    }
+
     /// The error of a format whose data contradicts itself.
     pub(crate) fn corrupt(format: ImageFormat, reason: impl ToString) -> Self {
         Self::Corrupt {

@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, Device, Storage, Tensor, bail};
 use crate::ImageError;
 use crate::network::{Backbone, MobileNetV2};
 use crate::preparation::Preparer;
-use crate::preprocess::DecodeLimits;
+use crate::preprocess::{DecodeLimits, Decoding};
 
 /// Images in one tensor on the CPU. The last stages of MobileNetV2 are bound by the traffic of
 /// their weights, which a batch shares; more images than this gain nothing and leave the
@@ -19,11 +19,11 @@ const DEVICE_BATCH: usize = 64;
 
 /// Decodes, resizes and runs images through a network, on one thread.
 ///
-/// An image costs no allocation: a batch of images is one tensor of bytes, and its features are
+/// Allocates nothing per image: a batch of images is one tensor of bytes, and its features are
 /// another.
 #[derive(Debug)]
 pub struct FeatureExtractor<B: ?Sized = MobileNetV2> {
-    limits: DecodeLimits,
+    decoding: Decoding,
     preparer: Preparer,
     batch: usize,
     network: Arc<B>,
@@ -33,7 +33,7 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
     /// An extractor for one thread.
     pub fn new(network: Arc<B>, limits: DecodeLimits) -> Self {
         Self {
-            limits,
+            decoding: limits.into(),
             preparer: Preparer::new(&network.preprocessing(), limits),
             batch: match network.device() {
                 Device::Cpu => BATCH,
@@ -41,11 +41,6 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
             },
             network,
         }
-    }
-
-    /// Whether this extractor does what one of [`new`](Self::new) with these arguments does.
-    pub fn serves(&self, network: &Arc<B>, limits: &DecodeLimits) -> bool {
-        Arc::ptr_eq(&self.network, network) && self.limits == *limits
     }
 
     /// The network.
@@ -58,7 +53,7 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
     /// An image that cannot be decoded goes to `failed` with its row; its values, like those of a
     /// row without a file, are left as they are. Features are copied once, from the tensor that
     /// the network returns to their rows: which rows are left out is known only after decoding,
-    /// and Candle does not give up the storage of a tensor.
+    /// and Candle does not release the storage of a tensor.
     ///
     /// # Errors
     /// When the device fails or has no memory. On the CPU, and with weights that were loaded, there
@@ -69,6 +64,24 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
     pub fn extract(
         &mut self,
         files: &[Option<&[u8]>],
+        out: &mut [f32],
+        failed: impl FnMut(usize, ImageError),
+    ) -> candle_core::Result<()> {
+        self.extract_with(files, &self.decoding.clone(), out, failed)
+    }
+
+    /// As [`extract`](Self::extract), under `decoding` in the place of the limits that this was made
+    /// with.
+    ///
+    /// # Errors
+    /// As [`extract`](Self::extract).
+    ///
+    /// # Panics
+    /// As [`extract`](Self::extract).
+    pub fn extract_with(
+        &mut self,
+        files: &[Option<&[u8]>],
+        decoding: &Decoding,
         out: &mut [f32],
         mut failed: impl FnMut(usize, ImageError),
     ) -> candle_core::Result<()> {
@@ -84,7 +97,7 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
                 pixels = vec![0; most * image_len];
             }
             let image = &mut pixels[rows.len() * image_len..][..image_len];
-            match self.preparer.run(file, image) {
+            match self.preparer.run_with(file, decoding, image) {
                 Ok(()) => rows.push(row),
                 Err(error) => failed(row, error),
             }
@@ -100,7 +113,7 @@ impl<B: Backbone + ?Sized> FeatureExtractor<B> {
         Ok(())
     }
 
-    /// Puts images through the network and their features into rows of `out`.
+    /// Runs the network on images and writes their features to rows of `out`.
     fn run(&self, pixels: Vec<u8>, rows: &[usize], out: &mut [f32]) -> candle_core::Result<()> {
         let (size, row_len) = (
             self.network.preprocessing().input_size,

@@ -1,10 +1,12 @@
-//! [`Preparer`]: image files to the square of bytes that a network takes.
+//! [`Preparer`]: image files to the square of bytes that a network reads.
 
 use crate::ImageError;
 use crate::network::{Preprocessing, Resize};
-use crate::preprocess::{DecodeLimits, Preprocessor, Resizer, RgbImage, decode_rgb};
+use crate::preprocess::{
+    DecodeLimits, Decoding, Preprocessor, Resizer, RgbImage, decode_holding, image_info_with,
+};
 
-/// Decodes and resizes images, one at a time; buffers are kept from one to the next.
+/// Decodes and resizes images, one at a time, with buffers that are reused.
 ///
 /// ```text
 /// file -> RGB -> both sides to S                                    Resize::Stretch
@@ -13,6 +15,7 @@ use crate::preprocess::{DecodeLimits, Preprocessor, Resizer, RgbImage, decode_rg
 #[derive(Debug)]
 pub struct Preparer {
     input_size: usize,
+    decoding: Decoding,
     way: Way,
 }
 
@@ -21,7 +24,6 @@ enum Way {
     Stretch(Box<Preprocessor>),
     CenterCrop {
         crop: f64,
-        limits: DecodeLimits,
         decoded: RgbImage,
         resized: Vec<u8>,
     },
@@ -35,12 +37,15 @@ impl Preparer {
             Resize::Stretch => Way::Stretch(Box::new(Preprocessor::new(input_size, limits))),
             Resize::CenterCrop { crop } => Way::CenterCrop {
                 crop,
-                limits,
                 decoded: RgbImage::default(),
                 resized: Vec::new(),
             },
         };
-        Self { input_size, way }
+        Self {
+            input_size,
+            decoding: limits.into(),
+            way,
+        }
     }
 
     /// The bytes that [`run`](Self::run) writes: `S * S * 3`.
@@ -57,26 +62,45 @@ impl Preparer {
     /// # Panics
     /// When `out` is not [`output_len`](Self::output_len) long.
     pub fn run(&mut self, file: &[u8], out: &mut [u8]) -> Result<(), ImageError> {
+        self.run_with(file, &self.decoding.clone(), out)
+    }
+
+    /// As [`run`](Self::run), under `decoding` in the place of the limits that this was made with.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    pub fn run_with(
+        &mut self,
+        file: &[u8],
+        decoding: &Decoding,
+        out: &mut [u8],
+    ) -> Result<(), ImageError> {
         assert_eq!(out.len(), self.output_len(), "a square of bytes");
         let size = self.input_size;
         match &mut self.way {
-            Way::Stretch(preprocessor) => preprocessor.run(file, out),
+            Way::Stretch(preprocessor) => preprocessor.run_with(file, decoding, out),
             Way::CenterCrop {
                 crop,
-                limits,
                 decoded,
                 resized,
             } => {
-                decode_rgb(file, limits, decoded)?;
-                let from = (decoded.width as usize, decoded.height as usize);
+                let info = image_info_with(file, &decoding.options)?;
+                let from = (info.width as usize, info.height as usize);
                 let (width, height) = resized_size(from, size, *crop);
-                if width as u64 * height as u64 > limits.max_pixels {
+                // A long image is larger after resizing than before.
+                let pixels = width as u64 * height as u64;
+                if pixels > decoding.limits.max_pixels {
                     return Err(ImageError::TooManyPixels {
                         width: u32::try_from(width).unwrap_or(u32::MAX),
                         height: u32::try_from(height).unwrap_or(u32::MAX),
-                        limit: limits.max_pixels,
+                        limit: decoding.limits.max_pixels,
                     });
                 }
+                let held = decode_holding(file, decoding, pixels * 3, decoded)?;
+                debug_assert_eq!((info.width, info.height), (decoded.width, decoded.height));
                 resized.resize(width * height * 3, 0);
                 // The size differs from image to image, so the coefficients are of one image.
                 Resizer::new(width, height).resize(decoded, resized);
@@ -84,6 +108,10 @@ impl Preparer {
                 for (row, out) in out.chunks_exact_mut(size * 3).enumerate() {
                     let start = ((top + row) * width + left) * 3;
                     out.copy_from_slice(&resized[start..start + size * 3]);
+                }
+                if held.is_counted() {
+                    decoded.trim();
+                    *resized = Vec::new();
                 }
                 Ok(())
             }

@@ -1,6 +1,8 @@
 //! A forward pass allocates its tensors and nothing an image: counted by the allocator of this
 //! test's own process.
 
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

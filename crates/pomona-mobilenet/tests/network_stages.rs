@@ -76,7 +76,7 @@ fn every_instruction_set_equals_keras() {
 }
 
 #[test]
-fn a_image_has_the_same_features_alone_and_in_any_group() {
+fn an_image_has_the_same_features_alone_and_in_any_group() {
     let Some(data) = network_run::test_data(STAGES) else {
         return;
     };

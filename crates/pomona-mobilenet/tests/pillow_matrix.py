@@ -238,6 +238,13 @@ def jpeg_files():
     for name in ["s0q75", "s2q75", "s2progressive", "s1restart", "grey", "grey-progressive", "cmyk", "cmyk-progressive"]:
         yield from damaged(f"jpeg-damage/{name}", bases[name], bases[name].index(b"\xff\xda"), 16)
         yield from damaged(f"jpeg-head/{name}", bases[name][:bases[name].index(b"\xff\xda")], 2, 6)
+        yield from damaged(f"jpeg-tail/{name}", bases[name], len(bases[name]) - 12, 12)
+        scan = bases[name].index(b"\xff\xda")
+        # But for the tables of a component: what a wrong one makes is noise, as of a bit in the data.
+        for at in (*range(scan + 2, scan + 6), scan + 7, scan + 9, scan + 11, scan + 13):
+            changed = bytearray(bases[name])
+            changed[at] ^= 1
+            yield f"jpeg-scan/{name}/flip{at - scan}", bytes(changed)
     for name in ["s0q75", "s2progressive", "grey", "cmyk"]:
         for orientation in range(10):
             for order in "<>":
@@ -592,6 +599,12 @@ def tiff_files():
                 pass
     fax = saved(image("1", (70, 40)), "TIFF", compression="group4")
     yield from damaged("tiff-damage/group4", fax, 8, 20)
+    fax = saved(image("1", (200, 90)), "TIFF", compression="group4", tiffinfo={278: 40})
+    yield from damaged("tiff-damage/group4-strips", fax, 8, 60)
+    for compression in (1, 8):
+        data = tiff_image(rgb, compression)
+        yield from damaged(f"tiff-directory/{compression}", data[: len(data) // 3], 8, 30)
+        yield from damaged(f"tiff-directory/{compression}-whole", data, 8, 30)
 
 
 # WebP

@@ -424,6 +424,29 @@ fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
     decode_rgb(bytes, &DecodeLimits::default(), &mut image).map(|()| image)
 }
 
+/// The decoder of JPEG has no color of two channels, and panics.
+#[test]
+fn jpeg_data_of_two_channels_in_a_tiff_is_refused() {
+    let data = b"\xff\xd8\xff\xc0\x00\x0e\x08\x00\x08\x00\x08\x02\x01\x11\x00\x02\x11\x00\
+        \xff\xda\x00\x0a\x02\x01\x00\x02\x00\x00\x3f\x00\xff\xd9";
+    let with_samples = |samples: u32, extra: &[(u16, u32)]| {
+        let start = 8 + 2 + (9 + extra.len() as u32) * 12 + 4;
+        let sizes = [(256, 8), (257, 8), (258, 8), (259, 7), (262, 1)];
+        let places = [
+            (273, start),
+            (277, samples),
+            (278, 8),
+            (279, data.len() as u32),
+        ];
+        let mut file = tiff(&[&sizes[..], &places, extra].concat(), 0);
+        file.extend(data);
+        failure(&file).to_string()
+    };
+    for refused in [with_samples(2, &[(338, 2)]), with_samples(1, &[])] {
+        assert!(refused.contains("JPEG data of 2 channels"), "{refused}");
+    }
+}
+
 fn failure(bytes: &[u8]) -> ImageError {
     decode(bytes).unwrap_err()
 }

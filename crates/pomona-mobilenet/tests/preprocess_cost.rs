@@ -3,7 +3,10 @@
 //! One test, because the allocator counts the whole process. It does not see what libjpeg takes with
 //! `malloc`: for that a child process decodes one image and reports how much its resident memory grew.
 
-mod bombs;
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
+#[path = "../../../tests/src/bombs.rs"]
+pub mod bombs;
 mod drawn;
 
 use pomona_mobilenet::preprocess::{

@@ -1,6 +1,7 @@
 //! Files that stand for much memory or work are refused or bounded, and decoding can be stopped.
 
-mod bombs;
+#[path = "../../../tests/src/bombs.rs"]
+pub mod bombs;
 mod drawn;
 
 use drawn::wholes;

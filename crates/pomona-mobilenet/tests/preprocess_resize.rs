@@ -62,7 +62,7 @@ fn extreme_values_are_clipped() {
 }
 
 #[test]
-fn a_image_of_the_size_is_copied() {
+fn an_image_of_the_size_is_copied() {
     let source = noise(224, 224, 7);
     let mut out = vec![0; source.pixels.len()];
     Resizer::new(224, 224).resize(&source, &mut out);

@@ -5,12 +5,12 @@ use std::ops::Range;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
-/// Rows that are multiplied with others at once. The products of a tile, 1 MB, stay in the
-/// second-level cache until they have been looked through.
+/// Rows of a tile. Its products, 1 MB, stay in the second-level cache until they have been compared
+/// with the threshold.
 const TILE_ROWS: usize = 256;
-/// The others.
+/// Columns of a tile.
 const TILE_COLUMNS: usize = 1024;
-/// Products that are looked at together: most have nothing to be found in them.
+/// Products that are compared at once; most such groups contain no large product.
 const STRIDE: usize = 32;
 
 /// Calls `found` with each pair of rows (first, second) and its product, where the product is at
@@ -30,7 +30,7 @@ pub fn alike_pairs(
 ) {
     assert!(
         dimension > 0 && rows.len().is_multiple_of(dimension),
-        "{} numbers are no rows of {dimension}",
+        "{} numbers are not whole rows of {dimension}",
         rows.len()
     );
     let n = rows.len() / dimension;
@@ -68,7 +68,7 @@ pub fn alike_pairs(
 /// Calls `found` with the place and value of each product that is large enough.
 fn look_through(products: &[f32], at_least: f32, mut found: impl FnMut(usize, f32)) {
     for (number, some) in products.chunks(STRIDE).enumerate() {
-        // Without an early end, so that the compiler compares many at once.
+        // No early exit, so that the compiler vectorises the comparison.
         let any = some
             .iter()
             .fold(false, |any, &product| any | (product >= at_least));
@@ -107,7 +107,7 @@ mod tests {
         let mut expected = vec![];
         for a in 0..n {
             for b in a + 1..n {
-                // What rounding may decide either way is left out on both sides.
+                // Pairs so close to the threshold that rounding decides are left out on both sides.
                 if product(a, b) >= at_least + 1e-6 {
                     expected.push((a, b));
                 }

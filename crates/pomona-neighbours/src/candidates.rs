@@ -6,15 +6,15 @@ pub(crate) struct Candidates {
     /// Twice the error of a cosine: a vector that is farther than this below the k-th best is not
     /// among the nearest.
     margin: f32,
-    /// What a cosine must reach.
+    /// The smallest cosine that may still be among the nearest.
     threshold: f32,
-    /// How many are held before those that can no longer be among the nearest are dropped.
+    /// Number of candidates at which those that can no longer be among the nearest are dropped.
     limit: usize,
     held: Vec<(f32, u32)>,
 }
 
 impl Candidates {
-    /// None so far.
+    /// No candidates.
     pub(crate) fn new(k: usize, margin: f32) -> Self {
         Self {
             k,
@@ -28,12 +28,12 @@ impl Candidates {
         }
     }
 
-    /// What a cosine must reach to be taken.
+    /// The threshold: cosines below it are not among the nearest.
     pub(crate) fn threshold(&self) -> f32 {
         self.threshold
     }
 
-    /// Takes a vector whose cosine reaches the threshold.
+    /// Adds a vector whose cosine reaches the threshold.
     pub(crate) fn push(&mut self, cosine: f32, position: u32) {
         self.held.push((cosine, position));
         if self.held.len() >= self.limit {
@@ -46,7 +46,7 @@ impl Candidates {
         self.held.into_iter().map(|(_, position)| position as usize)
     }
 
-    /// Raises the threshold to what the k-th best rules out, and drops what is below it.
+    /// Raises the threshold by the k-th best cosine, and drops the candidates below it.
     fn narrow(&mut self) {
         let (_, kth, _) = self
             .held
@@ -58,7 +58,7 @@ impl Candidates {
     }
 }
 
-/// Room for as many again, so that the price of narrowing is spread over what was taken.
+/// Twice as many, so that the cost of dropping is amortised over the candidates added.
 fn limit(k: usize, held: usize) -> usize {
     2 * k.max(held) + 64
 }

@@ -1,11 +1,11 @@
 //! [`CosineBound`]: short vectors whose products are never below the cosines of the rows.
 //!
 //! A row x of d features has, in an orthonormal basis of the components W and the part of the mean
-//! that they leave out, a few coordinates and a rest of known length. For two rows, the products of
-//! their rests are at most the product of the rests' lengths (Cauchy and Schwarz), so with
+//! that they leave out, a few coordinates and a residual of known length. For two rows, the product of
+//! their residuals is at most the product of the residuals' lengths (Cauchy and Schwarz), so with
 //!
 //! ```text
-//! v(x) = (W x, u·x, |rest of x|) / |x|        u = (mean - WᵀW mean) / |mean - WᵀW mean|
+//! v(x) = (W x, u·x, |residual of x|) / |x|        u = (mean - WᵀW mean) / |mean - WᵀW mean|
 //! ```
 //!
 //! `v(x)·v(y) >= cos(x, y)`, with equality for x = y: to find rows that are almost alike it is enough
@@ -30,7 +30,7 @@ impl CosineBound {
     pub fn new(components: &[f64], mean: &[f64], most: usize) -> Self {
         assert!(
             !components.is_empty() && components.len().is_multiple_of(mean.len()),
-            "{} numbers are no components of {} features",
+            "{} numbers are not components of {} features",
             components.len(),
             mean.len()
         );
@@ -41,7 +41,7 @@ impl CosineBound {
             .collect::<Vec<_>>();
         let squared = dot(mean, mean);
         let rest = squared - dot(&along, &along);
-        // What rounding leaves of nothing is no direction.
+        // A residual of zero has only rounding errors, which are no direction.
         let negligible = 1e-12 * squared;
         Self {
             rest_of_mean: if rest > negligible { rest.sqrt() } else { 0.0 },
@@ -49,13 +49,13 @@ impl CosineBound {
         }
     }
 
-    /// Numbers in a short vector.
+    /// Length of a short vector.
     pub fn dimension(&self) -> usize {
         self.mean.len() + 2
     }
 
     /// Writes the short vector of a row to `out`: from its centred coordinates along the model's
-    /// components, its product with the mean and its squared length. A row of zeros gives zeros.
+    /// components, its product with the mean and its squared length. A row of zeros becomes zeros.
     ///
     /// # Panics
     /// If there are fewer coordinates than components, or `out` is not

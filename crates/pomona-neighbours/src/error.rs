@@ -1,4 +1,4 @@
-//! What can be wrong with vectors.
+//! The errors of a search.
 
 use thiserror::Error;
 
@@ -10,7 +10,7 @@ pub enum NeighboursError {
     Length {
         /// The length of the first.
         expected: usize,
-        /// The length of one that differs.
+        /// A length that differs.
         found: usize,
     },
 

@@ -2,7 +2,7 @@
 //!
 //! [`nearest`] compares every query with every vector, in two steps. Blocked matrix products in
 //! `f32` give every cosine to within a bound that follows from the length of the vectors; those
-//! that the bound does not rule out, a few more than are asked for, are computed again in `f64`,
+//! that the bound does not rule out, a few more than `k`, are computed again in `f64`,
 //! and these numbers decide. The answer is therefore that of `f64` arithmetic for every pair, at
 //! the price of `f32`, and the same on every processor and for every division into blocks.
 //!

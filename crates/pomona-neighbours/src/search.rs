@@ -5,14 +5,14 @@ use crate::candidates::Candidates;
 use crate::tile::Tile;
 use crate::unit::{Direction, direction, write_unit};
 
-/// Queries that are compared together: each block of vectors is made ready once for all of them.
+/// Queries of a block: each block of vectors is normalised once for all of them.
 const QUERIES: usize = 256;
 
 /// Vectors in a block: with as many queries as above their products take 512 KiB, which stay in
-/// the second cache until they are looked through.
+/// the second-level cache until they are compared.
 const VECTORS: usize = 512;
 
-/// One of the vectors that are nearest to a query.
+/// A vector among the nearest to a query.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Neighbour {
     /// The vector's place among those searched, from 0.
@@ -25,8 +25,8 @@ pub struct Neighbour {
 /// of the same cosine (in `f64`) in the order of their positions. There are fewer where `among` has
 /// fewer. Queries and vectors are of `f32` or `f64`.
 ///
-/// `None`, a vector of zeros and a vector with a number that is not finite have no direction: such
-/// a query gets `None`, and such a vector is nobody's neighbour.
+/// `None`, a vector of zeros and a vector with a number that is not finite have no direction: the
+/// result of such a query is `None`, and such a vector is a neighbour of no query.
 ///
 /// Memory: about 2 MiB for each 256 queries at a time, and as much again for vectors of 1280; more
 /// only where thousands of vectors are equally near.
@@ -53,7 +53,7 @@ where
     Ok(found)
 }
 
-/// The neighbours of as many queries as make a block.
+/// The neighbours of a block of queries.
 fn nearest_of_block<Q, A>(
     queries: &[Option<&[Q]>],
     among: &[Option<&[A]>],
@@ -92,7 +92,7 @@ where
         .collect()
 }
 
-/// The `k` nearest of the candidates, by cosines in `f64`.
+/// The `k` nearest candidates, by cosines in `f64`.
 fn decide<Q, A>(
     query: &Direction<Q>,
     candidates: Candidates,
@@ -125,14 +125,14 @@ where
 ///
 /// A sum of d products errs by at most d u / (1 - d u) times the sum of their magnitudes
 /// (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1), which is at most 1
-/// for unit vectors; rounding both vectors to `f32` adds 2 u, and the rest is generous.
+/// for unit vectors; rounding both vectors to `f32` adds 2 u, and the bound has a margin beyond that.
 fn error_bound(dimension: usize) -> f32 {
     let units = (dimension + 8) as f32;
     let u = f32::EPSILON / 2.0;
     1.01 * units * u
 }
 
-/// The length that all vectors have; 0 where there are none.
+/// The common length of the vectors; 0 if there are none.
 fn dimension<Q, A>(
     queries: &[Option<&[Q]>],
     among: &[Option<&[A]>],

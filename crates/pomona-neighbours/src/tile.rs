@@ -7,7 +7,7 @@ use pulp::Arch;
 use crate::candidates::Candidates;
 use crate::unit::{direction, write_unit};
 
-/// Products that are compared with their thresholds in one step.
+/// Products that are compared with their thresholds at once.
 const LANES: usize = 16;
 
 /// Buffers for the products of a block of queries with one block of vectors after the other.
@@ -22,7 +22,7 @@ const LANES: usize = 16;
 pub(crate) struct Tile {
     arch: Arch,
     dimension: usize,
-    /// Queries with their padding: rows of zeros, whose thresholds nothing reaches.
+    /// Number of queries with padding: rows of zeros with an unreachable threshold.
     queries: usize,
     /// Unit vectors, a row a query; zeros for a query without a direction.
     query_units: Vec<f32>,
@@ -34,7 +34,7 @@ pub(crate) struct Tile {
 }
 
 impl Tile {
-    /// Buffers for `queries`, which are zero so far, and blocks of at most `vectors`.
+    /// Buffers for `queries`, which start as zeros, and blocks of at most `vectors`.
     pub(crate) fn new(dimension: usize, queries: usize, vectors: usize) -> Self {
         let queries = queries.next_multiple_of(LANES);
         Self {
@@ -49,7 +49,7 @@ impl Tile {
         }
     }
 
-    /// Where the unit vector of a query is written.
+    /// The place of a query's unit vector.
     pub(crate) fn query_mut(&mut self, query: usize) -> &mut [f32] {
         let start = query * self.dimension;
         &mut self.query_units[start..start + self.dimension]
@@ -70,8 +70,8 @@ impl Tile {
         );
     }
 
-    /// Gives each query's candidates the vectors of the block that reach its threshold; `position`
-    /// is the place of a vector of the block among all.
+    /// Adds the vectors of the block that reach a query's threshold to its candidates; `position` is
+    /// the position of the block's first vector among all.
     pub(crate) fn look_through(
         &mut self,
         candidates: &mut [Candidates],
@@ -125,7 +125,7 @@ impl Tile {
     }
 }
 
-/// Whether any product reaches its threshold, without a branch a product.
+/// Whether any product reaches its threshold, without a branch per product.
 #[inline(always)]
 fn reached(products: &[f32; LANES], thresholds: &[f32; LANES]) -> bool {
     let mut any = false;

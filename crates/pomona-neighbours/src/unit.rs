@@ -1,15 +1,15 @@
-//! Vectors as directions: their length known, or divided by it.
+//! Vectors with their length, and unit vectors.
 
 use std::ops::RangeInclusive;
 
-/// Squares of lengths that have all their digits, and of whose products the root does.
+/// The squared lengths for which they, and the roots of their products, have full precision.
 const SQUARES: RangeInclusive<f64> = 1e-150..=1e150;
 
 /// A vector of `f32` or `f64` that has a direction, with the square of its length.
 pub(crate) struct Direction<'a, T> {
     vector: &'a [T],
     /// A power of two by which every number is multiplied: 1 unless squares would leave the range of
-    /// `f64`, which those of `f32` never do.
+    /// `f64`, as they cannot for `f32`.
     scale: f64,
     square: f64,
 }

@@ -63,7 +63,7 @@ fn every_pair_is_compared() {
 }
 
 #[test]
-fn vectors_that_f32_cannot_tell_apart_are_told_apart() {
+fn vectors_that_are_equal_in_f32_are_distinguished() {
     // Their cosines differ by 1e-11 or less, so that their products in f32 are the same or in disorder.
     let dimension = 64;
     let base = numbers(dimension, 3);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::PcaError;
 
-/// What begins the text of [`Components::AtMost`].
+/// The prefix of the text of [`Components::AtMost`].
 const AT_MOST: &str = "at most ";
 
 /// How many components to keep.
@@ -46,8 +46,8 @@ impl Components {
         usize::try_from(rows).map_or(features, |rows| rows.min(features))
     }
 
-    /// Whether `rows` rows of `features` features can have so many components, which can be asked
-    /// before any row is read.
+    /// Checks that `rows` rows of `features` features can have so many components, before any row is
+    /// read.
     ///
     /// # Errors
     ///
@@ -68,11 +68,11 @@ impl Components {
         }
     }
 
-    /// The number of components to keep of `rows` rows whose d variance ratios are given, in descending
+    /// The number of components to keep of `rows` rows with these d variance ratios, in descending
     /// order.
     ///
     /// A share is scikit-learn's `searchsorted(cumsum(ratio), share, side='right') + 1`, where the sum
-    /// runs from the largest ratio on; it is held to `min(n, d)`, which rounding alone could exceed.
+    /// runs from the largest ratio on; it is limited to `min(n, d)`, which only rounding could exceed.
     pub(crate) fn resolve(self, rows: u64, ratio: &[f64]) -> Result<usize, PcaError> {
         self.check(rows, ratio.len())?;
         let possible = Self::possible(rows, ratio.len());
@@ -103,14 +103,15 @@ impl Components {
     }
 }
 
-/// A whole number of at least 1 is a count, a fraction between 0 and 1 the share of the variance.
+/// A whole number above 1 is a count, a fraction between 0 and 1 the share of the variance. `1.0` is
+/// refused, as by scikit-learn: one component and the whole variance are both meant by it.
 impl TryFrom<f64> for Components {
     type Error = PcaError;
 
     fn try_from(value: f64) -> Result<Self, PcaError> {
         if value > 0.0 && value < 1.0 {
             Ok(Self::Share(value))
-        } else if value >= 1.0 && value.fract() == 0.0 && value <= f64::from(u32::MAX) {
+        } else if value > 1.0 && value.fract() == 0.0 && value <= f64::from(u32::MAX) {
             Ok(Self::Count(value as usize))
         } else {
             Err(PcaError::InvalidComponents {
@@ -142,14 +143,16 @@ impl FromStr for Components {
         let invalid = || PcaError::InvalidComponents {
             value: format!("'{text}'"),
         };
-        let number = |text: &str| text.trim().parse::<f64>().map_err(|_| invalid());
-        let trimmed = text.trim();
-        let components = match trimmed.strip_prefix(AT_MOST) {
-            Some(most) => match Self::try_from(number(most)?) {
+        let number = |text: &str| match text.parse::<i64>() {
+            Ok(count) => Self::try_from(count),
+            Err(_) => Self::try_from(text.parse::<f64>().map_err(|_| invalid())?),
+        };
+        let components = match text.trim().strip_prefix(AT_MOST) {
+            Some(most) => match number(most.trim()) {
                 Ok(Self::Count(most)) => Ok(Self::AtMost(most)),
                 _ => Err(invalid()),
             },
-            None => Self::try_from(number(trimmed)?),
+            None => number(text.trim()),
         };
         components.map_err(|_| invalid())
     }
@@ -173,7 +176,7 @@ mod tests {
     fn whole_numbers_are_counts_and_fractions_shares() {
         assert_eq!(Components::try_from(50_i64), Ok(Components::Count(50)));
         assert_eq!(Components::try_from(50.0), Ok(Components::Count(50)));
-        assert_eq!(Components::try_from(1.0), Ok(Components::Count(1)));
+        assert_eq!(Components::try_from(1_i64), Ok(Components::Count(1)));
         assert_eq!(Components::try_from(0.95), Ok(Components::Share(0.95)));
     }
 
@@ -199,7 +202,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_a_way_out() {
-        for value in [0.0, -0.5, 1.5, f64::NAN, f64::INFINITY, -3.0, 1e300] {
+        for value in [0.0, -0.5, 1.0, 1.5, f64::NAN, f64::INFINITY, -3.0, 1e300] {
             let error = Components::try_from(value).unwrap_err();
             assert!(
                 error.to_string().contains("a whole number of at least 1"),
@@ -213,6 +216,8 @@ mod tests {
             "two",
             "0",
             "-1",
+            "1.0",
+            "0.99999999999999999",
             "1.5",
             "NaN",
             "inf",

@@ -1,4 +1,4 @@
-//! What can go wrong between rows and a model, told so that a person can act on it.
+//! The errors between rows and a model; each message names a way out.
 
 use thiserror::Error;
 
@@ -19,11 +19,11 @@ pub enum PcaError {
     /// scikit-learn's rule: at most `min(n_samples, n_features)` components.
     #[error(
         "{asked} components were asked for, but {rows} rows of {features} features have at most \
-         {possible}: ask for {possible} or fewer ('at most {asked}' takes what there is), or give more \
+         {possible}: ask for {possible} or fewer ('at most {asked}' keeps as many as possible), or pass more \
          rows"
     )]
     TooManyComponents {
-        /// Components asked for.
+        /// Components requested.
         asked: usize,
         /// The largest number that is possible: `min(rows, features)`.
         possible: usize,
@@ -32,17 +32,17 @@ pub enum PcaError {
         /// Features in a row.
         features: usize,
     },
-    /// What is no number of components.
+    /// A text that is no number of components.
     #[error(
         "{value} is not a number of components: give a whole number of at least 1 (how many to keep), \
          'at most' and such a number, or a fraction between 0 and 1, both excluded (the share of the \
          variance to keep)"
     )]
     InvalidComponents {
-        /// What was given, as text.
+        /// The text.
         value: String,
     },
-    /// A share of no variance: every row is the same.
+    /// A share of the variance, but every row is the same.
     #[error(
         "all {count} rows are the same, so there is no variance to keep a share of: ask for a \
          whole number of components, or look at where the features come from"
@@ -73,20 +73,20 @@ pub enum PcaError {
          be finite"
     )]
     NonFinite {
-        /// The row within the rows given to [`update`](crate::Moments::update), from 0; which row of a
-        /// table that is, only the caller knows.
+        /// The row within the rows given to [`update`](crate::Moments::update), from 0; only the caller
+        /// knows which row of a table that is.
         row: usize,
         /// The feature within the row, from 0.
         column: usize,
         /// The value found.
         value: f64,
     },
-    /// A state or a model that no sequence of rows can have produced.
+    /// Moments or a model that no rows can have.
     #[error("inconsistent {subject}: {reason}")]
     Inconsistent {
-        /// What was read: the moments or the model.
+        /// What is inconsistent: the moments or the model.
         subject: &'static str,
-        /// What does not hold.
+        /// The condition that does not hold.
         reason: String,
     },
     /// The eigenvalue iteration did not converge.

@@ -1,15 +1,15 @@
-//! [`Feature`]: the numbers that rows are made of.
+//! [`Feature`]: the number types of rows.
 
-/// A number that rows are made of: `f32` or `f64`. Either is computed with in `f64`.
+/// A number type of rows: `f32` or `f64`. Sums are in `f64` for both.
 pub trait Feature: Copy + Into<f64> + sealed::Sealed {}
 
 impl Feature for f32 {}
 impl Feature for f64 {}
 
 pub(crate) mod sealed {
-    /// What the kernels need of the two types; it keeps others out.
+    /// What the kernels need of the two types; private, so that no other type implements [`Feature`].
     pub trait Sealed: Sized {
-        /// The rows themselves, if they are of `f32`.
+        /// The rows, if they are of `f32`.
         fn as_f32(rows: &[Self]) -> Option<&[f32]>;
 
         /// The nearest number of this type.

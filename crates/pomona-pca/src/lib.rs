@@ -40,6 +40,10 @@
 mod components;
 mod error;
 mod feature;
+#[expect(
+    unsafe_code,
+    reason = "vector instructions and tiles, behind checks of the processor and of every range"
+)]
 mod kernels;
 mod mean;
 mod model;

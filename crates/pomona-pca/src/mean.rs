@@ -4,12 +4,12 @@
 /// for extending the available precision", Numerische Mathematik 18 (1971), 224-242,
 /// <https://doi.org/10.1007/BF01397083>).
 ///
-/// Moments are merged by the distance of their means. Of means near 1e9 an `f64` leaves that distance
-/// an error of 1e-7, which is far more than the products of features with a spread of 1 may have.
+/// Moments are merged by the distance of their means. For means near 1e9, `f64` has an error of 1e-7
+/// in that distance, far more than the products of features with a spread of 1 allow.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mean {
     high: Vec<f64>,
-    /// What rounding has left out of `high`.
+    /// The rounding error of `high`.
     low: Vec<f64>,
 }
 
@@ -41,12 +41,12 @@ impl Mean {
         &self.high
     }
 
-    /// The rounded mean, and what rounding has left out of it.
+    /// The rounded mean, and its rounding error.
     pub(crate) fn into_parts(self) -> (Vec<f64>, Vec<f64>) {
         (self.high, self.low)
     }
 
-    /// Numbers held, with room for more.
+    /// Numbers allocated.
     pub(crate) fn capacity(&self) -> usize {
         self.high.capacity() + self.low.capacity()
     }
@@ -57,7 +57,7 @@ impl Mean {
         let (high, low) = (&mut self.high[feature], &mut self.low[feature]);
         let distance = (target.0 - *high) + (target.1 - *low);
         (*high, *low) = if share == 1.0 {
-            // There were no rows before: the distance from zero has fewer digits than the target.
+            // The first rows: assign the target, since its distance from zero would lose digits.
             two_sum(target.0, target.1)
         } else {
             sum(*high, *low, distance * share)
@@ -89,7 +89,7 @@ fn sum(high: f64, low: f64, added: f64) -> (f64, f64) {
     two_sum(high, low + error)
 }
 
-/// The sum of two numbers, rounded, and what rounding has left out of it, exactly (Knuth, The Art of
+/// The rounded sum of two numbers and its exact rounding error (Knuth, The Art of
 /// Computer Programming, volume 2, section 4.2.2, theorem B).
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;

@@ -124,7 +124,7 @@ impl PcaModel {
         model
     }
 
-    /// What maps rows onto the components. With `center` the mean is subtracted first, as
+    /// The projection of rows onto the components. With `center` the mean is subtracted first, as
     /// scikit-learn's `transform` does; without, it is not, as in Spark MLlib's, and every result
     /// differs by the same vector.
     pub fn projection(&self, center: bool) -> Projection {

@@ -22,9 +22,9 @@ use crate::{Components, Feature, MomentsParts, PcaError, PcaModel, solve};
 /// ```
 ///
 /// Rows are folded in by the same formula, a block of 256 at a time, the block centred on its own
-/// mean first: on its first row, which is exact, and then on the mean of what that leaves. Means are
-/// kept to twice the digits of f64, since the distance of two of them must keep its own. So no number
-/// is ever the difference of two large sums, and features far from zero lose no digits.
+/// mean first: on its first row, which is exact, and then on the mean of what that leaves. Means have
+/// twice the digits of f64, so that the distance of two means is exact to f64. No number is ever the
+/// difference of two large sums, and features far from zero lose no digits.
 ///
 /// # Accuracy
 ///
@@ -87,7 +87,7 @@ impl Moments {
         })
     }
 
-    /// The numbers that the moments consist of: what travels between partitions.
+    /// The numbers of the moments, to be sent between partitions.
     pub fn into_parts(mut self) -> MomentsParts {
         self.flush();
         self.hold_triangle();
@@ -124,7 +124,7 @@ impl Moments {
         &self.comoment
     }
 
-    /// Bytes held: the struct, the mean, the triangle once there is one, and the waiting rows.
+    /// Bytes in memory: the struct, the mean, the triangle once there is one, and the waiting rows.
     pub fn size(&self) -> usize {
         let numbers = self.mean.capacity() + self.comoment.capacity();
         size_of::<Self>() + numbers * size_of::<f64>() + self.pending.size()
@@ -169,10 +169,10 @@ impl Moments {
         Ok(())
     }
 
-    /// Takes away rows added before, given as their moments: the inverse of
+    /// Removes rows that were added before, given as their moments: the inverse of
     /// [`merge`](Self::merge).
     ///
-    /// A sum of squares that rounding leaves below zero becomes zero.
+    /// A sum of squares that is below zero by rounding becomes zero.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl Moments {
         self.check_dimension(other)?;
         if other.count() > self.count() {
             return Err(PcaError::moments(format!(
-                "{} rows cannot be taken from {}",
+                "{} rows cannot be removed from {}",
                 other.count(),
                 self.count()
             )));

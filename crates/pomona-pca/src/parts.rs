@@ -1,4 +1,4 @@
-//! [`MomentsParts`]: the moments as numbers, which travel between partitions.
+//! [`MomentsParts`]: the moments as numbers, as they are sent between partitions.
 
 use crate::PcaError;
 use crate::kernels::{all_finite, row_start};
@@ -10,9 +10,8 @@ pub struct MomentsParts {
     pub count: u64,
     /// The mean of each feature, d numbers.
     pub mean: Vec<f64>,
-    /// What rounding has left out of `mean`, d numbers: `mean + mean_low` has twice the digits of
-    /// `f64`. Zeros where nothing is known; then merging loses digits if the mean is large against
-    /// the spread, a part of 1e-16 times the ratio of the two.
+    /// The rounding error of `mean`, d numbers: `mean + mean_low` has twice the digits of `f64`. Zeros
+    /// if unknown; merging then has a relative error of 1e-16 times the ratio of mean to spread.
     pub mean_low: Vec<f64>,
     /// The row-major packed upper triangle of the comoment, d (d + 1) / 2 numbers: the products of
     /// feature 0 with features 0..d, then of feature 1 with features 1..d, and so on.
@@ -20,7 +19,7 @@ pub struct MomentsParts {
 }
 
 impl MomentsParts {
-    /// Refuses what no rows have.
+    /// Checks that rows can have these moments.
     pub(crate) fn check(&self) -> Result<(), PcaError> {
         let d = self.mean.len();
         let expected = row_start(d, d);

@@ -27,7 +27,7 @@ fn too_many_components_says_how_many_there_are() {
     assert_eq!(
         moments.solve(Components::Count(3)).unwrap_err().to_string(),
         "3 components were asked for, but 2 rows of 3 features have at most 2: ask for 2 or fewer \
-         ('at most 3' takes what there is), or give more rows"
+         ('at most 3' keeps as many as possible), or pass more rows"
     );
     assert_eq!(moments.solve(Components::Count(2)).unwrap().k(), 2);
     assert_eq!(moments.solve(Components::AtMost(3)).unwrap().k(), 2);

@@ -1,9 +1,9 @@
 //! What is refused before anything is computed.
 
-use pomona_functions::FEATURE_LEN;
+use pomona_functions::{FEATURE_LEN, PomonaOptions};
 use pomona_images::Location;
 use pomona_results::layout::is_result;
-use pomona_results::{Manifest, Output};
+use pomona_results::{FeatureOptions, FormatVersion, Manifest, Output};
 
 use crate::{Pipeline, PipelineError};
 
@@ -26,19 +26,38 @@ impl Pipeline<'_> {
         })
     }
 
-    /// Whether the finished run in the output can be continued: by the same weights, with its rows
-    /// as they were.
+    /// The options of the session that features depend on.
+    pub(crate) fn feature_options(&self) -> FeatureOptions {
+        FeatureOptions::of(&PomonaOptions::of(self.ctx.state().config_options()))
+    }
+
+    /// Whether the finished run in the output can be continued: rows of the same columns, by the
+    /// same weights and options, as they were.
     pub(crate) async fn check_finished(
         &self,
         output: &Output,
         finished: &Manifest,
         weights_sha256: &str,
     ) -> Result<(), PipelineError> {
+        if finished.format_version != FormatVersion::CURRENT {
+            return Err(PipelineError::EarlierFormat {
+                output: self.options.output.to_string(),
+                pomona: finished.pomona.clone(),
+            });
+        }
         if finished.weights_sha256 != weights_sha256 {
             return Err(PipelineError::WeightsDiffer {
                 output: self.options.output.to_string(),
                 before: finished.weights_sha256.clone(),
                 now: weights_sha256.to_string(),
+            });
+        }
+        let now = self.feature_options();
+        if finished.options != now {
+            return Err(PipelineError::OptionsDiffer {
+                output: self.options.output.to_string(),
+                before: finished.options.to_string(),
+                now: now.to_string(),
             });
         }
         Ok(output.check_rows(finished).await?)

@@ -53,13 +53,25 @@ pub enum PipelineError {
     /// No image of a sample could be decoded.
     #[error(
         "none of {images} images taken from '{input}' can be decoded, so there is nothing to \
-         estimate: SELECT image_error(content) tells why"
+         estimate: SELECT image_error(content) returns the reason"
     )]
     SampleBad {
         /// The folder that was read.
         input: String,
         /// The number of images that were taken.
         images: u64,
+    },
+
+    /// The output holds features without the columns that this version writes.
+    #[error(
+        "'{output}' holds a finished run of Pomona {pomona}, whose features lack columns that this \
+         version writes: choose another --output, or --overwrite it. Its rows can be read as they are"
+    )]
+    EarlierFormat {
+        /// The output.
+        output: String,
+        /// The version of Pomona that wrote it.
+        pomona: String,
     },
 
     /// The output holds features of another network.
@@ -73,6 +85,20 @@ pub enum PipelineError {
         /// The sha256 of the weights of the finished run.
         before: String,
         /// That of the weights given now.
+        now: String,
+    },
+
+    /// The output holds features of other options.
+    #[error(
+        "'{output}' holds a finished run of other options ({before}; now {now}): \
+         choose another --output, or --overwrite it"
+    )]
+    OptionsDiffer {
+        /// The output.
+        output: String,
+        /// The options of the finished run.
+        before: String,
+        /// Those given now.
         now: String,
     },
 

@@ -11,22 +11,20 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use pomona_analysis::report;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
+use pomona_images::Location;
 use pomona_pca::{Components, PcaModel};
 use pomona_report::Language;
 use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
-    BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, Formats, Listing,
-    Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters, Pending, Prepared,
-    PublishedFile, ResultBuilder, read_model,
+    BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FormatVersion,
+    Formats, Listing, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters,
+    Pending, Prepared, ResultBuilder, read_model,
 };
 use pomona_session::{Variables, condition, configure, weights_objects};
 
 use crate::scripts::script;
 use crate::stages::Stages;
 use crate::{Outcome, PipelineError, PipelineOptions, Progress};
-
-/// The stages that read every image, chunk by chunk; each is the script of that name.
-const IMAGE_STAGES: [&str; 2] = ["metadata", "features"];
 
 /// A run of all stages.
 pub struct Pipeline<'a> {
@@ -86,9 +84,10 @@ impl<'a> Pipeline<'a> {
         match stages.await {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
-                // The first error is the one to tell; what could not be removed lies where no
+                // Report the first error; files that could not be removed lie where no
                 // reader looks.
-                let _ = output.discard(weights_sha256).await;
+                let options = self.feature_options();
+                let _ = output.discard(weights_sha256, &options).await;
                 Err(error)
             }
         }
@@ -124,8 +123,15 @@ impl<'a> Pipeline<'a> {
             ));
         }
 
-        let mut builder =
-            ResultBuilder::open(self.ctx, output, finished.as_ref(), weights_sha256).await?;
+        let options = self.feature_options();
+        let mut builder = ResultBuilder::open(
+            self.ctx,
+            output,
+            finished.as_ref(),
+            weights_sha256,
+            &options,
+        )
+        .await?;
         if let Some(images) = builder.strangers(&listing) {
             return Err(PipelineError::OtherInput {
                 output: self.options.output.to_string(),
@@ -134,21 +140,27 @@ impl<'a> Pipeline<'a> {
                 images,
             });
         }
+        // As rsync does not delete after an error: what could not be opened may hold these images.
+        let is_whole = listing.skipped().closed_count() == 0;
+        let prune = self.options.prune && is_whole;
         let Pending {
             positions: pending,
             mut unlisted,
-        } = builder.pending(&listing, self.options.prune);
+        } = builder.pending(&listing, prune);
         if unlisted > 0 {
-            let fate = match self.options.prune {
-                true => "are dropped",
-                false => "stay in the results (--prune drops them)",
+            let fate = match (self.options.prune, is_whole) {
+                (true, true) => "are dropped",
+                (true, false) => {
+                    "stay in the results, because these images may be in what could not be opened"
+                }
+                (false, _) => "stay in the results (--prune drops them)",
             };
             stages.note(format!(
                 "{unlisted} images of earlier runs are not among those that this run's input and \
                  filter list: their rows {fate}"
             ));
         }
-        if self.options.prune {
+        if prune {
             unlisted = 0;
         }
         self.check_components(builder.expected(&listing, &pending))?;
@@ -158,15 +170,15 @@ impl<'a> Pipeline<'a> {
             self.ctx.deregister_table("selected_images")?;
             let images = Arc::new(listing.table(positions)?);
             self.ctx.register_table("selected_images", images)?;
-            for name in IMAGE_STAGES {
-                let images = positions.len() as u64;
-                self.size_files(name).await?;
-                stages.run(name, images, self.ctx, &variables).await?;
-            }
+            self.size_files("features").await?;
+            stages
+                .run("features", positions.len() as u64, self.ctx, &variables)
+                .await?;
             let chunk = Checkpoint {
+                format_version: FormatVersion::CURRENT,
                 weights_sha256: weights_sha256.to_string(),
+                options: options.clone(),
                 features: output.files(&format!("{folder}/features")).await?,
-                metadata: output.files(&format!("{folder}/metadata/parquet")).await?,
             };
             let name = format!("{run}-{number:06}");
             builder.computed(chunk, &name).await?;
@@ -179,7 +191,7 @@ impl<'a> Pipeline<'a> {
             && finished.parameters.format == self.options.format
             && output.holds_all(&finished).await?
         {
-            output.clear().await?;
+            output.clear(lock).await?;
             finished.counts.computed = computed;
             finished.counts.unlisted = unlisted;
             finished.counts.reused = finished.counts.images.saturating_sub(computed);
@@ -234,12 +246,14 @@ impl<'a> Pipeline<'a> {
         }
 
         let mut manifest = Manifest {
+            format_version: FormatVersion::CURRENT,
             pomona: env!("CARGO_PKG_VERSION").to_string(),
             datafusion: DATAFUSION_VERSION.to_string(),
             run,
             finished: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
             parameters: self.parameters(),
             weights_sha256: weights_sha256.to_string(),
+            options,
             counts,
             skipped: listing.skipped().clone(),
             stages: stages.timings.clone(),
@@ -255,16 +269,8 @@ impl<'a> Pipeline<'a> {
             let to = file.path[results.len() + 1..].to_string();
             (file, to)
         });
-        let mut renames = vec![];
-        for (from, to) in moves.into_iter().chain(staged) {
-            manifest.files.push(PublishedFile {
-                path: to.clone(),
-                bytes: from.bytes,
-            });
-            renames.push((from.path, to));
-        }
-        manifest.files.sort();
-        output.publish(renames, &manifest, &owned, lock).await?;
+        let staged = moves.into_iter().chain(staged).collect();
+        output.publish(staged, &mut manifest, &owned, lock).await?;
         Ok(Outcome {
             manifest,
             changed: true,
@@ -361,7 +367,10 @@ impl<'a> Pipeline<'a> {
         model: &PcaModel,
         language: Language,
     ) -> Result<(), PipelineError> {
-        let report = report::gather(self.ctx, manifest, model).await?;
+        // What is on a disk can be read again for nothing.
+        let is_store = Location::parse(&self.options.input)?.local_path().is_none();
+        let reread = is_store.then_some(report::REREAD_OBJECTS);
+        let report = report::gather(self.ctx, manifest, model, reread).await?;
         let html = report.to_html(language);
         Ok(output.folder().write(path, html.into_bytes()).await?)
     }

@@ -2,7 +2,7 @@
 
 use pomona_results::StageTiming;
 
-/// What a run tells while it runs.
+/// An event of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// Something happened that a person should know.

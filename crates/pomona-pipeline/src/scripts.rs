@@ -6,12 +6,12 @@ use pomona_session::{BuiltIn, Script};
 pub const SCRIPTS: [BuiltIn; 10] = [
     ("images", include_str!("../../../sql/pipeline/images.sql")),
     (
-        "metadata",
-        include_str!("../../../sql/pipeline/metadata.sql"),
-    ),
-    (
         "features",
         include_str!("../../../sql/pipeline/features.sql"),
+    ),
+    (
+        "metadata",
+        include_str!("../../../sql/pipeline/metadata.sql"),
     ),
     (
         "metadata_csv",

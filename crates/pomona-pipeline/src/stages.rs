@@ -11,7 +11,7 @@ use pomona_session::Variables;
 use crate::scripts::script;
 use crate::{PipelineError, Progress};
 
-/// The stages that have run, and whom to tell.
+/// The stages that have run, and the listener of their progress.
 pub(crate) struct Stages<P> {
     progress: P,
     pub(crate) timings: Vec<StageTiming>,
@@ -95,9 +95,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_report_that_fails_is_told_and_no_more() {
-        let told = RefCell::new(vec![]);
-        let mut stages = Stages::new(|progress| told.borrow_mut().push(progress));
+    async fn a_report_that_fails_is_a_warning_and_no_more() {
+        let events = RefCell::new(vec![]);
+        let mut stages = Stages::new(|progress| events.borrow_mut().push(progress));
         let failed = ResultsError::NoRun {
             output: "results".to_string(),
         };
@@ -106,9 +106,9 @@ mod tests {
         stages.write_report(15, async { Ok(()) }).await;
         assert_eq!(stages.timings.len(), 1);
 
-        let told = told.into_inner();
-        let [Progress::Started { .. }, Progress::Warned { message }, ..] = &told[..] else {
-            panic!("{told:?}");
+        let events = events.into_inner();
+        let [Progress::Started { .. }, Progress::Warned { message }, ..] = &events[..] else {
+            panic!("{events:?}");
         };
         assert!(message.contains("no finished run") && message.contains("pomona report"));
     }

@@ -1,4 +1,4 @@
-//! Images inside the page.
+//! Images as `data:` URLs, to embed them in the page.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

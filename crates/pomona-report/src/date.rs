@@ -1,4 +1,4 @@
-//! Dates as a language writes them.
+//! Dates in the format of a language.
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 

@@ -46,14 +46,14 @@ impl Display for Language {
     }
 }
 
-/// A code that is no language's.
+/// An unknown code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownLanguage(pub String);
 
 impl Display for UnknownLanguage {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let codes = Language::ALL.map(Language::code).join(" or ");
-        write!(f, "'{}' is no language of reports: give {codes}", self.0)
+        write!(f, "'{}' is not a language of reports: use {codes}", self.0)
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
         let error = "de".parse::<Language>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "'de' is no language of reports: give en or fr"
+            "'de' is not a language of reports: use en or fr"
         );
     }
 }

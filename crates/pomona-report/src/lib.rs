@@ -2,11 +2,11 @@
 //!
 //! - [`Report`]: what a report says, as plain data, shapes and units in the fields' documentation.
 //! - [`Report::to_html`]: the page, in a [`Language`], with its charts, images, style and script
-//!   in it. It names no other file and asks no network for anything.
+//!   in it. It refers to no other file and makes no request.
 //!
-//! The page is whole without its script, which adds images under the pointer and the choice of
-//! labels. Paths, labels and reasons are whatever people and files make them: `maud` escapes them
-//! all, and a policy in the page lets no script run but the page's own.
+//! The page is complete without its script, which adds images under the pointer and the selection of
+//! labels. Paths, labels and reasons are untrusted text: `maud` escapes them, and a policy in the page
+//! permits no script but the page's own.
 //!
 //! ```text
 //! Report ── charts (SVG) ───────┐

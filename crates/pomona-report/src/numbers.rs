@@ -1,4 +1,4 @@
-//! Numbers as a language writes them.
+//! Numbers in the format of a language.
 
 use crate::Language;
 
@@ -32,7 +32,7 @@ impl Language {
         }
         let text = format!("{:.decimals$}", value.abs());
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-        // What is too large for a count is rare enough to be written without groups.
+        // Numbers too large for a count are rare, so they have no digit groups.
         let whole = whole
             .parse()
             .map_or_else(|_| whole.to_string(), |n| self.count(n));

@@ -1,6 +1,6 @@
-//! Colours and shapes that tell labels apart.
+//! Colours and shapes that distinguish labels.
 
-/// Hues that can be told apart by people who see two of three primaries (the first five are of
+/// Hues that people with colour blindness can distinguish (the first five are of
 /// Okabe and Ito, <https://jfly.uni-koeln.de/color/>, made a little darker or lighter), each with
 /// a contrast of at least 3 to 1 to the light page and to the dark one, as WCAG 2.2, 1.4.11 asks
 /// of graphics.
@@ -10,7 +10,7 @@ pub(crate) const COLORS: [&str; 10] = [
 ];
 
 /// Shapes of about equal area around the origin, as the paths of SVG. With [`COLORS`] they make
-/// 50 marks; more labels than that share marks, and the legend and the pointer tell them apart.
+/// 50 marks; more labels than that share marks, and the legend and the pointer distinguish them.
 pub(crate) const SHAPES: [&str; 5] = [
     "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0z",
     "M-3.6,-3.6h7.2v7.2h-7.2z",

@@ -1,4 +1,4 @@
-//! What the script needs of each point beside what the map shows.
+//! The data of each point that the script needs in addition to the map.
 
 use serde::Serialize;
 

@@ -1,11 +1,11 @@
-//! The page's own rules for what may run in it.
+//! The content security policy of the page.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-/// A Content-Security-Policy for a page with one style and one script, given as their texts:
-/// nothing is fetched, and whatever else should find its way into the page does not run.
+/// A Content-Security-Policy for a page with this style and this script: the page fetches nothing, and
+/// no other style or script has an effect.
 pub(crate) fn policy(style: &str, script: &str) -> String {
     format!(
         "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'; \

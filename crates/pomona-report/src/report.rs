@@ -1,20 +1,20 @@
-//! [`Report`]: what a report says, as plain data.
+//! [`Report`]: the content of a report as plain data.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Everything that a report says.
+/// The content of a report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The run's identifier.
     pub run: String,
     /// When the run finished.
     pub finished: DateTime<Utc>,
-    /// What the run was given.
+    /// The parameters of the run.
     pub parameters: Parameters,
-    /// What ran.
+    /// The versions of the programs.
     pub versions: Versions,
-    /// How many images went which way.
+    /// The number of images by their outcome.
     pub counts: Counts,
     /// The phases in their order.
     pub phases: Vec<Phase>,
@@ -32,18 +32,18 @@ pub struct Report {
     pub duplicates: Duplicates,
     /// The images that the parts above name by their position here.
     pub images: Vec<Image>,
-    /// How the small images came about.
+    /// The number of thumbnails that were requested and made.
     pub thumbnails: Thumbnails,
 }
 
-/// What a run was given.
+/// The parameters of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters {
     /// The folder of images.
     pub input: String,
     /// Where the results are.
     pub output: String,
-    /// The number of components, or the share of the variance, as it was asked for.
+    /// The number of components, or the share of the variance, as requested.
     pub components: String,
     /// The condition on the images, in SQL.
     pub filter: Option<String>,
@@ -55,7 +55,7 @@ pub struct Parameters {
     pub weights_sha256: String,
 }
 
-/// What ran.
+/// The versions of the programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
     /// The version of Pomona that ran the pipeline.
@@ -66,7 +66,7 @@ pub struct Versions {
     pub report: String,
 }
 
-/// How many images went which way.
+/// The number of images by their outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All images of the result.
@@ -75,9 +75,9 @@ pub struct Counts {
     pub features: u64,
     /// Those that could not be read or decoded.
     pub errors: u64,
-    /// The images whose row an earlier run had made.
+    /// The images whose row comes from an earlier run.
     pub reused: u64,
-    /// The images that this run went through the network with.
+    /// The images that this run computed.
     pub computed: u64,
     /// The length of all files together, in bytes.
     pub bytes: u64,
@@ -149,7 +149,7 @@ pub struct Errors {
 /// Why images have no features.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// The reason, in English, as the engine gave it.
+    /// The reason, in English, as the engine reported it.
     pub reason: String,
     /// The images without features for it.
     pub images: u64,
@@ -173,7 +173,7 @@ pub struct Outliers {
 pub struct Outlier {
     /// The image's position in [`Report::images`].
     pub image: usize,
-    /// The squared distance between its features and what the kept components make of them.
+    /// The squared distance between its features and their reconstruction from the kept components.
     pub error: f64,
     /// That distance as a part of the squared distance from the mean, from 0 to 1.
     pub share: f64,
@@ -186,9 +186,9 @@ pub struct Duplicates {
     pub pairs: Vec<Pair>,
     /// The most alike of different labels, with none of `pairs`.
     pub across_labels: Vec<Pair>,
-    /// The cosine that a pair has at least.
+    /// The smallest cosine of a pair.
     pub threshold: f64,
-    /// The images of which every two were compared.
+    /// The number of images that were compared with each other.
     pub compared: u64,
     /// The images with features.
     pub total: u64,
@@ -214,11 +214,11 @@ pub struct Image {
     pub path: String,
     /// Its label.
     pub label: String,
-    /// The image made small.
+    /// Its thumbnail.
     pub thumbnail: Option<Thumbnail>,
 }
 
-/// An image made small.
+/// A thumbnail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thumbnail {
     /// A JPEG file.
@@ -229,11 +229,11 @@ pub struct Thumbnail {
     pub height: u32,
 }
 
-/// How the small images came about.
+/// The number of thumbnails that were requested and made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thumbnails {
-    /// The images that were to be read for one.
+    /// The images for which a thumbnail was requested.
     pub wanted: u64,
-    /// Those that could be.
+    /// Those that could be read.
     pub made: u64,
 }

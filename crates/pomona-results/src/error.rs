@@ -35,7 +35,7 @@ pub enum ResultsError {
 
     /// The manifest of a finished run cannot be read.
     #[error(
-        "'{output}' has a {path} that no run of Pomona wrote, or that was damaged ({reason}): \
+        "'{output}' has a {path} that cannot be read ({reason}): \
          choose another --output, or move what is there away"
     )]
     UnreadableManifest {
@@ -50,7 +50,8 @@ pub enum ResultsError {
     /// A file of a finished run is gone or not as it was.
     #[error(
         "'{output}' cannot be continued, because {path} is not there as manifest.json names it: \
-         put it back, choose another --output, or --overwrite it"
+         put it back, choose another --output, or --overwrite it; pomona verify --integrity names \
+         every such file"
     )]
     FileMissing {
         /// The output.
@@ -114,11 +115,25 @@ pub enum ResultsError {
         output: String,
     },
 
+    /// Results have no files of a kind.
+    #[error(
+        "'{output}' has no Parquet files below '{folder}': its manifest.json names none; \
+         LOCATION is one folder of a finished run, such as features/ or pca/parquet/"
+    )]
+    NoFiles {
+        /// The folder of the run.
+        output: String,
+        /// The folder of its files.
+        folder: String,
+    },
+
     /// The manifest of results cannot be read.
-    #[error("the manifest.json of '{location}' cannot be read: {reason}")]
+    #[error("the {path} of '{location}' cannot be read: {reason}")]
     ResultsUnreadable {
         /// The folder.
         location: String,
+        /// The manifest, relative to the folder.
+        path: String,
         /// Why it cannot be read.
         reason: String,
     },
@@ -132,6 +147,28 @@ pub enum ResultsError {
         path: String,
         /// What the store says.
         source: object_store::Error,
+    },
+
+    /// A file of a disk cannot be read or written.
+    #[error("{action} '{}': {source}", path.display())]
+    Disk {
+        /// What was being done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be done.
+        source: std::io::Error,
+    },
+
+    /// Another process holds a step that takes milliseconds.
+    #[error(
+        "another process is writing the lock of '{}' and does not go on, so it is suspended: \
+         let it go on (kill -CONT) or end it",
+        folder.display()
+    )]
+    StandsStill {
+        /// The output.
+        folder: PathBuf,
     },
 
     /// A folder cannot be made.

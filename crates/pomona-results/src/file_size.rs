@@ -16,7 +16,7 @@ pub const FEATURES_CSV_ROW_BYTES: u64 = 12 * FEATURE_LEN as u64 + PLAIN_ROW_BYTE
 pub const PLAIN_ROW_BYTES: u64 = 256;
 
 /// The encoded bytes of a row group, which a writer holds in memory until it is complete.
-const ROW_GROUP_BYTES: u64 = 64 << 20;
+pub const ROW_GROUP_BYTES: u64 = 64 << 20;
 
 /// DataFusion's own limit of the rows of a group.
 const ROW_GROUP_ROWS: u64 = 1 << 20;
@@ -98,7 +98,7 @@ impl FileSize {
             }
         }
         let groups = groups.into_iter().map(|(_, group)| group);
-        // A small file that finds no company gains nothing from being written again.
+        // A small file that is alone in its group gains nothing from being written again.
         groups
             .filter(|group| group.len() > 1 || !pieces[group[0]].is_file)
             .collect()

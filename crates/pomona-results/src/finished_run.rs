@@ -1,20 +1,37 @@
-//! [`FinishedRun`]: the results of a finished run.
+//! [`FinishedRun`]: the results of a finished run, file by file.
+
+use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
 use pomona_images::Location;
+use serde::de::DeserializeOwned;
 
-use crate::layout::MANIFEST;
+use crate::layout::{FOLDERS, MANIFEST, PUBLICATION, TEMPORARY};
+use crate::publication::Publication;
 use crate::store_folder::StoreFolder;
-use crate::{Manifest, ResultsError};
+use crate::{Manifest, PublishedFile, ResultsError, parquet_rows};
 
-/// A folder with the results of a finished run.
+/// How often results that a run publishes just now are looked at again.
+const ATTEMPTS: usize = 8;
+
+/// A folder with the results of a finished run: the files that the manifest names, and no others
+/// that lie beside them.
+///
+/// Where a run is publishing, or was killed while it did, these are the new results whole: each
+/// file is read where it belongs or where it is still staged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinishedRun {
     location: Location,
     manifest: Manifest,
+    /// Where files are that are not at their places yet, by their places.
+    staged: BTreeMap<String, String>,
+    /// Files that a publication has not removed yet.
+    obsolete: Vec<String>,
 }
 
 impl FinishedRun {
@@ -23,17 +40,119 @@ impl FinishedRun {
     /// # Errors
     /// When the folder holds no finished run, or one that cannot be read.
     pub async fn open(ctx: &SessionContext, location: Location) -> Result<Self, ResultsError> {
-        let Some(json) = StoreFolder::open(ctx, &location)?.read(MANIFEST).await? else {
-            return Err(ResultsError::NoRun {
+        Self::read(&ctx.runtime_env(), location).await
+    }
+
+    /// [`open`](Self::open), by the stores of a runtime.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn read(runtime: &RuntimeEnv, location: Location) -> Result<Self, ResultsError> {
+        match Self::find(runtime, &location).await? {
+            Some(run) => Ok(run),
+            None => Err(ResultsError::NoRun {
                 output: location.to_string(),
+            }),
+        }
+    }
+
+    /// The finished run in a folder, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn find(
+        runtime: &RuntimeEnv,
+        location: &Location,
+    ) -> Result<Option<Self>, ResultsError> {
+        let folder = StoreFolder::of(runtime, location)?;
+        if folder.local.as_ref().is_some_and(|path| path.is_file()) {
+            return Ok(None);
+        }
+        let mut missing = None;
+        for _ in 0..ATTEMPTS {
+            let publication = folder.read(PUBLICATION).await?;
+            let manifest: Option<Manifest> = match folder.read(MANIFEST).await? {
+                Some(json) => Some(parse(&json, MANIFEST, location)?),
+                None => None,
+            };
+            let announced: Option<Publication> = match &publication {
+                Some(json) => Some(parse(json, PUBLICATION, location)?),
+                None => None,
+            };
+            let pending = announced.filter(|pending| pending.follows(manifest.as_ref()));
+            let Some(pending) = pending else {
+                let run = manifest.map(|manifest| Self {
+                    location: location.clone(),
+                    manifest,
+                    staged: BTreeMap::new(),
+                    obsolete: vec![],
+                });
+                // A run may have begun to publish between the two.
+                match run.is_some() || folder.read(PUBLICATION).await? == publication {
+                    true => return Ok(run),
+                    false => continue,
+                }
+            };
+            let mut sizes = folder.published().await?;
+            for object in folder.list(TEMPORARY).await? {
+                sizes.insert(folder.relative(&object.location), object.size);
+            }
+            let staged = pending.staged(&sizes).map(|staged| {
+                let staged = staged.into_iter();
+                let staged = staged.map(|(to, from)| (to.to_string(), from.to_string()));
+                staged.collect::<BTreeMap<_, _>>()
             });
-        };
-        let manifest =
-            serde_json::from_slice(&json).map_err(|error| ResultsError::ResultsUnreadable {
-                location: location.to_string(),
-                reason: error.to_string(),
-            })?;
-        Ok(Self { location, manifest })
+            // One that has just been finished leaves nothing staged.
+            if folder.read(PUBLICATION).await? != publication {
+                continue;
+            }
+            match staged {
+                Ok(staged) => {
+                    return Ok(Some(Self {
+                        location: location.clone(),
+                        manifest: pending.manifest,
+                        staged,
+                        obsolete: pending.obsolete.into_iter().collect(),
+                    }));
+                }
+                // Moved between the two listings, or gone.
+                Err(path) => missing = Some(path),
+            }
+        }
+        Err(ResultsError::FileMissing {
+            output: location.to_string(),
+            path: missing.unwrap_or_else(|| PUBLICATION.to_string()),
+        })
+    }
+
+    /// The finished run that a folder belongs to, and the folder's path in it: that of a run, or one
+    /// of its folders, such as `pca/parquet`.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub async fn around(
+        runtime: &RuntimeEnv,
+        location: &Location,
+    ) -> Result<Option<(Self, String)>, ResultsError> {
+        let (mut location, mut below) = (location.clone(), String::new());
+        // The folders of results are two deep at most.
+        for _ in 0..3 {
+            let is_result = |below: &str| {
+                let first = below.split('/').next();
+                first.is_some_and(|first| FOLDERS.contains(&first))
+            };
+            if (below.is_empty() || is_result(&below))
+                && let Some(run) = Self::find(runtime, &location).await?
+            {
+                return Ok(Some((run, below)));
+            }
+            let Some((above, name)) = location.parent() else {
+                break;
+            };
+            below = format!("{name}/{below}");
+            location = above;
+        }
+        Ok(None)
     }
 
     /// What the run was given and made.
@@ -46,13 +165,35 @@ impl FinishedRun {
         &self.location
     }
 
-    /// The URL of the folder, without a slash at its end.
-    pub fn url(&self) -> String {
-        self.location
-            .url()
-            .as_str()
-            .trim_end_matches('/')
-            .to_string()
+    /// The folder as people write it, without a slash at its end.
+    pub fn written(&self) -> String {
+        self.location.written().trim_end_matches('/').to_string()
+    }
+
+    /// Where a file of the manifest is now, relative to the folder.
+    pub(crate) fn place<'a>(&'a self, file: &'a PublishedFile) -> &'a str {
+        let staged = self.staged.get(&file.path);
+        staged.map_or(file.path.as_str(), String::as_str)
+    }
+
+    /// Whether a run that was publishing did not end.
+    pub fn is_unfinished(&self) -> bool {
+        !self.staged.is_empty() || !self.obsolete.is_empty()
+    }
+
+    /// Files of the run before that a publication has not removed yet.
+    pub(crate) fn obsolete(&self) -> &[String] {
+        &self.obsolete
+    }
+
+    /// The URLs of the Parquet files below a folder of the results, such as `features/`.
+    pub fn urls(&self, below: &str) -> Vec<String> {
+        let files = self.manifest.files.iter();
+        let files = files.filter(|file| file.path.starts_with(below));
+        let files = files.filter(|file| file.path.ends_with(".parquet"));
+        files
+            .map(|file| self.location.below(self.place(file)))
+            .collect()
     }
 
     /// The path of every image, and why it has no features where it has none.
@@ -60,8 +201,7 @@ impl FinishedRun {
         &self,
         ctx: &SessionContext,
     ) -> Result<Vec<(String, Option<String>)>, ResultsError> {
-        let features = self.location.below("features/");
-        let frame = ctx.read_parquet(features, Default::default()).await?;
+        let frame = parquet_rows::read(ctx, self.urls("features/")).await?;
         let batches = frame.select_columns(&["path", "error"])?.collect().await?;
         let mut images = vec![];
         for batch in batches {
@@ -69,8 +209,8 @@ impl FinishedRun {
             let columns = [0, 1].map(text);
             let [paths, errors] = columns;
             let (paths, errors) = (
-                paths.map_err(datafusion::error::DataFusionError::from)?,
-                errors.map_err(datafusion::error::DataFusionError::from)?,
+                paths.map_err(DataFusionError::from)?,
+                errors.map_err(DataFusionError::from)?,
             );
             let rows = paths
                 .as_string::<i32>()
@@ -84,4 +224,16 @@ impl FinishedRun {
         }
         Ok(images)
     }
+}
+
+fn parse<T: DeserializeOwned>(
+    json: &[u8],
+    path: &str,
+    location: &Location,
+) -> Result<T, ResultsError> {
+    serde_json::from_slice(json).map_err(|error| ResultsError::ResultsUnreadable {
+        location: location.to_string(),
+        path: path.to_string(),
+        reason: error.to_string(),
+    })
 }

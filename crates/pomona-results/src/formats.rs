@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The formats that a run is asked for.
 ///
-/// The features and the metadata are in Parquet whatever is asked for, because a later run
-/// continues from them.
+/// The features and the metadata are in Parquet whatever is asked for: a later run continues from
+/// the former, and the statistics and the report are made of the latter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Formats {
@@ -33,6 +33,7 @@ impl Formats {
             _ => true,
         };
         let all = [
+            "metadata",
             "metadata_csv",
             "stats",
             "errors",
@@ -123,13 +124,13 @@ mod tests {
         ];
         for formats in all {
             let stages = Formats::stages(formats);
-            for stage in ["stats", "errors", "pca_fit"] {
+            for stage in ["metadata", "stats", "errors", "pca_fit"] {
                 assert!(stages.contains(&stage), "{formats:?}");
             }
             let writes = |stage| stages.contains(&stage);
             assert!(writes("pca_transform") || writes("pca_csv"), "{formats:?}");
         }
-        assert_eq!(Formats::stages(Some(Formats::ParquetAndCsv)).len(), 7);
+        assert_eq!(Formats::stages(Some(Formats::ParquetAndCsv)).len(), 8);
         assert!(!Formats::stages(None).contains(&"features_csv"));
     }
 }

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_pomona_writes_is_told_from_what_others_write() {
+    fn what_pomona_writes_is_distinguished_from_files_of_others() {
         for ours in [
             "lock.json",
             "lock-after-20261129T101310.123456Z.json",

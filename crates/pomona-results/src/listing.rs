@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use pomona_images::{
     ImageLocation, ImageScanConfig, ImageScanExec, ImageTable, ImageTableOptions, Skipped,
-    all_columns, image_schema, needs_object, table_schema,
+    SkippedSink, all_columns, image_schema, needs_object, table_schema,
 };
 
 /// Position of `length`, in bytes.
@@ -34,7 +34,12 @@ impl Listing {
     /// Lists the view `selected_images` over the table `images`, both of `images.sql`.
     pub async fn collect(ctx: &SessionContext, location: &str) -> Result<Self> {
         let sql = "SELECT path, label, length, modification_time, e_tag FROM selected_images";
-        let batches = ctx.sql(sql).await?.collect().await?;
+        let sink = Arc::new(SkippedSink::default());
+        let mut state = ctx.state();
+        let config = state.config_mut();
+        *config = config.clone().with_extension(Arc::clone(&sink));
+        let listing = SessionContext::new_with_state(state);
+        let batches = listing.sql(sql).await?.collect().await?;
         let schema = Arc::new(image_schema().project(&[0, 1, 2, 3, 4])?);
         let batches = batches
             .into_iter()
@@ -48,7 +53,7 @@ impl Listing {
             rows: take_record_batch(&rows, &order)?,
             location: location.to_string(),
             folders: images.map_or(vec![], |images| images.locations().to_vec()),
-            skipped: images.map_or_else(Default::default, ImageTable::skipped),
+            skipped: sink.skipped(),
             options: images.map_or_else(Default::default, |images| images.options().clone()),
         })
     }

@@ -3,11 +3,14 @@
 use pomona_images::Skipped;
 use serde::{Deserialize, Serialize};
 
-use crate::Formats;
+use crate::{FeatureOptions, FormatVersion, Formats};
 
 /// `manifest.json`: it appears last, when everything that it names is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// The version of the files. It comes first, so that a later one is refused by its number.
+    #[serde(default = "FormatVersion::first")]
+    pub format_version: FormatVersion,
     /// The version of Pomona that ran.
     pub pomona: String,
     /// The version of DataFusion below it.
@@ -20,6 +23,9 @@ pub struct Manifest {
     pub parameters: Parameters,
     /// The sha256 of the weights' file.
     pub weights_sha256: String,
+    /// The options that the features depend on.
+    #[serde(default)]
+    pub options: FeatureOptions,
     /// How many images went which way.
     pub counts: Counts,
     /// What the listing of the input passed over.
@@ -37,7 +43,7 @@ impl Manifest {
         self.below("features/")
     }
 
-    /// The files of metadata, one row a row of features.
+    /// The files of metadata, one row a row of features and without the vectors.
     pub fn metadata(&self) -> impl Iterator<Item = &PublishedFile> {
         self.below("metadata/parquet/")
     }
@@ -128,6 +134,9 @@ pub struct PublishedFile {
     pub path: String,
     /// The length in bytes.
     pub bytes: u64,
+    /// The sha256 in lower-case hexadecimal; manifests of version 0.1 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 impl PublishedFile {

@@ -1,4 +1,4 @@
-//! Rows of Parquet files by the path of their image: what tells them apart, and some of them.
+//! Rows of Parquet files by the path of their image: what identifies them, and some of them.
 
 use std::sync::Arc;
 
@@ -6,8 +6,7 @@ use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{JoinType, Result};
-use datafusion::logical_expr::cast as cast_to;
-use datafusion::prelude::{DataFrame, Expr, ParquetReadOptions, SessionContext, ident};
+use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
 
 use crate::row_index::{Kept, Row};
 
@@ -65,21 +64,6 @@ pub async fn kept(
         &["kept_path"],
         None,
     )?))
-}
-
-/// The frame with its text as the scripts write it: files are read as views of text, and a folder
-/// of files that differ in their types cannot be read.
-pub fn with_plain_text(frame: DataFrame) -> Result<DataFrame> {
-    let columns: Vec<Expr> = frame
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| match field.data_type() {
-            DataType::Utf8View => cast_to(ident(field.name()), DataType::Utf8).alias(field.name()),
-            _ => ident(field.name()),
-        })
-        .collect();
-    frame.select(columns)
 }
 
 /// All rows of several frames of the same columns.

@@ -7,24 +7,24 @@ use std::process;
 
 use serde::{Deserialize, Serialize};
 
-/// What tells a process from all others.
+/// What identifies a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessMark {
+pub(crate) struct ProcessMark {
     /// The machine's name.
     host: String,
     /// The process's number there.
     pid: u32,
     /// The boot of the machine and the space of its process numbers: containers that share a name
-    /// do not share their numbers. None where the system does not tell.
+    /// do not share their numbers. None where the system does not report it.
     space: Option<String>,
     /// When the process began, in the system's ticks since boot: numbers come again. None where the
-    /// system does not tell.
+    /// system does not report it.
     began: Option<u64>,
 }
 
 impl ProcessMark {
     /// The process that asks.
-    pub fn this() -> Self {
+    pub(crate) fn this() -> Self {
         Self {
             host: host(),
             pid: process::id(),
@@ -33,9 +33,9 @@ impl ProcessMark {
         }
     }
 
-    /// Whether the process is known to have ended. That can be told of a process on this machine
+    /// Whether the process is known to have ended. That can be known of a process on this machine
     /// alone, and on Linux alone; of others it is never known.
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         let visible = self.host == host() && self.space.is_some() && self.space == space();
         visible && self.began.is_some() && sees_others() && began(self.pid) != self.began
     }

@@ -5,12 +5,12 @@ use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::checkpoint::Checkpoint;
-use crate::file_size::{FEATURES_ROW_BYTES, FileSize, PLAIN_ROW_BYTES, Piece};
+use crate::file_size::{FEATURES_ROW_BYTES, FileSize, Piece};
 use crate::listing::Listing;
 use crate::manifest::PublishedFile;
 use crate::output::Output;
 use crate::row_index::{Kept, RowIndex};
-use crate::{Manifest, ResultsError, parquet_rows};
+use crate::{FeatureOptions, Manifest, ResultsError, parquet_rows};
 
 /// Where rows of features may come from, and which of them are the result.
 pub struct ResultBuilder<'a> {
@@ -19,12 +19,11 @@ pub struct ResultBuilder<'a> {
     row_index: RowIndex,
     /// The files of features of the finished run: the first sources of the row index, in its order.
     features: Vec<PublishedFile>,
-    metadata: Vec<PublishedFile>,
     /// The complete chunks, each with its number in the row index.
     chunks: Vec<(usize, Checkpoint)>,
 }
 
-/// The files of features and metadata of the result.
+/// The files of features of the result.
 #[derive(Debug, Default)]
 pub struct BuiltRows {
     /// Files that stay where they are.
@@ -57,14 +56,11 @@ impl<'a> ResultBuilder<'a> {
         output: &'a Output,
         finished: Option<&Manifest>,
         weights_sha256: &str,
+        options: &FeatureOptions,
     ) -> Result<Self, ResultsError> {
         let features: Vec<_> = finished
             .iter()
             .flat_map(|m| m.features().cloned())
-            .collect();
-        let metadata = finished
-            .iter()
-            .flat_map(|m| m.metadata().cloned())
             .collect();
         let mut published = vec![];
         for file in &features {
@@ -75,10 +71,9 @@ impl<'a> ResultBuilder<'a> {
             output,
             row_index: RowIndex::new(published),
             features,
-            metadata,
             chunks: vec![],
         };
-        for checkpoint in Checkpoint::left(output.folder(), weights_sha256).await? {
+        for checkpoint in Checkpoint::left(output.folder(), weights_sha256, options).await? {
             let rows = parquet_rows::keys(ctx, this.urls(&checkpoint.features)).await?;
             this.chunks.push((this.row_index.add(rows), checkpoint));
         }
@@ -133,7 +128,7 @@ impl<'a> ResultBuilder<'a> {
         self.row_index.changed()
     }
 
-    /// Puts the result together and defines the tables `features` and `metadata` over it.
+    /// Puts the result together and defines the table `features` over it.
     ///
     /// Files of the right size of which every row belongs to the result stay as they are; the rows
     /// of others are written together below `results`, relative to the output.
@@ -167,18 +162,8 @@ impl<'a> ResultBuilder<'a> {
             }
         }
         whole.extend(self.urls(&self.output.files(&format!("{results}/features")).await?));
-        self.define("features", whole).await?;
-
-        size.apply(self.ctx, PLAIN_ROW_BYTES)?;
-        let metadata = if self.changed() {
-            let below = format!("{results}/metadata/parquet");
-            self.write(self.metadata().await?, &below).await?;
-            self.output.files(&below).await?
-        } else {
-            built.in_place.extend(self.metadata.iter().cloned());
-            self.metadata.clone()
-        };
-        self.define("metadata", self.urls(&metadata)).await?;
+        let rows = parquet_rows::read(self.ctx, whole).await?;
+        self.ctx.register_table("features", rows.into_view())?;
         Ok(built)
     }
 
@@ -216,45 +201,17 @@ impl<'a> ResultBuilder<'a> {
         candidates
     }
 
-    /// The rows of metadata of the result. They are few bytes each, so all are written anew.
-    async fn metadata(&self) -> Result<Vec<DataFrame>> {
-        let mut published = vec![];
-        for source in 0..self.features.len() {
-            published.extend(self.row_index.kept_paths(source));
-        }
-        let published = Kept::Paths(published);
-        let urls = self.urls(&self.metadata);
-        let mut frames = vec![];
-        frames.extend(parquet_rows::kept(self.ctx, urls, published).await?);
-        let mut whole = vec![];
-        for (source, chunk) in &self.chunks {
-            let urls = self.urls(&chunk.metadata);
-            match self.row_index.kept(*source) {
-                Kept::All => whole.extend(urls),
-                kept => frames.extend(parquet_rows::kept(self.ctx, urls, kept).await?),
-            }
-        }
-        frames.extend(parquet_rows::kept(self.ctx, whole, Kept::All).await?);
-        Ok(frames)
-    }
-
     async fn write(&self, frames: Vec<DataFrame>, folder: &str) -> Result<()> {
         if let Some(rows) = parquet_rows::union(frames)? {
             let url = format!("{}/", self.output.url(folder));
             let options = DataFrameWriteOptions::new();
-            let (mut state, plan) = parquet_rows::with_plain_text(rows)?.into_parts();
+            let (mut state, plan) = rows.into_parts();
             // The rows are one file's. On a cluster every partition becomes a file.
             let execution = &mut state.config_mut().options_mut().execution;
             execution.target_partitions = 1;
             let rows = DataFrame::new(state, plan);
             rows.write_parquet(&url, options, None).await?;
         }
-        Ok(())
-    }
-
-    async fn define(&self, table: &str, urls: Vec<String>) -> Result<()> {
-        let rows = parquet_rows::read(self.ctx, urls).await?;
-        self.ctx.register_table(table, rows.into_view())?;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// What tells one row of features from another, without the features.
+/// What identifies a row of features, without the features.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The image's URL.
@@ -155,7 +155,7 @@ impl RowIndex {
     }
 
     /// The paths of the rows of a source that belong to the result.
-    pub fn kept_paths(&self, source: usize) -> Vec<String> {
+    fn kept_paths(&self, source: usize) -> Vec<String> {
         self.sources[source]
             .iter()
             .filter(|row| self.chosen.get(&row.path) == Some(&source))
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_image_without_a_version_is_computed_again() {
+    fn an_image_without_a_version_is_computed_again() {
         let mut row_index = RowIndex::new(vec![vec![Row {
             e_tag: None,
             ..row("a", "")

@@ -3,24 +3,27 @@
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use pomona_images::Location;
-use tokio::time::sleep;
+use sha2::{Digest, Sha256};
 
-use crate::ResultsError;
+use crate::attempts::{Attempts, storage};
+use crate::layout::{FOLDERS, MODEL_INFO, REPORT};
+use crate::publication::Sizes;
+use crate::{ResultsError, disk};
 
 /// A folder in an object store.
 #[derive(Debug, Clone)]
 pub struct StoreFolder {
-    store: Arc<dyn ObjectStore>,
+    pub(crate) store: Arc<dyn ObjectStore>,
     root: Path,
     /// The folder on a disk, where it is on one.
-    local: Option<PathBuf>,
+    pub(crate) local: Option<PathBuf>,
 }
 
 impl StoreFolder {
@@ -29,10 +32,15 @@ impl StoreFolder {
     /// # Errors
     /// When no store serves it.
     pub fn open(ctx: &SessionContext, location: &Location) -> Result<Self, ResultsError> {
-        let store = ctx
-            .runtime_env()
-            .object_store_registry
-            .get_store(&location.url())?;
+        Self::of(&ctx.runtime_env(), location)
+    }
+
+    /// The folder of a location, by the stores of a runtime.
+    ///
+    /// # Errors
+    /// When no store serves it.
+    pub fn of(runtime: &RuntimeEnv, location: &Location) -> Result<Self, ResultsError> {
+        let store = runtime.object_store_registry.get_store(&location.url())?;
         Ok(Self {
             store,
             root: location.object_path(),
@@ -64,9 +72,9 @@ impl StoreFolder {
 
     /// Removes a folder whole, with what stores do not list: files that a crash left half-written.
     pub async fn remove_folder(&self, below: &str) -> Result<(), ResultsError> {
-        for object in self.list(below).await? {
-            self.delete(&object.location).await?;
-        }
+        let objects = self.list(below).await?.into_iter();
+        self.delete_all(objects.map(|object| object.location).collect())
+            .await?;
         if let Some(path) = &self.local {
             // It is out of the way of readers, so what cannot be removed may stay.
             let _ = fs::remove_dir_all(path.join(below));
@@ -103,6 +111,21 @@ impl StoreFolder {
         };
         objects.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(objects)
+    }
+
+    /// The files under the names of results, whoever wrote them.
+    pub(crate) async fn published(&self) -> Result<Sizes, ResultsError> {
+        let mut files = Sizes::new();
+        for folder in FOLDERS {
+            let objects = self.list(folder).await?.into_iter();
+            files.extend(objects.map(|object| (self.relative(&object.location), object.size)));
+        }
+        for path in [MODEL_INFO, REPORT] {
+            if let Some(bytes) = self.size(path).await? {
+                files.insert(path.to_string(), bytes);
+            }
+        }
+        Ok(files)
     }
 
     /// The length of an object in bytes, if it is there.
@@ -149,115 +172,89 @@ impl StoreFolder {
         Ok(())
     }
 
-    /// Writes a small object whole where there is none.
-    ///
-    /// A store does not repeat such a request by itself, because the answer to one that succeeded
-    /// may have been lost. What is there tells: bytes that only this caller writes are its own.
-    pub async fn create(&self, below: &str, bytes: Vec<u8>) -> Result<Created, ResultsError> {
-        let path = self.path(below);
-        let mut attempts = Attempts::default();
-        loop {
-            let options = PutMode::Create.into();
-            let put = self.store.put_opts(&path, bytes.clone().into(), options);
-            match put.await {
-                Ok(_) => return Ok(Created::Here),
-                Err(object_store::Error::AlreadyExists { .. }) if attempts.is_first() => {
-                    return Ok(Created::Exists);
-                }
-                Err(object_store::Error::AlreadyExists { .. }) => {
-                    let mine = self.read(below).await? == Some(bytes);
-                    return Ok(if mine { Created::Here } else { Created::Exists });
-                }
-                Err(error) if is_unsupported(&error) => return Ok(Created::Unsupported),
-                Err(error) => attempts.again(error, "create", &path).await?,
-            }
+    /// Gives an object its place, in one attempt. On a disk it is moved there; a store copies it, and
+    /// what it is copied from stays, so that the step can be done twice.
+    pub async fn reveal(&self, from: &Path, to: &Path) -> object_store::Result<()> {
+        match self.local {
+            Some(_) => self.store.rename(from, to).await,
+            None => self.store.copy(from, to).await,
         }
-    }
-
-    /// Moves an object.
-    pub async fn rename(&self, from: &Path, to: &Path) -> Result<(), ResultsError> {
-        self.store
-            .rename(from, to)
-            .await
-            .map_err(storage("move to", to))
     }
 
     /// Removes an object; that it is gone already is no error.
     pub async fn delete(&self, path: &Path) -> Result<(), ResultsError> {
+        self.delete_all(vec![path.clone()]).await
+    }
+
+    /// Removes objects; that some are gone already is no error.
+    pub async fn delete_all(&self, paths: Vec<Path>) -> Result<(), ResultsError> {
+        let Some(first) = paths.first().cloned() else {
+            return Ok(());
+        };
         let mut attempts = Attempts::default();
         loop {
-            match self.store.delete(path).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => return Ok(()),
-                Err(error) => attempts.again(error, "remove", path).await?,
+            match self.try_delete(&paths).await {
+                Ok(()) => return Ok(()),
+                Err(error) => attempts.again(error, "remove", &first).await?,
             }
         }
     }
-}
 
-/// Attempts at a request that can be made twice, where the store itself does not repeat it.
-#[derive(Debug, Default)]
-struct Attempts {
-    failed: u32,
-}
-
-impl Attempts {
-    /// As many as the AWS command line makes in its standard mode, and as many again.
-    const MOST: u32 = 6;
-
-    fn is_first(&self) -> bool {
-        self.failed == 0
-    }
-
-    /// Waits before another attempt, or fails with the error where none would help.
-    async fn again(
-        &mut self,
-        error: object_store::Error,
-        action: &'static str,
-        path: &Path,
-    ) -> Result<(), ResultsError> {
-        self.failed += 1;
-        let may_pass = matches!(error, object_store::Error::Generic { .. });
-        if !may_pass || self.failed >= Self::MOST {
-            return Err(storage(action, path)(error));
+    /// [`delete_all`](Self::delete_all) in one attempt, a thousand a request where the store can.
+    pub async fn try_delete(&self, paths: &[Path]) -> object_store::Result<()> {
+        let paths = stream::iter(paths.to_vec()).map(Ok).boxed();
+        let deleted: Vec<_> = self.store.delete_stream(paths).collect().await;
+        for deleted in deleted {
+            match deleted {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
-        log::info!(
-            "{action} '{path}': {error}; attempt {} follows",
-            self.failed + 1
-        );
-        sleep(Duration::from_millis(100 << self.failed)).await;
         Ok(())
     }
-}
 
-/// What came of creating an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Created {
-    /// It is there now.
-    Here,
-    /// It was there already.
-    Exists,
-    /// The store only overwrites: nothing was written.
-    Unsupported,
-}
-
-/// Whether a store, or the server behind it, does not know how to do something.
-fn is_unsupported(error: &object_store::Error) -> bool {
-    match error {
-        object_store::Error::NotImplemented { .. } => true,
-        // S3's name of the answer 501, which object_store gives as text alone.
-        object_store::Error::Generic { source, .. } => {
-            source.to_string().contains("<Code>NotImplemented</Code>")
+    /// The length and the sha256 of an object, which is read for them. On a disk it has been
+    /// written there when this returns.
+    pub async fn digest(&self, below: &str) -> Result<(u64, String), ResultsError> {
+        if let Some(path) = self.local_path(below) {
+            return disk::digest(path).await;
         }
-        _ => false,
+        let path = self.path(below);
+        let mut attempts = Attempts::default();
+        loop {
+            let read = async {
+                let mut parts = self.store.get(&path).await?.into_stream();
+                let (mut sha256, mut bytes) = (Sha256::new(), 0);
+                while let Some(part) = parts.try_next().await? {
+                    sha256.update(&part);
+                    bytes += part.len() as u64;
+                }
+                Ok((bytes, format!("{:x}", sha256.finalize())))
+            };
+            match read.await {
+                Ok(read) => return Ok(read),
+                Err(error) => attempts.again(error, "read", &path).await?,
+            }
+        }
     }
-}
 
-fn storage(action: &'static str, path: &Path) -> impl FnOnce(object_store::Error) -> ResultsError {
-    let path = path.to_string();
-    move |source| ResultsError::Storage {
-        action,
-        path,
-        source,
+    /// Makes the names of files outlast a loss of power, where folders are things: on a disk.
+    pub async fn sync_folders(
+        &self,
+        files: impl Iterator<Item = &String>,
+    ) -> Result<(), ResultsError> {
+        match &self.local {
+            Some(root) => {
+                let files = files.map(|file| root.join(file)).collect();
+                disk::sync_folders(root.clone(), files).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The path of a file, where it is on a disk.
+    pub(crate) fn local_path(&self, below: &str) -> Option<PathBuf> {
+        self.local.as_ref().map(|root| root.join(below))
     }
 }
 

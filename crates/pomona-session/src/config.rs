@@ -1,24 +1,48 @@
 //! DataFusion's options with Pomona's defaults.
 
+use std::env;
+
 use datafusion::common::Result;
 use datafusion::config::ConfigOptions;
 use datafusion::prelude::SessionConfig;
 use pomona_functions::PomonaOptions;
 
-/// Rows a batch. A row can hold an image of a megabyte or a vector of 5 KB, so DataFusion's 8192
-/// would overflow the 32-bit offsets of a binary array, and a batch is the unit of progress.
-const BATCH_SIZE: usize = 256;
+/// The options whose default is not DataFusion's.
+const DEFAULTS: [(&str, &str); 4] = [
+    // A row can hold an image of a megabyte or a vector of 5 KB, so 8192 rows would overflow the
+    // 32-bit offsets of a binary array, and a batch is the unit of progress.
+    ("datafusion.execution.batch_size", "256"),
+    // A Parquet file names the Arrow types of its columns, and pyarrow 14 cannot open one that
+    // names views. Text is read as it is written, so that no statement writes a view.
+    (
+        "datafusion.execution.parquet.schema_force_view_types",
+        "false",
+    ),
+    (
+        "datafusion.sql_parser.map_string_types_to_utf8view",
+        "false",
+    ),
+    // The optimizer moves the fields of a struct below the projection that makes the struct, and
+    // `image_info(content)` is then computed once a field.
+    (
+        "datafusion.optimizer.enable_leaf_expression_pushdown",
+        "false",
+    ),
+];
 
 /// The configuration of every Pomona session.
 ///
-/// `DATAFUSION_*` variables of the environment are honoured, as in datafusion-cli.
+/// `DATAFUSION_*` environment variables are honoured, as in datafusion-cli.
 ///
 /// # Errors
-/// When a `DATAFUSION_*` variable holds a value that its option does not take.
+/// When a `DATAFUSION_*` variable has a value that its option does not accept.
 pub fn session_config() -> Result<SessionConfig> {
     let mut options = ConfigOptions::from_env()?;
-    if std::env::var_os("DATAFUSION_EXECUTION_BATCH_SIZE").is_none() {
-        options.set("datafusion.execution.batch_size", &BATCH_SIZE.to_string())?;
+    for (name, value) in DEFAULTS {
+        let variable = name.to_ascii_uppercase().replace('.', "_");
+        if env::var_os(variable).is_none() {
+            options.set(name, value)?;
+        }
     }
     options.extensions.insert(PomonaOptions::default());
     Ok(SessionConfig::from(options).with_information_schema(true))

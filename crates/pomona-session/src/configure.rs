@@ -7,7 +7,7 @@ use datafusion::prelude::SessionContext;
 /// Changes the options of an open session.
 ///
 /// # Errors
-/// Those of `change`; what it has changed before stays.
+/// Those of `change`; changes before the error remain.
 pub fn configure(
     ctx: &SessionContext,
     change: impl FnOnce(&mut ConfigOptions) -> Result<()>,

@@ -1,4 +1,4 @@
-//! What can go wrong while a session reaches its storage.
+//! The errors of reaching storage.
 
 use datafusion::error::DataFusionError;
 use thiserror::Error;
@@ -11,44 +11,44 @@ pub enum SessionError {
         "no object store for '{url}': Pomona reads and writes local paths, file:// and s3:// URLs"
     )]
     UnknownScheme {
-        /// The URL as it was given.
+        /// The URL.
         url: String,
     },
 
     /// An `s3://` URL without a bucket.
     #[error("'{url}' names no bucket: write s3://BUCKET/PREFIX/")]
     NoBucket {
-        /// The URL as it was given.
+        /// The URL.
         url: String,
     },
 
-    /// The credentials chain came to its end without credentials.
+    /// The credentials chain has no credentials.
     #[error(
         "no AWS credentials for s3://{bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
          or AWS_PROFILE, or run on an instance with a role; \
          set AWS_SKIP_SIGNATURE=true for a public bucket ({reason})"
     )]
     NoCredentials {
-        /// The bucket that was to be reached.
+        /// The bucket.
         bucket: String,
-        /// What the credentials chain says.
+        /// The error of the credentials chain.
         reason: String,
     },
 
-    /// A variable of the environment has a value that it cannot have.
+    /// An environment variable has an invalid value.
     #[error("{name} is '{value}', but must be {expected}")]
     Setting {
         /// The variable.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it takes.
+        /// The values that it accepts.
         expected: &'static str,
     },
 }
 
-/// What an error says to a person: the innermost error's words, without the engine's own
-/// "External error:" and "IO error:" around Pomona's.
+/// The text of an error for users: that of the innermost error, without the engine's prefixes
+/// "External error:" and "IO error:".
 pub fn plain_message(error: &DataFusionError) -> String {
     match error.find_root() {
         DataFusionError::External(inner) => inner.to_string(),

@@ -1,16 +1,15 @@
-//! [`name_jobs`]: names for those who list a cluster's jobs.
+//! [`name_jobs`]: names of jobs in the list of a cluster's jobs.
 
 use datafusion::prelude::SessionContext;
 
 use crate::configure;
 
-/// The setting by which the session of a cluster names its jobs.
+/// The option of a cluster's session that names its jobs.
 const JOB_NAME: &str = "ballista.job.name";
 
-/// Names the jobs of the queries that are planned from now on; no name is an empty one.
+/// Names the jobs of the queries that are planned from now on; an empty name removes it.
 ///
-/// The queries of a session in one process are no jobs: it has no such setting, and nothing
-/// happens.
+/// Does nothing in a session in one process, whose queries are no jobs.
 pub fn name_jobs(ctx: &SessionContext, name: &str) {
     let _ = configure(ctx, |options| options.set(JOB_NAME, name));
 }

@@ -1,13 +1,14 @@
-//! Assembles Pomona's session, the one place where that happens.
+//! Assembles Pomona's DataFusion session.
 //!
-//! Every role builds its session here, so that a client, a scheduler and an executor know the
+//! Every role builds its session here, so that a client, a scheduler and an executor have the
 //! same options, object stores, tables and functions:
 //!
 //! - [`session_config`]: DataFusion's options with Pomona's defaults and the `pomona.*` options.
-//! - [`runtime_env`]: object stores that are found by URL (`s3://` from the usual `AWS_*`
+//! - [`runtime_env`]: object stores by URL (`s3://` with the usual `AWS_*`
 //!   settings), and the memory limit.
 //! - [`session_state`]: the state over both, with `STORED AS IMAGES` and every function.
-//! - [`weights_objects`]: the object stores, as functions read weights with them.
+//! - [`weights_objects`]: access to the object stores for functions that read weights.
+//! - [`physical_rules`]: the rules by which it rewrites physical plans.
 //! - [`session_context`]: a context over the state, for one process.
 //! - [`Script`]: a file of SQL statements with `${name}` [`Variables`].
 
@@ -34,6 +35,6 @@ pub use runtime::{RuntimeOptions, runtime_env};
 pub use scripts::{
     BuiltIn, ROWS_HANDLED, Script, ScriptError, StatementQueue, Variables, condition, find_script,
 };
-pub use state::{session_context, session_state};
+pub use state::{physical_rules, session_context, session_state};
 pub use statements::{parse_statements, plan_statement};
 pub use weights_objects::weights_objects;

@@ -1,4 +1,4 @@
-//! [`LimitAboveSort`]: a limit that stays above what needs all rows.
+//! [`LimitAboveSort`]: keeps a limit above operators that need all rows.
 
 use std::sync::Arc;
 
@@ -13,13 +13,14 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-/// Takes the limit out of a sort above a sort-merge join, a window or an aggregate, before DataFusion places the
-/// sorts.
+/// Moves the limit of a sort above a sort-merge join, a window or an aggregate into an operator of its
+/// own, before DataFusion places the sorts.
 ///
-/// A join by sorting keeps the order of its input, so DataFusion 55 moves the sort below it, limit and
-/// all: the first five rows of one side are then joined, and not the join's first five given. Of
-/// joins by hashing it knows better. With files that are sorted, windows have the same fate: a sum
-/// over all rows becomes one over the first five, and groups are missing from an aggregate.
+/// A sort-merge join keeps the order of its input, so DataFusion 55 moves the sort below it together
+/// with its limit: `LIMIT 5` then joins the first five rows of one side instead of returning the first
+/// five rows of the join. Hash joins are handled correctly. With sorted files, windows and aggregates
+/// are wrong in the same way: a sum over all rows becomes one over the first five, and groups are
+/// missing.
 #[derive(Debug)]
 pub(crate) struct LimitAboveSort;
 
@@ -53,14 +54,14 @@ impl PhysicalOptimizerRule for LimitAboveSort {
     }
 }
 
-/// Whether a plan is an aggregate that gives its groups in the order of its input.
+/// Whether a plan is an aggregate that returns its groups in the order of its input.
 fn aggregates_in_order(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let aggregate = plan.downcast_ref::<AggregateExec>();
     aggregate.is_some_and(|aggregate| aggregate.input().output_ordering().is_some())
 }
 
-/// Whether there is an operator that keeps the order of its input and gives other rows, or other
-/// values, for fewer of them.
+/// Whether the plan has an operator that keeps the order of its input, and whose rows or values
+/// change if its input has fewer rows.
 fn needs_all_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<SortMergeJoinExec>()
         || plan.is::<WindowAggExec>()

@@ -9,13 +9,13 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
 use crate::ObjectStores;
 
-/// How many of the largest consumers an out-of-memory error names.
+/// Number of the largest consumers that an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).expect("3 is not 0");
 
-/// What a role chooses about its runtime.
+/// The runtime options of a role.
 #[derive(Debug, Default)]
 pub struct RuntimeOptions {
-    /// The memory that queries may hold, in bytes; unlimited if `None`.
+    /// Memory limit of queries in bytes; unlimited if `None`.
     pub memory_limit: Option<usize>,
     /// The object stores by URL.
     pub object_stores: ObjectStores,
@@ -24,7 +24,7 @@ pub struct RuntimeOptions {
 /// The runtime environment of a process.
 ///
 /// # Errors
-/// When the directory for spilled data cannot be made.
+/// When the folder for spilled data cannot be made.
 pub fn runtime_env(options: RuntimeOptions) -> Result<Arc<RuntimeEnv>> {
     let mut builder =
         RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(options.object_stores));

@@ -6,29 +6,37 @@ use datafusion::common::Result;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use pomona_functions::{aggregate_functions, scalar_functions};
+use pomona_functions::{DecodeApart, aggregate_functions, scalar_functions};
 use pomona_images::ImageTableFactory;
 
 use crate::csv_nesting::JsonTextInCsv;
 use crate::limit_above_sort::LimitAboveSort;
 use crate::{RuntimeOptions, runtime_env, session_config, weights_objects};
 
-/// The state of a session; every role comes through here.
+/// The rules that rewrite physical plans: DataFusion's, one before them that corrects a limit, and one
+/// after them that decodes images apart.
+pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(0, Arc::new(LimitAboveSort));
+    rules.push(Arc::new(DecodeApart));
+    rules
+}
+
+/// The state of a session, for every role.
 ///
 /// # Errors
 /// When a function cannot be registered.
 pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
     let objects = weights_objects(&runtime);
-    let mut physical_rules = PhysicalOptimizer::new().rules;
-    physical_rules.insert(0, Arc::new(LimitAboveSort));
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
         .with_analyzer_rule(Arc::new(JsonTextInCsv))
-        .with_physical_optimizer_rules(physical_rules)
+        .with_physical_optimizer_rules(physical_rules())
         .build();
     state.table_factories_mut().insert(
         ImageTableFactory::FILE_TYPE.to_string(),
@@ -43,7 +51,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
     Ok(state)
 }
 
-/// A context for one process, in which `SELECT … FROM 'file.parquet'` reads files by their name.
+/// A context for one process, in which `SELECT … FROM 'file.parquet'` reads files by name.
 ///
 /// # Errors
 /// As [`session_config`], [`runtime_env`] and [`session_state`].

@@ -1,4 +1,4 @@
-//! SQL text with several statements, one at a time.
+//! Parses and plans SQL statements.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 /// Parses SQL text into its statements, in the session's dialect.
 ///
 /// # Errors
-/// When the text is not SQL; the error tells line and column.
+/// When the text is not SQL; the error names line and column.
 pub fn parse_statements(ctx: &SessionContext, sql: &str) -> Result<VecDeque<Statement>> {
     let state = ctx.state();
     let dialect = state.config().options().sql_parser.dialect;

@@ -1,5 +1,6 @@
-//! Weights in object stores: what functions read `s3://` weights with.
+//! Access to weights in object stores (`s3://`).
 
+use std::error::Error;
 use std::sync::Arc;
 
 use datafusion::execution::object_store::ObjectStoreRegistry;
@@ -8,13 +9,12 @@ use futures::future::{BoxFuture, FutureExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use pomona_functions::Objects;
-use pomona_images::io_runtime;
+use pomona_images::{Location, io_runtime};
 use pomona_weights::{MOST_BYTES, ObjectReader, ReadObject};
-use url::Url;
 
 use crate::plain_message;
 
-/// The object stores of a runtime, for the functions that load weights.
+/// Access to the object stores of a runtime, for functions that load weights.
 pub fn weights_objects(runtime: &RuntimeEnv) -> Objects {
     let stores = Arc::clone(&runtime.object_store_registry);
     Objects::new(Arc::new(StoredObjects { stores }))
@@ -26,15 +26,27 @@ struct StoredObjects {
 }
 
 impl ObjectReader for StoredObjects {
-    fn read(&self, url: &Url) -> BoxFuture<'static, ReadObject> {
-        let store = self.stores.get_store(url);
-        let path = Path::from_url_path(url.path());
+    fn read(&self, name: &str) -> BoxFuture<'static, ReadObject> {
+        let found = self.find(name);
         async move {
-            let store = store.map_err(|error| plain_message(&error))?;
-            // The store's connections live on the runtime on which all storage is read.
-            io_runtime().spawn(read(store, path?)).await?
+            let (store, path) = found?;
+            // The store's connections belong to the runtime that reads all storage.
+            io_runtime().spawn(read(store, path)).await?
         }
         .boxed()
+    }
+}
+
+impl StoredObjects {
+    /// The object's store and its path there, by the rules for every other location.
+    fn find(
+        &self,
+        name: &str,
+    ) -> Result<(Arc<dyn ObjectStore>, Path), Box<dyn Error + Send + Sync>> {
+        let location = Location::parse(name)?;
+        let store = self.stores.get_store(&location.url());
+        let store = store.map_err(|error| plain_message(&error))?;
+        Ok((store, location.object_path()))
     }
 }
 

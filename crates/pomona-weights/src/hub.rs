@@ -227,7 +227,7 @@ fn read_checked(
     let stated = blob.file_name().unwrap_or_default().to_string_lossy();
     let is_sha256 = stated.len() == 64 && stated.bytes().all(|byte| byte.is_ascii_hexdigit());
     let found = sha256(&bytes);
-    // Where the system has no links, the cache holds copies, which do not tell their blob.
+    // Where the system has no links, the cache holds copies, which do not name their blob.
     if path.is_symlink() && !(is_sha256 && stated.eq_ignore_ascii_case(&found)) {
         for damaged in [path, &blob] {
             // What cannot be removed is found damaged again.
@@ -242,7 +242,7 @@ fn read_checked(
     Ok(WeightsFile::new(bytes.into(), from))
 }
 
-/// What happens to one fetch: told to who listens, and watched for silence.
+/// A fetch whose progress is reported to the listener and watched for silence.
 struct Watch {
     what: String,
     reporter: Mutex<Option<FetchReporter>>,

@@ -15,7 +15,7 @@
 //!
 //! SQL functions run on threads that must not wait for a runtime of their own, so [`load`] is an
 //! ordinary function: what needs the network runs on a thread of its own, and the caller waits.
-//! [`listen`] is told how far a fetch is. No Arrow, no DataFusion, no terminal.
+//! [`listen`] registers a listener for the progress of fetches. No Arrow, no DataFusion, no terminal.
 
 mod error;
 mod fetch;

@@ -38,16 +38,16 @@ pub fn load(
         Source::Imagenet => {
             on_own_thread(async { imagenet::fetch(&HubSettings::from_env()).await })?
         }
-        Source::Object(url) => {
+        Source::Object(name) => {
             let refuse = |reason: String| LoadError::Object {
-                url: url.to_string(),
+                url: name.clone(),
                 reason,
             };
             let objects = objects
-                .ok_or_else(|| refuse(format!("nothing reads {}:// URLs here", url.scheme())))?;
-            let read = objects.read(url);
+                .ok_or_else(|| refuse("nothing reads objects of stores here".to_string()))?;
+            let read = objects.read(name);
             let bytes = on_own_thread(read)?.map_err(|error| refuse(error.to_string()))?;
-            Ok(WeightsFile::new(bytes, url.as_str()))
+            Ok(WeightsFile::new(bytes, name))
         }
     }
 }

@@ -11,7 +11,7 @@ pub struct Progress {
     pub done: u64,
     /// All bytes, where the server says.
     pub total: Option<u64>,
-    /// Whether this is the last that is told of this fetch: it is complete, or it failed.
+    /// Whether this is the last report of this fetch: it is complete, or it failed.
     pub ended: bool,
 }
 
@@ -19,7 +19,7 @@ type Listener = Arc<dyn Fn(&Progress) + Send + Sync>;
 
 static LISTENER: RwLock<Option<Listener>> = RwLock::new(None);
 
-/// Tells every fetch of this process to `listener`, and no longer to the one before it.
+/// Reports every fetch of this process to `listener`, and no longer to the one before it.
 ///
 /// There is one listener a process, as there is one cache of networks: a fetch serves all sessions
 /// that wait for it.
@@ -27,14 +27,14 @@ pub fn listen(listener: impl Fn(&Progress) + Send + Sync + 'static) {
     *LISTENER.write().unwrap_or_else(|p| p.into_inner()) = Some(Arc::new(listener));
 }
 
-pub(crate) fn tell(progress: &Progress) {
+pub(crate) fn report(progress: &Progress) {
     let listener = LISTENER.read().unwrap_or_else(|p| p.into_inner()).clone();
     if let Some(listener) = listener {
         listener(progress);
     }
 }
 
-/// A fetch that tells its end however it ends.
+/// A fetch that reports its end however it ends.
 pub(crate) struct FetchReporter {
     progress: Progress,
 }
@@ -53,13 +53,13 @@ impl FetchReporter {
 
     pub(crate) fn reach(&mut self, done: u64) {
         self.progress.done = done;
-        tell(&self.progress);
+        report(&self.progress);
     }
 }
 
 impl Drop for FetchReporter {
     fn drop(&mut self) {
         self.progress.ended = true;
-        tell(&self.progress);
+        report(&self.progress);
     }
 }

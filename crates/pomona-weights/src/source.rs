@@ -27,8 +27,9 @@ pub enum Source {
     File(PathBuf),
     /// A file on a web server.
     Http(Url),
-    /// An object of a store.
-    Object(Url),
+    /// An object of a store, literal as the column `path` writes it: `%20` is three characters, and
+    /// neither `#` nor `?` begins anything.
+    Object(String),
 }
 
 /// What changes when a file on a disk is replaced.
@@ -49,19 +50,33 @@ impl Source {
             IMAGENET => return Ok(Self::Imagenet),
             _ => {}
         }
-        let Some((scheme, rest)) = value.split_once("://") else {
-            return Ok(Self::File(PathBuf::from(value)));
-        };
-        let url = Url::parse(value).map_err(|source| LoadError::Url {
-            url: value.to_string(),
-            reason: source.to_string(),
-        })?;
-        Ok(match scheme {
-            "http" | "https" => Self::Http(url),
-            // A path that cannot be one in a URL, such as file://here, is taken as it stands.
-            "file" => Self::File(url.to_file_path().unwrap_or_else(|()| rest.into())),
-            _ => Self::Object(url),
-        })
+        // The forms of RFC 8089, as literal as every other path.
+        if let Some(file) = value.strip_prefix("file:") {
+            let path = match file.strip_prefix("//") {
+                Some(rest) => rest.strip_prefix("localhost").unwrap_or(rest),
+                None => file,
+            };
+            return match path.starts_with('/') {
+                true => Ok(Self::File(PathBuf::from(path))),
+                false => Err(LoadError::Url {
+                    url: value.to_string(),
+                    reason:
+                        "a file URL has an absolute path, as in file:///data/weights.safetensors"
+                            .to_string(),
+                }),
+            };
+        }
+        match value.split_once("://") {
+            Some(("http" | "https", _)) => {
+                let url = Url::parse(value).map_err(|source| LoadError::Url {
+                    url: value.to_string(),
+                    reason: source.to_string(),
+                })?;
+                Ok(Self::Http(url))
+            }
+            Some(_) => Ok(Self::Object(value.to_string())),
+            None => Ok(Self::File(PathBuf::from(value))),
+        }
     }
 
     /// The stamp of a file on a disk as it is now; none where there is no such file, and for
@@ -90,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn names_paths_and_urls_are_told_apart() {
+    fn names_paths_and_urls_are_distinguished() {
         assert_eq!(parsed("fruits"), Source::Fruits);
         assert_eq!(parsed("imagenet"), Source::Imagenet);
         assert_eq!(parsed("./fruits"), Source::File("./fruits".into()));
@@ -99,11 +114,19 @@ mod tests {
             Source::File("a b/w.safetensors".into())
         );
         assert_eq!(parsed("file:///a b/w"), Source::File("/a b/w".into()));
-        assert_eq!(parsed("file:///a%20b/w"), Source::File("/a b/w".into()));
+        assert_eq!(
+            parsed("file:///a%20b/w#1"),
+            Source::File("/a%20b/w#1".into())
+        );
+        assert_eq!(parsed("file:/w?"), Source::File("/w?".into()));
+        assert_eq!(parsed("file://localhost/w"), Source::File("/w".into()));
         assert!(matches!(parsed("https://host/w"), Source::Http(_)));
-        assert!(matches!(parsed("s3://bucket/w"), Source::Object(_)));
-        let error = Source::parse("http://").unwrap_err().to_string();
-        assert!(error.contains("http://"), "{error}");
+        let object = "s3://bucket/a%20b/w#1?";
+        assert_eq!(parsed(object), Source::Object(object.into()));
+        for none in ["http://", "file://here/w", "file:w"] {
+            let error = Source::parse(none).unwrap_err().to_string();
+            assert!(error.contains(none), "{error}");
+        }
     }
 
     #[test]

@@ -166,7 +166,7 @@ async fn an_interrupted_download_is_begun_again() {
 }
 
 #[tokio::test]
-async fn without_a_hub_the_ways_out_are_told() {
+async fn without_a_hub_the_ways_out_are_named() {
     let (place, _) = Place::with_random_weights();
     let error = place.offline().fetch(&REPOSITORY).await.unwrap_err();
     assert!(matches!(error, LoadError::Offline { .. }), "{error}");
@@ -181,11 +181,11 @@ async fn without_a_hub_the_ways_out_are_told() {
     assert!(matches!(error, LoadError::Unreachable { .. }), "{error}");
     let unreachable = imagenet::fetch(&gone).await.unwrap_err().to_string();
     assert!(unreachable.contains(&gone.endpoint), "{unreachable}");
-    for told in [offline, unreachable] {
+    for message in [offline, unreachable] {
         for way_out in ["--weights fruits", "--weights FILE"] {
-            assert!(told.contains(way_out), "{told}");
+            assert!(message.contains(way_out), "{message}");
         }
-        assert_eq!(told.lines().count(), 1);
+        assert_eq!(message.lines().count(), 1);
     }
 }
 
@@ -194,18 +194,18 @@ async fn a_repository_without_weights_is_named() {
     let place = Place::new();
     let error = place.fetch().await.unwrap_err();
     assert!(matches!(error, LoadError::Hub { .. }), "{error}");
-    let told = error.to_string();
+    let message = error.to_string();
     assert!(
-        told.contains("no file model.safetensors and no file pytorch_model.bin"),
-        "{told}"
+        message.contains("no file model.safetensors and no file pytorch_model.bin"),
+        "{message}"
     );
 }
 
 #[tokio::test]
-async fn progress_is_told_to_the_end() {
-    let told = Arc::new(Mutex::new(vec![]));
+async fn progress_is_reported_to_the_end() {
+    let reports = Arc::new(Mutex::new(vec![]));
     let (place, bytes) = Place::with_random_weights();
-    let listener = Arc::clone(&told);
+    let listener = Arc::clone(&reports);
     // Other tests of this process fetch at the same time: the total is that of this file alone.
     let total = bytes.len() as u64 + 1;
     let mut longer = bytes;
@@ -217,10 +217,10 @@ async fn progress_is_told_to_the_end() {
         }
     });
     place.fetch().await.unwrap();
-    let told = told.lock().unwrap();
-    assert!(told.iter().any(|one| one.done == total && !one.ended));
-    assert!(told.last().unwrap().ended);
-    assert!(told[0].what.ends_with(SAFETENSORS));
+    let reports = reports.lock().unwrap();
+    assert!(reports.iter().any(|one| one.done == total && !one.ended));
+    assert!(reports.last().unwrap().ended);
+    assert!(reports[0].what.ends_with(SAFETENSORS));
 }
 
 #[tokio::test]
@@ -228,10 +228,10 @@ async fn another_network_does_not_go_by_the_name() {
     let (place, _) = Place::with_random_weights();
     let error = imagenet::fetch(&place.settings()).await.unwrap_err();
     assert!(matches!(error, LoadError::Fingerprint { .. }), "{error}");
-    let told = error.to_string();
+    let message = error.to_string();
     assert!(
-        told.contains("is not the network") && told.contains("--weights FILE"),
-        "{told}"
+        message.contains("is not the network") && message.contains("--weights FILE"),
+        "{message}"
     );
 }
 
@@ -276,7 +276,7 @@ async fn a_pickle_will_do_where_there_is_no_safetensors() {
     assert_eq!(values("weight"), [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]);
     assert_eq!(values("transposed"), [0.0, 1.5, 0.5, 2.0, 1.0, 2.5]);
     assert_eq!(values("bias"), [-1.0, 2.0]);
-    // It holds no MobileNetV2, which is told.
+    // It holds no MobileNetV2, which the error says.
     let error = fetched.file.weights().unwrap_err().to_string();
     assert!(error.contains("not those of a MobileNetV2"), "{error}");
 }

@@ -31,6 +31,7 @@ def test_the_tarball_has_the_program_and_every_licence(dist):
     with tarfile.open(one(dist, "*.tar.gz")) as tar:
         names = {Path(entry.name).name: entry for entry in tar.getmembers()}
         assert {"pomona", "LICENSE", "README.md", "THIRD-PARTY-LICENCES.txt"} <= set(names)
+        assert names["pomona-driver"].linkname == "pomona"
         assert names["pomona"].mode == 0o755 and {entry.uid for entry in names.values()} == {0}
         text = tar.extractfile(names["THIRD-PARTY-LICENCES.txt"]).read().decode()
     assert "Independent JPEG Group" in text and "Mozilla Public License" in text
@@ -64,15 +65,18 @@ def test_the_wheel_works_without_rust_and_without_a_network(dist, tmp_path):
     alone = ["unshare", "--net"] if os.geteuid() == 0 else []
     environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path)}
 
-    def pomona(*arguments):
-        return subprocess.run([*alone, programs / "pomona", *arguments], env=environment, cwd=tmp_path, check=True,
+    def run(program, *arguments):
+        return subprocess.run([*alone, programs / program, *arguments], env=environment, cwd=tmp_path, check=True,
                               capture_output=True, text=True, timeout=600).stdout
 
-    assert VERSION in pomona("--version")
-    before = set(tmp_path.iterdir())
-    pomona("demo")
-    made = [path for folder in set(tmp_path.iterdir()) - before for path in folder.rglob("manifest.json")]
-    assert made, "the demonstration leaves a manifest"
+    assert run("pomona", "--version").split() == ["pomona", VERSION]
+    assert run("pomona-driver", "--version").split() == ["pomona-driver", VERSION]
+    run("pomona", "demo")
+    manifest = json.loads((tmp_path / "pomona-demo/results/manifest.json").read_text())
+    assert manifest["counts"]["images"] == 48, manifest["counts"]
+    (tmp_path / "count.sql").write_text("SELECT count(*) AS n FROM '${results}/features/';")
+    rows = run("pomona-driver", "count.sql", "-d", f"results={tmp_path}/pomona-demo/results")
+    assert "48" in rows, rows
 
 
 def test_the_same_program_gives_the_same_bytes(dist, request, tmp_path):

@@ -103,12 +103,13 @@ impl Fixtures {
         Self { folder }
     }
 
-    fn variables(&self) -> [(&'static str, PathBuf); 4] {
+    fn variables(&self) -> [(&'static str, PathBuf); 5] {
         let below = |name| self.folder.path().join(name);
         [
             ("IMAGES", below("images")),
             ("BROKEN", below("broken")),
             ("SCRATCH", below("scratch")),
+            ("OPTIONS", folder().with_file_name("data").join("options")),
             ("WEIGHTS", random_weights()),
         ]
     }

@@ -9,7 +9,7 @@ use datafusion::config::ExtensionOptions;
 use datafusion::logical_expr::type_coercion::functions::{UDFCoercionExt, fields_with_udf};
 use datafusion::logical_expr::{Documentation, Signature, TypeSignature};
 use datafusion::prelude::SessionContext;
-use pomona_functions::{PomonaOptions, model_type, moments_type};
+use pomona_functions::{FEATURE_LEN, PomonaOptions, model_type, moments_type};
 use pomona_images::documentation::{COLUMNS, OPTIONS};
 use pomona_images::image_schema;
 
@@ -119,7 +119,7 @@ impl FunctionPage {
     }
 }
 
-/// A description without its last sentence, and that sentence, if it tells of errors.
+/// A description without its last sentence, and that sentence, if it is about errors.
 fn split_errors(description: &str) -> (&str, Option<&str>) {
     let sentence = ["Fails ", "Never fails "]
         .iter()
@@ -148,8 +148,8 @@ fn examples(signature: &Signature) -> Vec<Vec<DataType>> {
     found
 }
 
-/// The types that each argument takes: those of the signature, and those of other layouts that
-/// planning lets through.
+/// The types that each argument takes: those of the signature, and for vectors those of other
+/// layouts that planning lets through.
 fn arguments(function: &impl UDFCoercionExt, examples: &[Vec<DataType>]) -> Vec<Vec<DataType>> {
     let longest = examples.iter().max_by_key(|types| types.len());
     let Some(longest) = longest else {
@@ -160,7 +160,7 @@ fn arguments(function: &impl UDFCoercionExt, examples: &[Vec<DataType>]) -> Vec<
             let mut types: Vec<DataType> = vec![];
             let named = examples.iter().filter_map(|types| types.get(position));
             let list_layouts = match &longest[position] {
-                DataType::FixedSizeList(..) => layouts(),
+                DataType::List(item) if item.data_type().is_floating() => layouts(),
                 _ => vec![],
             };
             for data_type in named.cloned().chain(list_layouts) {
@@ -181,15 +181,16 @@ fn arguments(function: &impl UDFCoercionExt, examples: &[Vec<DataType>]) -> Vec<
 
 fn layouts() -> Vec<DataType> {
     let item = |data_type| Arc::new(Field::new_list_field(data_type, true));
-    [DataType::Float32, DataType::Float64]
+    let lists = [DataType::Float32, DataType::Float64]
         .into_iter()
         .flat_map(|number| {
             [
                 DataType::List(item(number.clone())),
                 DataType::LargeList(item(number)),
             ]
-        })
-        .collect()
+        });
+    let fixed = DataType::FixedSizeList(item(DataType::Float32), FEATURE_LEN as i32);
+    lists.chain([fixed]).collect()
 }
 
 fn columns() -> String {

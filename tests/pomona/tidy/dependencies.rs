@@ -102,8 +102,55 @@ fn the_page_has_the_crates_as_they_are() {
     assert_eq!(circular(&found), Vec::<&String>::new());
 }
 
+/// Crates that only the code of a macro names.
+const NAMED_BY_MACROS: [&str; 1] = ["datafusion-doc"];
+
+/// The dependencies of a crate that its sources do not name.
+fn unused<'a>(dependencies: &[&'a str], sources: &str) -> Vec<&'a str> {
+    let is_named = |name: &&str| {
+        let name = name.replace('-', "_");
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        sources.split(|c| !is_word(c)).any(|word| word == name)
+    };
+    let unused = dependencies.iter().filter(|name| !is_named(name));
+    unused.copied().collect()
+}
+
 #[test]
-fn who_embeds_a_session_links_no_cluster() {
+fn crates_use_what_they_depend_on() {
+    let sources = super::files(".rs");
+    let metadata = metadata(&["--no-deps"]);
+    let mut found = vec![];
+    for package in metadata["packages"].as_array().expect("packages") {
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        let normal = dependencies.iter().filter(|one| one["kind"].is_null());
+        let names: Vec<&str> = normal
+            .filter_map(|dependency| dependency["name"].as_str())
+            .filter(|name| !NAMED_BY_MACROS.contains(name))
+            .collect();
+        let manifest = package["manifest_path"].as_str().expect("a path");
+        let folder = manifest.trim_end_matches("/Cargo.toml");
+        let root = root().canonicalize().expect("the repository");
+        let folder = folder.trim_start_matches(root.to_str().expect("UTF-8"));
+        let folder = match folder.trim_start_matches('/') {
+            // What the tests share, and the examples, lie beside their manifests.
+            folder @ ("tests" | "crates/pomona-examples") => format!("{folder}/"),
+            folder => format!("{folder}/src/"),
+        };
+        let of_package = sources.iter().filter(|(name, _)| name.starts_with(&folder));
+        let text: String = of_package.map(|(_, text)| text.as_str()).collect();
+        assert!(!text.is_empty(), "no source in {folder}");
+        found.extend(
+            unused(&names, &text)
+                .iter()
+                .map(|name| format!("{folder}: {name}")),
+        );
+    }
+    assert!(found.is_empty(), "unused dependencies: {found:?}");
+}
+
+#[test]
+fn programs_that_embed_a_session_link_no_ballista() {
     let metadata = metadata(&["--filter-platform", &host()]);
     let nodes = metadata["resolve"]["nodes"].as_array().expect("a graph");
     let name = |id: &str| id.rsplit('/').next().unwrap_or(id).to_string();
@@ -138,6 +185,9 @@ fn who_embeds_a_session_links_no_cluster() {
     let session = reached("pomona-session#");
     assert!(session.len() > 100, "{session:?}");
     assert!(!has_ballista(&session), "{session:?}");
+    let examples = reached("pomona-examples#");
+    assert!(examples.is_superset(&session));
+    assert!(!has_ballista(&examples), "{examples:?}");
     assert!(has_ballista(&reached("pomona-cluster#")));
 }
 
@@ -150,4 +200,9 @@ fn the_comparison_finds_what_is_wrong() {
         BTreeSet::from(["a".to_string(), "c".to_string()])
     );
     assert_eq!(circular(&uses), ["a", "b"]);
+    let sources = "use pomona_pca::Moments; // pomona_amx_more";
+    assert_eq!(
+        unused(&["pomona-pca", "pomona-amx"], sources),
+        ["pomona-amx"]
+    );
 }

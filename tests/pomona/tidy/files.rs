@@ -31,6 +31,16 @@ fn says_when_it_can_go(name: &str, text: &str) -> Option<String> {
     is_rule.then(|| format!("a rule of the cluster without '{missing}'"))
 }
 
+/// Libraries return or report; commands print through `terminal.rs`, which bears a closed stream.
+fn prints_nothing(name: &str, text: &str) -> Option<String> {
+    let is_source = name.contains("/src/") && !name.ends_with("/terminal.rs");
+    let tests = text.find("#[cfg(test)]").or_else(|| text.find("#[test]"));
+    let source = &text[..tests.unwrap_or(text.len())];
+    let mut macros = ["print!(", "println!(", "eprint!(", "eprintln!("].into_iter();
+    let found = macros.find(|name| source.contains(name))?;
+    (is_source && name.starts_with("crates/")).then(|| format!("it has '{found}'"))
+}
+
 #[test]
 fn source_files_keep_the_rules() {
     let sources = files(".rs");
@@ -38,6 +48,7 @@ fn source_files_keep_the_rules() {
     all_keep(is_short, &sources);
     all_keep(has_a_subject, &sources);
     all_keep(says_when_it_can_go, &sources);
+    all_keep(prints_nothing, &sources);
 }
 
 #[test]
@@ -48,4 +59,8 @@ fn each_rule_finds_what_breaks_it() {
     assert!(is_short("crates/a/src/a.rs", &format!("#[cfg(test)]{long}")).is_none());
     assert!(has_a_subject("crates/a/src/utils.rs", "").is_some());
     assert!(says_when_it_can_go("src/rules/a.rs", "//! Upstream: none").is_some());
+    let prints = "fn f() { println!(\"x\"); }";
+    assert!(prints_nothing("crates/a/src/a.rs", prints).is_some());
+    assert!(prints_nothing("crates/a/src/a.rs", &format!("#[cfg(test)]{prints}")).is_none());
+    assert!(prints_nothing("crates/a/examples/a.rs", prints).is_none());
 }

@@ -1,6 +1,7 @@
 //! Rules of the house that no linter keeps. Each is a function of a file's name and text, and a
 //! test shows it one file that breaks it.
 
+mod commands;
 mod dependencies;
 mod files;
 mod words;

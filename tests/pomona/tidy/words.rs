@@ -1,16 +1,35 @@
 //! One word for one thing (CONTRIBUTING.md has the glossary).
 
-use super::{all_keep, files};
+use std::fs;
+
+use super::{all_keep, files, root};
 
 /// Words that are not used, and what is written instead.
-const INSTEAD: [(&str, &str); 8] = [
+const INSTEAD: [(&str, &str); 22] = [
     ("picture", "image"),
     ("pictures", "images"),
     ("ledger", "row index"),
+    ("company", "batch"),
+    ("teller", "progress reporter"),
+    ("tell", "say, show or distinguish"),
+    ("tells", "says, reports or distinguishes"),
+    ("told", "said, reported or distinguished"),
+    ("mend", "fix"),
     ("mends", "fixes"),
     ("mended", "fixed"),
-    ("teller", "progress reporter"),
-    ("gives back what", "returns"),
+    ("mending", "fixing"),
+    ("befalls", "happens to"),
+    ("vouches for", "guarantees"),
+    ("give back", "return"),
+    ("gives back", "returns"),
+    ("gives it back", "returns it, or releases it"),
+    ("has seen enough", "has closed it"),
+    ("by chance", "random"),
+    ("beside the diagonal", "off the diagonal"),
+    (
+        "on the diagonal and -1 beside",
+        "on the diagonal and -1 off",
+    ),
     ("that there is not", "unknown"),
 ];
 
@@ -61,8 +80,27 @@ fn the_rule_finds_what_breaks_it() {
         "let picture_count = 1;",
         "// A picture.",
         "the PICTURES are",
+        "/// Tells how far it is.",
+        "/// The lock is told.",
+        "//! The matrix, and what stands beside the diagonal.",
     ] {
         assert!(uses_the_words("a.rs", broken).is_some(), "{broken}");
     }
-    assert!(uses_the_words("a.rs", "depicture").is_none());
+    for kept in ["depicture", "foretold", "beside the file", "mendacious"] {
+        assert!(uses_the_words("a.rs", kept).is_none(), "{kept}");
+    }
+}
+
+#[test]
+fn the_glossary_is_short_and_sorted() {
+    let page = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let (_, glossary) = page.split_once("\n## Words\n").expect("a section of words");
+    let rows = glossary.lines().filter(|line| line.starts_with("| "));
+    let terms: Vec<&str> = rows
+        .skip(1)
+        .filter_map(|row| row.split('|').nth(1))
+        .collect();
+    assert!((10..=20).contains(&terms.len()), "{terms:?}");
+    let sorted = terms.is_sorted_by_key(|term| term.trim().trim_matches('`').to_lowercase());
+    assert!(sorted, "not in the order of the alphabet: {terms:?}");
 }

@@ -1,4 +1,4 @@
-//! What Ballista does that Pomona works around, one file a trap: a new version tells at once what
+//! What Ballista does that Pomona works around, one file a trap: a new version shows at once what
 //! has changed. Each first shows the trap, where that can be shown, and then that we are not in it.
 //!
 //! Those that want many processes or a network are files of their own elsewhere: `faults.rs`,
@@ -12,7 +12,9 @@ mod codecs;
 mod copy_options;
 mod deep_plans;
 mod distribution;
+mod fields;
 mod functions;
+mod hostile_plans;
 mod leaves;
 mod memory;
 mod messages;
@@ -27,3 +29,4 @@ mod tables;
 #[cfg(target_os = "linux")]
 mod threads;
 mod unions;
+mod windows;

@@ -22,7 +22,7 @@ fn failed_get() -> StoreError {
 }
 
 #[test]
-fn a_fault_of_a_store_is_tried_again_as_we_tell_it() {
+fn a_fault_of_a_store_is_retried_as_configured() {
     assert!(is_retryable(DataFusionError::IoError(io::Error::other(
         "gone"
     ))));

@@ -8,6 +8,7 @@ mod suspects;
 use std::fmt::{self, Display, Formatter};
 
 use datafusion::prelude::{DataFrame, SessionContext};
+use pomona_results::{FinishedRun, register_results_tables};
 use pomona_session::{StatementQueue, Variables};
 
 pub use outliers::outliers;
@@ -53,6 +54,7 @@ impl Lookup {
     /// # Errors
     /// When a statement fails.
     pub async fn query(&self, ctx: &SessionContext) -> Result<DataFrame, AnalysisError> {
+        register_results_tables(ctx);
         let mut statements = StatementQueue::parse(ctx, self.name, &self.sql)?;
         while let Some(frame) = statements.next().await? {
             if statements.is_empty() {
@@ -62,6 +64,16 @@ impl Lookup {
             done.map_err(|error| statements.failed(error))?;
         }
         unreachable!("a look-up ends in a query")
+    }
+}
+
+/// Refuses results without principal components, as those of a single image are.
+pub(crate) fn check_components(results: &FinishedRun) -> Result<(), AnalysisError> {
+    match results.manifest().counts.components {
+        0 => Err(AnalysisError::NoComponents {
+            results: results.location().to_string(),
+        }),
+        _ => Ok(()),
     }
 }
 

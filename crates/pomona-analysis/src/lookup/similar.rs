@@ -7,7 +7,7 @@ use pomona_session::Variables;
 use pomona_weights::Source;
 
 use super::image::{Image, find};
-use super::{Lookup, Vectors};
+use super::{Lookup, Vectors, check_components};
 use crate::AnalysisError;
 
 /// What is asked.
@@ -28,20 +28,27 @@ pub struct Similar {
 /// of the weights that the run was given, which must be the same bytes.
 ///
 /// # Errors
-/// When the image is not found, and when several are meant.
+/// When the image is not found, when several are meant, and when images are to be compared by
+/// principal components and the results have none.
 pub async fn similar(
     ctx: &SessionContext,
     results: &FinishedRun,
     asked: &Similar,
 ) -> Result<Lookup, AnalysisError> {
+    if asked.by == Vectors::Pca {
+        check_components(results)?;
+    }
     let images = results.images(ctx).await?;
     let image = find(&asked.image, &images, &results.location().to_string())?;
     let mut variables = Variables::new();
     variables
         .define("by", asked.by.to_string())
         .define("count", asked.count.to_string())
-        .define("output", results.url())
-        .define("vectors", results.location().below(asked.by.folder()));
+        .define("output", results.written())
+        .define(
+            "vectors",
+            format!("{}/{}", results.written(), asked.by.folder()),
+        );
     match image {
         Image::Known(path) => {
             variables.define("image", path);
@@ -60,6 +67,9 @@ pub async fn similar(
                 .define("image", file)
                 .define("vector", vector)
                 .define("weights_sha256", &manifest.weights_sha256)
+                .define("exif_orientation", &manifest.options.exif_orientation)
+                .define("truncated", &manifest.options.truncated)
+                .define("precision", &manifest.options.precision)
                 .define("weights", weights);
             Lookup::new("similar_to_file").with("similar_to_file", &variables)
         }

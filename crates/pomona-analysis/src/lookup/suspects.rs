@@ -3,7 +3,7 @@
 use pomona_results::FinishedRun;
 use pomona_session::Variables;
 
-use super::{Lookup, Vectors};
+use super::{Lookup, Vectors, check_components};
 use crate::AnalysisError;
 
 /// What is asked.
@@ -20,13 +20,19 @@ pub struct Suspects {
 /// The images whose label is not that of most of their nearest other images.
 ///
 /// # Errors
-/// None but those of the script itself.
+/// When images are to be compared by principal components, and the results have none.
 pub fn suspects(results: &FinishedRun, asked: &Suspects) -> Result<Lookup, AnalysisError> {
+    if asked.by == Vectors::Pca {
+        check_components(results)?;
+    }
     let mut variables = Variables::new();
     variables
         .define("by", asked.by.to_string())
         .define("count", asked.count.to_string())
         .define("neighbours", asked.neighbours.to_string())
-        .define("vectors", results.location().below(asked.by.folder()));
+        .define(
+            "vectors",
+            format!("{}/{}", results.written(), asked.by.folder()),
+        );
     Lookup::new("suspects").with("suspects", &variables)
 }

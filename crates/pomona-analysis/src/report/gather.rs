@@ -66,7 +66,7 @@ const SCRIPTS: [(&str, &str); 8] = [
 ];
 
 /// Gathers the report of the run that a manifest describes from the tables `features`, `metadata`
-/// and `pca_model` of the session, and reads the images that it shows.
+/// and `pca_model` of the session, and reads the images that it shows, `reread` at most.
 ///
 /// # Errors
 /// When a query fails. An image that cannot be read is shown without its thumbnail.
@@ -74,6 +74,7 @@ pub async fn gather(
     ctx: &SessionContext,
     manifest: &Manifest,
     model: &PcaModel,
+    reread: Option<u64>,
 ) -> Result<Report, AnalysisError> {
     let sampled = first_not_sampled(manifest.counts.features, COMPARED);
     let mut variables = Variables::new();
@@ -96,7 +97,7 @@ pub async fn gather(
     let duplicates = near_duplicates(&queries, model, manifest.counts.features, &mut album).await?;
     let scatter = scatter(&queries, manifest.counts.features, &mut album).await?;
     ctx.deregister_table("report_rows")?;
-    let small = thumbnails(ctx, &manifest.parameters.input, &album).await;
+    let small = thumbnails(ctx, &manifest.parameters.input, &album, reread).await;
     let (images, thumbnails) = album.filled(small);
 
     Ok(Report {
@@ -139,7 +140,7 @@ pub(super) struct Queries<'a> {
 }
 
 impl Queries<'_> {
-    /// What the last statement of a script gives.
+    /// The result of the last statement of a script.
     pub(super) async fn run(&self, name: &str) -> Result<Columns, AnalysisError> {
         Ok(Columns::new(&self.batches(name).await?)?)
     }
@@ -257,7 +258,7 @@ fn parameters(manifest: &Manifest) -> Parameters {
     }
 }
 
-/// The phases but the report's own, which cannot tell its time in the report.
+/// The phases without the report's own, which has not ended when the report is written.
 fn phases(manifest: &Manifest) -> Vec<Phase> {
     let counts = &manifest.counts;
     let stages = manifest
@@ -269,7 +270,7 @@ fn phases(manifest: &Manifest) -> Vec<Phase> {
             name: stage.name.clone(),
             seconds: stage.seconds,
             images: match stage.name.as_str() {
-                "metadata" | "features" => counts.computed,
+                "features" => counts.computed,
                 _ => counts.images,
             },
         })

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_image_has_a_place_a_size() {
+    fn an_image_has_a_place_a_size() {
         let mut album = Album::new("s3://b/in/");
         assert_eq!(album.add("s3://b/in/A/1.jpg", "A", Size::Small), 0);
         assert_eq!(album.add("s3://b/in/A/1.jpg", "A", Size::Large), 1);

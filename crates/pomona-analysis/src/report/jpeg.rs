@@ -60,7 +60,7 @@ pub fn encode(pixels: &[u8], width: u32, height: u32, quality: f32) -> Option<Ve
         file.write_scanlines(pixels)?;
         file.finish()
     };
-    // The library tells errors by unwinding.
+    // The library reports errors by unwinding.
     catch_unwind(AssertUnwindSafe(run)).ok()?.ok()
 }
 

@@ -20,5 +20,9 @@ pub use write::{replace_report, report_html, write_report};
 pub use gather::gather;
 pub use jpeg::encode as encode_jpeg;
 
+/// The most objects of a store that a run reads again for its report: each is a request, and one an
+/// image is what a run costs.
+pub const REREAD_OBJECTS: u64 = 50;
+
 /// The name of the phase that writes it.
 pub const STAGE: &str = "report";

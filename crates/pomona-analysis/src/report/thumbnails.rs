@@ -27,10 +27,15 @@ const LARGEST: u64 = 32 << 20;
 
 const IMAGES: &str = include_str!("../../../../sql/report/images.sql");
 
-/// The images of an album made small, by path and size. What cannot be read is not there, and
-/// where the store cannot be reached at all there is nothing.
-pub(super) async fn thumbnails(ctx: &SessionContext, input: &str, album: &Album) -> Made {
-    match read(ctx, input, album).await {
+/// The images of an album made small, by path and size; of `reread` images at most, the first ones.
+/// What cannot be read is not there, and where the store cannot be reached at all there is nothing.
+pub(super) async fn thumbnails(
+    ctx: &SessionContext,
+    input: &str,
+    album: &Album,
+    reread: Option<u64>,
+) -> Made {
+    match read(ctx, input, album, reread).await {
         Ok(made) => made,
         Err(error) => {
             log::warn!("the report has no thumbnails: {error}");
@@ -39,7 +44,12 @@ pub(super) async fn thumbnails(ctx: &SessionContext, input: &str, album: &Album)
     }
 }
 
-async fn read(ctx: &SessionContext, input: &str, album: &Album) -> Result<Made, AnalysisError> {
+async fn read(
+    ctx: &SessionContext,
+    input: &str,
+    album: &Album,
+    reread: Option<u64>,
+) -> Result<Made, AnalysisError> {
     let mut sizes: HashMap<String, Vec<Size>> = HashMap::new();
     let mut order = vec![];
     for (path, size) in album.wanted() {
@@ -51,7 +61,7 @@ async fn read(ctx: &SessionContext, input: &str, album: &Album) -> Result<Made, 
     if order.is_empty() {
         return Ok(Made::new());
     }
-    let rows = files(ctx, order).await?;
+    let rows = files(ctx, order, reread).await?;
     let options = ImageTableOptions {
         missing: Missing::Null,
         ..ImageTableOptions::default()
@@ -78,7 +88,12 @@ async fn read(ctx: &SessionContext, input: &str, album: &Album) -> Result<Made, 
 }
 
 /// The rows of a listing of these paths, in their order, with no more than may be read.
-async fn files(ctx: &SessionContext, paths: Vec<&str>) -> Result<RecordBatch, AnalysisError> {
+async fn files(
+    ctx: &SessionContext,
+    paths: Vec<&str>,
+    reread: Option<u64>,
+) -> Result<RecordBatch, AnalysisError> {
+    let images = reread.unwrap_or(paths.len() as u64);
     let schema = Schema::new(vec![
         Field::new("number", DataType::UInt64, false),
         Field::new("path", DataType::Utf8, false),
@@ -95,6 +110,7 @@ async fn files(ctx: &SessionContext, paths: Vec<&str>) -> Result<RecordBatch, An
     ctx.register_batch("report_wanted", wanted)?;
     let mut variables = Variables::new();
     variables
+        .define("images", images.to_string())
         .define("bytes", BYTES.to_string())
         .define("largest", LARGEST.to_string());
     let found = Script::new("report/images", IMAGES)

@@ -1,5 +1,7 @@
 //! Reports of finished runs.
 
+use std::collections::BTreeSet;
+
 use chrono::Utc;
 use datafusion::prelude::SessionContext;
 use pomona_images::Location;
@@ -23,7 +25,7 @@ pub async fn report_html(
 ) -> Result<String, AnalysisError> {
     let manifest = open_run(ctx, run).await?;
     let model = read_model(ctx).await?;
-    let report = gather(ctx, &manifest, &model).await?;
+    let report = gather(ctx, &manifest, &model, None).await?;
     Ok(report.to_html(language))
 }
 
@@ -54,7 +56,9 @@ pub async fn replace_report(
 ) -> Result<(), AnalysisError> {
     let id = format!("{}", Utc::now().format(RUN_FORMAT));
     let output = Output::open(ctx, run.clone(), &id)?;
-    let _lock = output.lock(&id, false, &|_| ()).await?;
+    let lock = output.lock(&id, false, &|_| ()).await?;
+    // A report would be lost in a publication that is finished after it.
+    output.finish_interrupted(&lock).await?;
     let mut manifest = FinishedRun::open(ctx, run.clone())
         .await?
         .manifest()
@@ -69,12 +73,19 @@ pub async fn replace_report(
         .into());
     }
     manifest.files.retain(|file| file.path != REPORT);
-    manifest.files.push(PublishedFile {
-        path: REPORT.to_string(),
+    let staged = PublishedFile {
+        path: output.staged(REPORT),
         bytes: html.len() as u64,
-    });
-    manifest.files.sort();
-    // Named before it is there: a crash between the two leaves a report that is known.
-    output.write_manifest(&manifest).await?;
-    Ok(output.folder().write(REPORT, html.into_bytes()).await?)
+        sha256: None,
+    };
+    output
+        .folder()
+        .write(&staged.path, html.into_bytes())
+        .await?;
+    let moves = vec![(staged, REPORT.to_string())];
+    let replaced = BTreeSet::new();
+    output
+        .publish_over(moves, &mut manifest, &replaced, &lock)
+        .await?;
+    Ok(())
 }

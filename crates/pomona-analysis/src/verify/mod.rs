@@ -20,7 +20,7 @@ pub struct VerifyOptions {
     pub here: String,
     /// The results to compare them with.
     pub against: String,
-    /// How the columns of `against` are called, where their names do not tell.
+    /// The columns of `against`, where their names do not identify them.
     pub names: ColumnNames,
     /// What to compare; everything that both sides have if empty.
     pub columns: Vec<Vectors>,
@@ -28,7 +28,7 @@ pub struct VerifyOptions {
     pub tolerance: f64,
     /// The largest difference of a principal component.
     pub pca_tolerance: f64,
-    /// How many of the last parts of a path tell images apart.
+    /// How many of the last parts of a path identify an image.
     pub path_parts: u32,
     /// Whether images may be missing on one side, or be there several times.
     pub allow_missing: bool,
@@ -121,7 +121,8 @@ impl Verification {
             .define("allow_missing", options.allow_missing.to_string());
         for (side, table) in [("here", here), ("there", there)] {
             variables
-                .define(side, &table.url)
+                .define(side, &table.location)
+                .define(format!("{side}_form"), table.form)
                 .define(format!("{side}_path"), &table.path)
                 .define(format!("{side}_vector"), &table.vector);
         }

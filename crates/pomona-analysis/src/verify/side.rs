@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use arrow::datatypes::Schema;
-use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use datafusion::prelude::SessionContext;
 use pomona_images::Location;
-use pomona_results::StoreFolder;
+use pomona_results::{FinishedRun, ResultsError, StoreFolder, parquet_rows};
 use url::Url;
 
 use super::columns::{ColumnNames, path, vectors};
@@ -15,8 +15,10 @@ use crate::lookup::Vectors;
 /// A table with a column of vectors, as SQL wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table {
-    /// Where its files are.
-    pub(super) url: String,
+    /// Where its files are, as LOCATION has it.
+    pub(super) location: String,
+    /// What follows STORED AS.
+    pub(super) form: &'static str,
     /// The expression that gives an image's path.
     pub(super) path: String,
     /// The expression that gives its vector, a list of numbers.
@@ -46,21 +48,20 @@ impl Side {
             pca: None,
             columns: vec![],
         };
-        let urls = tables(ctx, given).await?;
-        if urls.is_empty() {
+        let folders = folders(ctx, given).await?;
+        if folders.is_empty() {
             return Err(AnalysisError::NoParquet {
                 location: given.to_string(),
             });
         }
         let mut schemas = vec![];
-        for url in urls {
-            let options = ParquetReadOptions::default();
-            let frame = ctx.read_parquet(url.as_str(), options).await?;
+        for folder in folders {
+            let frame = parquet_rows::read(ctx, folder.urls.clone()).await?;
             let schema = frame.schema().as_arrow().clone();
             let fields = schema.fields().iter();
             let fields = fields.map(|field| format!("{} {}", field.name(), field.data_type()));
             side.columns.extend(fields);
-            schemas.push((url, schema));
+            schemas.push((folder, schema));
         }
         for column in [Vectors::Features, Vectors::Pca] {
             let table = side.table_with(column, &schemas, names)?;
@@ -106,13 +107,13 @@ impl Side {
     fn table_with(
         &self,
         column: Vectors,
-        schemas: &[(Url, Schema)],
+        schemas: &[(Folder, Schema)],
         names: &ColumnNames,
     ) -> Result<Option<Table>, AnalysisError> {
         let mut found = vec![];
-        for (url, schema) in schemas {
+        for (folder, schema) in schemas {
             for (name, vector) in vectors(schema, column, names) {
-                found.push((url, schema, name, vector));
+                found.push((folder, schema, name, vector));
             }
         }
         let given = match column {
@@ -124,13 +125,13 @@ impl Side {
                 Some(name) => Err(self.no_column(name, "of vectors")),
                 None => Ok(None),
             },
-            [(url, schema, ..)] => {
-                let (_, _, _, vector) = &found[0];
+            [(folder, schema, _, vector)] => {
                 let path = path(schema, names).ok_or_else(|| {
                     self.no_column(names.path.as_deref().unwrap_or("path"), "of text")
                 })?;
                 Ok(Some(Table {
-                    url: url.to_string(),
+                    location: folder.location.clone(),
+                    form: folder.form,
                     path,
                     vector: vector.clone(),
                 }))
@@ -140,7 +141,7 @@ impl Side {
                 column: column.to_string(),
                 candidates: several
                     .iter()
-                    .map(|(url, _, name, _)| format!("{name} in {url}"))
+                    .map(|(folder, _, name, _)| format!("{name} in {}", folder.location))
                     .collect(),
             }),
         }
@@ -156,19 +157,62 @@ impl Side {
     }
 }
 
-/// The folders that hold Parquet files, or the one file that is named. Folders named
-/// `key=value` are parts of the table above them, and what begins with `_` or `.` is no result.
-async fn tables(ctx: &SessionContext, given: &str) -> Result<Vec<Url>, AnalysisError> {
+/// A folder of Parquet files of one table, or a single file.
+struct Folder {
+    /// As LOCATION has it.
+    location: String,
+    /// What follows STORED AS.
+    form: &'static str,
+    /// What is read for the columns.
+    urls: Vec<String>,
+}
+
+/// The folders of a finished run, by the files that its manifest names; of anything else those that
+/// hold Parquet files, or the one file that is named.
+async fn folders(ctx: &SessionContext, given: &str) -> Result<Vec<Folder>, AnalysisError> {
     let location = Location::parse(given)?;
-    if is_parquet(given) {
-        let mut url = location.url();
-        url.set_path(url.path().trim_end_matches('/').to_string().as_str());
-        let is_file = url.to_file_path().map_or(true, |path| path.is_file());
-        if is_file {
-            return Ok(vec![url]);
-        }
+    let plain = |url: Url| Folder {
+        location: url.to_string(),
+        form: "PARQUET",
+        urls: vec![url.to_string()],
+    };
+    if let Some(file) = single_file(given, &location) {
+        return Ok(vec![plain(file)]);
     }
-    let folder = StoreFolder::open(ctx, &location)?;
+    let run = match FinishedRun::around(&ctx.runtime_env(), &location).await {
+        // Other programs have manifests of their own.
+        Err(ResultsError::ResultsUnreadable { .. }) => None,
+        found => found?,
+    };
+    let Some((run, below)) = run else {
+        let urls = tables(ctx, &location).await?;
+        return Ok(urls.into_iter().map(plain).collect());
+    };
+    let parquet = run.manifest().paths().filter(|path| is_parquet(path));
+    let folders: BTreeSet<&str> = parquet
+        .filter(|path| path.starts_with(&below))
+        .filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder))
+        .collect();
+    let folders = folders.into_iter().map(|folder| Folder {
+        location: format!("{}/{folder}/", run.written()),
+        form: "RESULTS",
+        urls: run.urls(&format!("{folder}/")),
+    });
+    Ok(folders.collect())
+}
+
+/// The one Parquet file that is named, if it is one.
+fn single_file(given: &str, location: &Location) -> Option<Url> {
+    let mut url = location.url();
+    url.set_path(url.path().trim_end_matches('/').to_string().as_str());
+    let is_file = url.to_file_path().map_or(true, |path| path.is_file());
+    (is_parquet(given) && is_file).then_some(url)
+}
+
+/// The folders that hold Parquet files. Folders named `key=value` are parts of the table above
+/// them, and what begins with `_` or `.` is no result.
+async fn tables(ctx: &SessionContext, location: &Location) -> Result<Vec<Url>, AnalysisError> {
+    let folder = StoreFolder::open(ctx, location)?;
     let mut folders = BTreeSet::new();
     for object in folder.list("").await? {
         let relative = folder.relative(&object.location);

@@ -18,7 +18,7 @@ use crate::threads::start_again;
 /// The options of `pomona executor`, named as those of Ballista's own.
 #[derive(Debug, Args)]
 pub(crate) struct ExecutorArguments {
-    /// The IP address to listen on
+    /// IP address to listen on
     #[arg(
         id = "executor_bind_host",
         long = "bind-host",
@@ -27,7 +27,7 @@ pub(crate) struct ExecutorArguments {
     )]
     bind_host: String,
 
-    /// The name by which others reach this executor [default: the address that the scheduler sees]
+    /// Host name for connections to this executor [default: the address that the scheduler sees]
     #[arg(
         id = "executor_external_host",
         long = "external-host",
@@ -35,7 +35,7 @@ pub(crate) struct ExecutorArguments {
     )]
     external_host: Option<String>,
 
-    /// The port from which results are fetched
+    /// Port that serves results
     #[arg(
         id = "executor_bind_port",
         short = 'p',
@@ -45,42 +45,42 @@ pub(crate) struct ExecutorArguments {
     )]
     bind_port: u16,
 
-    /// The port where tasks arrive
+    /// Port that receives tasks
     #[arg(long, value_name = "PORT", default_value_t = 50052)]
     bind_grpc_port: u16,
 
-    /// The scheduler's host
+    /// Host of the scheduler
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     scheduler_host: String,
 
-    /// The scheduler's port
+    /// Port of the scheduler
     #[arg(long, value_name = "PORT", default_value_t = 50050)]
     scheduler_port: u16,
 
-    /// How long to wait for a scheduler that is not there yet
+    /// Time to wait for the scheduler to start
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     scheduler_connect_timeout_seconds: u16,
 
-    /// How often to tell the scheduler that this executor lives
+    /// Time between heartbeats to the scheduler
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     executor_heartbeat_interval_seconds: u64,
 
-    /// Tasks that run at the same time, each on one core [default: the number of cores]
+    /// Tasks to run in parallel, each on one core [default: the number of cores]
     #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     vcores: Option<u16>,
 
-    /// The folder for results between stages; each executor makes one of its own below it [default: in
-    /// the temporary folder of the system]
+    /// Folder for results between stages; each executor makes a subfolder [default: in the system's
+    /// temporary folder]
     #[arg(long, value_name = "DIR")]
     work_dir: Option<PathBuf>,
 
-    /// The memory that the operators of all tasks may hold, such as 10g [default: by
+    /// Memory limit of the operators of all tasks, such as 10g [default: by
     /// --memory-pool-fraction]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     memory_pool_size: Option<usize>,
 
-    /// The share of the machine's memory that the operators may hold: network and images are
-    /// beside it
+    /// Memory limit of the operators as a share of the machine's memory; the network and the images
+    /// are not counted
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     memory_pool_fraction: f64,
 
@@ -88,7 +88,7 @@ pub(crate) struct ExecutorArguments {
     tls: TlsArguments,
 }
 
-/// The pause before an executor that was taken for lost joins again.
+/// Pause before an executor that the scheduler considered lost joins again.
 const REJOIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs the subcommand.

@@ -23,11 +23,11 @@ use crate::terminal::{note, stdout};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArguments {
-    /// The cluster's scheduler, such as df://10.0.0.7:50050
+    /// Scheduler of the cluster, such as df://10.0.0.7:50050
     #[arg(long, value_name = "URL", env = "POMONA_SCHEDULER", global = true)]
     scheduler: Option<SchedulerAddress>,
 
-    /// The form of the list
+    /// Format of the list
     #[arg(id = "jobs_format", long = "format", value_name = "FORMAT", value_parser = FormatParser, default_value = "automatic", global = true)]
     format: PrintFormat,
 
@@ -44,13 +44,13 @@ enum JobsCommand {
     List,
     /// Show a job: its state, its stages and its plan
     Show {
-        /// The job, as the list names it
+        /// Name of the job, as listed
         #[arg(value_name = "JOB")]
         job: String,
     },
     /// Cancel a job
     Cancel {
-        /// The job, as the list names it
+        /// Name of the job, as listed
         #[arg(value_name = "JOB")]
         job: String,
     },
@@ -59,7 +59,7 @@ enum JobsCommand {
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: JobsArguments, general: &GeneralArguments) -> Result<ExitCode> {
     let Some(scheduler) = arguments.scheduler else {
-        bail!("no cluster is named: give --scheduler df://HOST:PORT, or set POMONA_SCHEDULER");
+        bail!("no cluster is named: pass --scheduler df://HOST:PORT, or set POMONA_SCHEDULER");
     };
     let api = SchedulerApi::new(Cluster::new(scheduler, arguments.tls.read()?));
     match arguments.command.unwrap_or(JobsCommand::List) {
@@ -112,7 +112,7 @@ async fn list(api: &SchedulerApi, format: PrintFormat) -> Result<()> {
     Ok(())
 }
 
-/// How long an ended job took.
+/// Duration of an ended job.
 fn seconds(job: &JobResponse) -> Option<f64> {
     let milliseconds = job.end_time.checked_sub(job.start_time)?;
     (job.end_time > 0).then_some(milliseconds as f64 / 1000.0)

@@ -7,14 +7,15 @@ use clap::Args;
 use pomona_cluster::{SchedulerOptions, run_scheduler};
 
 use super::signals::terminated;
+use crate::bytes::parse_bytes;
 use crate::cluster_arguments::TlsArguments;
 use crate::terminal::note;
 
 /// The options of `pomona scheduler`, named as those of Ballista's own.
 #[derive(Debug, Args)]
 pub(crate) struct SchedulerArguments {
-    /// The address to listen on; everyone who reaches it can run queries, so it is this machine
-    /// alone unless you say 0.0.0.0 or an address of a private network
+    /// Address to listen on; whoever reaches it can run queries. To admit other machines, pass
+    /// 0.0.0.0 or an address of a private network
     #[arg(
         id = "scheduler_bind_host",
         long = "bind-host",
@@ -23,7 +24,7 @@ pub(crate) struct SchedulerArguments {
     )]
     bind_host: String,
 
-    /// The port for gRPC and REST; 0 takes a free one
+    /// Port for gRPC and REST; 0 for any free port
     #[arg(
         id = "scheduler_bind_port",
         short = 'p',
@@ -33,7 +34,7 @@ pub(crate) struct SchedulerArguments {
     )]
     bind_port: u16,
 
-    /// The name by which executors reach this scheduler
+    /// Host name for connections to this scheduler
     #[arg(
         id = "scheduler_external_host",
         long = "external-host",
@@ -42,13 +43,39 @@ pub(crate) struct SchedulerArguments {
     )]
     external_host: String,
 
-    /// When an executor that is not heard of is lost; its tasks then run elsewhere
+    /// Time without a heartbeat after which an executor is lost and its tasks run elsewhere
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     executor_timeout_seconds: u64,
 
-    /// How often to look for lost executors
+    /// Time between checks for lost executors
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     expire_dead_executor_interval_seconds: u64,
+
+    /// Finished jobs that 'pomona jobs' lists; the oldest are forgotten first
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    finished_job_state_max_jobs: u32,
+
+    /// About how much memory finished jobs may take together
+    #[arg(long, value_name = "BYTES", default_value = "256m", value_parser = parse_bytes)]
+    finished_job_state_max_size: usize,
+
+    /// Time for which a finished job is remembered; 0 is as long as there is room
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    finished_job_state_clean_up_interval_seconds: u64,
+
+    /// Time for which executors keep rows that no client fetches; 0 is for
+    /// ever
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    finished_job_data_clean_up_interval_seconds: u64,
+
+    /// Fail a job when so many executors were lost while they ran one and the same of its partitions;
+    /// 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    task_max_lost_executors: usize,
+
+    /// Cancel a job when its client has not asked for it for so long; 0 is never
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    client_timeout_seconds: u64,
 
     #[command(flatten)]
     tls: TlsArguments,
@@ -62,6 +89,14 @@ pub(crate) async fn main(arguments: SchedulerArguments) -> Result<ExitCode> {
         external_host: arguments.external_host,
         executor_timeout_seconds: arguments.executor_timeout_seconds,
         expire_dead_executor_interval_seconds: arguments.expire_dead_executor_interval_seconds,
+        finished_job_state_max_jobs: arguments.finished_job_state_max_jobs as usize,
+        finished_job_state_max_bytes: arguments.finished_job_state_max_size,
+        finished_job_state_clean_up_interval_seconds: arguments
+            .finished_job_state_clean_up_interval_seconds,
+        finished_job_data_clean_up_interval_seconds: arguments
+            .finished_job_data_clean_up_interval_seconds,
+        task_max_lost_executors: arguments.task_max_lost_executors,
+        client_timeout_seconds: arguments.client_timeout_seconds,
         tls: arguments.tls.read()?,
     };
     let ready = |address| note!("pomona scheduler listens on df://{address}");

@@ -20,7 +20,7 @@ pub(crate) enum ConfigError {
         message: String,
     },
 
-    /// There is no such setting.
+    /// The key is not a setting.
     #[error("{}:{line}: '{key}' is not a setting{}", path.display(), suggest(.nearest))]
     UnknownKey {
         path: PathBuf,
@@ -39,7 +39,7 @@ pub(crate) enum ConfigError {
         found: &'static str,
     },
 
-    /// The value is of the right type and not allowed.
+    /// The value has the right type but is not allowed.
     #[error("{}:{line}: '{key}' cannot be '{value}': {reason}", path.display())]
     BadValue {
         path: PathBuf,

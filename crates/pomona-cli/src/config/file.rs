@@ -23,7 +23,7 @@ pub(crate) struct SettingsFile {
 #[derive(Debug)]
 pub(crate) struct Setting {
     key: String,
-    /// The value as its flag takes it.
+    /// The value as an argument of its flag.
     pub(crate) value: String,
     /// The line, from 1.
     pub(crate) line: usize,
@@ -47,7 +47,7 @@ impl SettingsFile {
         })
     }
 
-    /// What the file says of a setting.
+    /// The entry of the file for a setting.
     pub(crate) fn get(&self, key: &Key) -> Option<&Setting> {
         let path = key.path();
         self.settings.iter().find(|setting| setting.key == path)
@@ -156,7 +156,8 @@ impl Reader<'_> {
         })
     }
 
-    /// The setting whose name is nearest, of the same table where two are alike.
+    /// The setting with the most similar name; of two that are equally similar, the one in the same
+    /// table.
     fn nearest(&self, section: Option<&str>, name: &str) -> Option<String> {
         let alike = |key: &Key| {
             let alike = strsim::jaro(&key.name, name);
@@ -166,7 +167,7 @@ impl Reader<'_> {
             .keys
             .iter()
             .max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
-        // clap's own measure of what is worth a suggestion.
+        // clap's own threshold for a suggestion.
         (alike(nearest) > 0.7).then(|| nearest.path())
     }
 
@@ -196,7 +197,7 @@ impl Reader<'_> {
     }
 }
 
-/// The value as a flag takes it, if it is of the right type.
+/// The value as an argument of the flag, if it has the right type.
 fn written(kind: Kind, value: &DeValue) -> Option<String> {
     match (kind, value) {
         (Kind::Flag, DeValue::Boolean(value)) => Some(value.to_string()),

@@ -1,12 +1,12 @@
-//! Where settings files are.
+//! Finds the settings files.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 const PROJECT_FILE: &str = "pomona.toml";
 
-/// The settings files that there are, the strongest first: the file that was given or else the
-/// nearest `pomona.toml`, then the user's. A file that was given need not exist.
+/// The settings files, the strongest first: `given`, or else the nearest `pomona.toml`, then the
+/// user's. `given` is listed even if it does not exist.
 pub(crate) fn settings_files(given: Option<&Path>) -> Vec<PathBuf> {
     let project = given.map(Path::to_path_buf).or_else(project_file);
     project.into_iter().chain(user_file()).collect()
@@ -22,7 +22,7 @@ fn project_file() -> Option<PathBuf> {
 
 fn user_file() -> Option<PathBuf> {
     let folder = match env::var_os("XDG_CONFIG_HOME").map(PathBuf::from) {
-        // The specification says that a relative path is to be passed over.
+        // The specification says to ignore a relative path.
         Some(folder) if folder.is_absolute() => folder,
         _ => dirs::config_dir()?,
     };

@@ -1,4 +1,4 @@
-//! The settings that there are: the options of the commands, under the names of their flags.
+//! The list of settings: the options of the commands, under the names of their flags.
 
 use std::any::TypeId;
 
@@ -7,8 +7,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use datafusion_cli::print_options::MaxRows;
 
-/// Commands that compute nothing, so that their options are not settings, and the daemons, which
-/// are started with flags alone.
+/// Commands whose options are not settings: those that compute nothing, and the daemons, which are
+/// started with flags alone.
 const NO_SETTINGS: [&str; 8] = [
     "config",
     "completions",
@@ -20,7 +20,7 @@ const NO_SETTINGS: [&str; 8] = [
     "weights",
 ];
 
-/// Options that say what to do this time, not how.
+/// Options that belong to one invocation, so that they are no settings.
 const NOT_SETTINGS: [&str; 8] = [
     "config",
     "command",
@@ -32,7 +32,7 @@ const NOT_SETTINGS: [&str; 8] = [
     "version",
 ];
 
-/// What a setting's value is in TOML.
+/// The type of a setting's value in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `true` or `false`.
@@ -50,11 +50,11 @@ pub(crate) enum Kind {
 /// A setting.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
-    /// The commands that have the option; none for an option of all.
+    /// The commands that have the option; empty for an option of all commands.
     pub(crate) commands: Vec<String>,
     /// The option's name without its dashes.
     pub(crate) name: String,
-    /// What its value is.
+    /// The type of its value.
     pub(crate) kind: Kind,
     option: Arg,
 }
@@ -77,7 +77,7 @@ impl Key {
         }
     }
 
-    /// The variable of the environment: `POMONA_WEIGHTS`, `POMONA_RUN_COMPONENTS`.
+    /// The environment variable: `POMONA_WEIGHTS`, `POMONA_RUN_COMPONENTS`.
     pub(crate) fn variable(&self) -> String {
         let path = self.path().replace(['.', '-'], "_");
         format!("POMONA_{}", path.to_ascii_uppercase())
@@ -88,13 +88,13 @@ impl Key {
         self.option.get_id().as_str()
     }
 
-    /// The value without any setting.
+    /// The default value.
     pub(crate) fn default(&self) -> Option<String> {
         let value = self.option.get_default_values().first()?;
         Some(value.to_string_lossy().into_owned())
     }
 
-    /// Why the option does not take a value, in its own words.
+    /// Why the option does not accept a value, as clap's parser reports it.
     pub(crate) fn refusal(&self, value: &str) -> Option<String> {
         let option = Arg::new("value")
             .long("value")
@@ -109,7 +109,7 @@ impl Key {
         if let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue)
             && !values.is_empty()
         {
-            return Some(format!("give one of {}", values.join(", ")));
+            return Some(format!("pass one of {}", values.join(", ")));
         }
         let source = std::error::Error::source(&error);
         Some(source.map_or_else(|| error.kind().to_string(), ToString::to_string))

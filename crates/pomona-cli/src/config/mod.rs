@@ -1,7 +1,7 @@
 //! Settings: flags, then the environment, then the project's file, then the user's file.
 //!
-//! Files and variables become the environment and the defaults of clap's options, so that every
-//! option is checked in one place whatever it comes from.
+//! Variables and files become the environment variables and the defaults of clap's options, so that
+//! clap checks every value, wherever it comes from.
 
 mod error;
 mod file;
@@ -18,12 +18,12 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, ValueEnum};
 
 use crate::color::{When, no_color};
-use error::ConfigError;
+pub(crate) use error::ConfigError;
 use file::SettingsFile;
 use keys::{Key, Kind, keys};
 pub(crate) use show::show;
 
-/// All settings and what the files say of them.
+/// All settings, with the values that files set.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     keys: Vec<Key>,
@@ -40,7 +40,7 @@ pub(crate) enum Origin {
     Environment(String),
     /// A line of a settings file.
     File(PathBuf, usize),
-    /// Nowhere.
+    /// None: the default.
     Default,
 }
 
@@ -77,7 +77,7 @@ impl Configuration {
         }
     }
 
-    /// Gives every option its variable and its default from the files.
+    /// Sets the variable of every option, and its default from the files.
     pub(crate) fn apply(&self, mut command: Command) -> Command {
         for key in &self.keys {
             if key.commands.is_empty() {
@@ -138,8 +138,26 @@ impl Configuration {
             .or_else(|| key.default().map(|value| (value, Origin::Default)))
     }
 
-    /// When to print in colour. `NO_COLOR` is a variable like others: flags are stronger than it,
-    /// and files are weaker.
+    /// Variables of the environment that look like a misspelt setting, each with the setting's. They are
+    /// no error, as they would be in a file: the environment belongs to other programs too.
+    pub(crate) fn misspelt(&self) -> Vec<(String, String)> {
+        let known: Vec<String> = self.keys.iter().map(Key::variable).collect();
+        let nearest = |name: &String| {
+            let distance = |known: &&String| strsim::damerau_levenshtein(known, name);
+            known
+                .iter()
+                .filter(|one| distance(one) <= 2)
+                .min_by_key(distance)
+        };
+        env::vars_os()
+            .filter_map(|(name, _)| name.into_string().ok())
+            .filter(|name| name.starts_with("POMONA_") && !known.contains(name))
+            .filter_map(|name| nearest(&name).cloned().map(|setting| (name, setting)))
+            .collect()
+    }
+
+    /// When to print in colour. `NO_COLOR` is an environment variable: it overrides files, and flags
+    /// override it.
     pub(crate) fn color(&self, flags: &ArgMatches) -> When {
         let key = self.keys.iter().find(|key| key.path() == "color");
         match key.and_then(|key| self.effective(key, flags)) {

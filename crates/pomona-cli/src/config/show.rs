@@ -12,8 +12,8 @@ use super::keys::Kind;
 use super::{Configuration, Origin};
 use crate::terminal::stdout;
 
-/// Prints every setting that has a value, a line each, as TOML; with its origin before it, as
-/// `git config --show-origin` does, when that is asked for.
+/// Prints every setting that has a value as a line of TOML; with `origin`, after its origin, as
+/// `git config --show-origin` does.
 pub(crate) fn show(
     configuration: &Configuration,
     flags: &ArgMatches,
@@ -46,7 +46,7 @@ pub(crate) fn show(
 fn toml(kind: Kind, value: &str) -> String {
     let bare = match kind {
         Kind::Flag => {
-            // A variable may say it in other words.
+            // A variable may spell it otherwise, such as `yes`.
             let falsy = ["false", "no", "off", "f", "n", "0"];
             return (!falsy.contains(&value.to_ascii_lowercase().as_str())).to_string();
         }

@@ -3,16 +3,16 @@
 /// Red, green and blue from 0 to 1.
 pub(super) type Color = [f32; 3];
 
-/// What is seen at a point of the plane, whose middle is (0, 0) and whose edges are at 1; nothing
-/// where the background is.
+/// The colour at a point of the plane, whose middle is (0, 0) and whose edges are at 1; `None` for
+/// the background.
 pub(super) type Shape = Box<dyn Fn(f32, f32) -> Option<Color>>;
 
 /// Samples a pixel and direction, for smooth edges.
 const SAMPLES: usize = 4;
 
-/// Draws a shape on white, turned, moved and sized a little by chance: `side * side * 3` bytes,
+/// Draws a shape on white, with a random small rotation, shift and scale: `side * side * 3` bytes,
 /// rows from the top.
-pub(super) fn draw(side: usize, shape: &Shape, chance: &mut Chance) -> Vec<u8> {
+pub(super) fn draw(side: usize, shape: &Shape, chance: &mut Random) -> Vec<u8> {
     let (sin, cos) = chance.between(-0.5, 0.5).sin_cos();
     let size = chance.between(0.85, 1.1);
     let (right, down) = (chance.between(-0.06, 0.06), chance.between(-0.06, 0.06));
@@ -37,11 +37,11 @@ pub(super) fn draw(side: usize, shape: &Shape, chance: &mut Chance) -> Vec<u8> {
     pixels
 }
 
-/// Numbers by chance, the same for the same seed: Steele, Lea and Flood's SplitMix64
+/// Random numbers, the same for the same seed: Steele, Lea and Flood's SplitMix64
 /// (doi:10.1145/2660193.2660195).
-pub(super) struct Chance(u64);
+pub(super) struct Random(u64);
 
-impl Chance {
+impl Random {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
     }

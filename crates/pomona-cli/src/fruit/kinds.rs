@@ -1,9 +1,9 @@
 //! Eight kinds of fruit, as regions of the plane with colours.
 
-use super::canvas::{Chance, Color, Shape};
+use super::canvas::{Color, Random, Shape};
 
 /// A kind of fruit: its label, and one fruit of it.
-pub(super) type Kind = (&'static str, fn(&mut Chance) -> Shape);
+pub(super) type Kind = (&'static str, fn(&mut Random) -> Shape);
 
 /// Every kind, by label.
 pub(super) const KINDS: [Kind; 8] = [
@@ -33,7 +33,7 @@ fn on_stem(x: f32, y: f32, from: f32, to: f32, width: f32) -> bool {
     y > to && y < from && (x - bend).abs() < width
 }
 
-fn apple(chance: &mut Chance, color: Color) -> Shape {
+fn apple(chance: &mut Random, color: Color) -> Shape {
     let color = chance.near(color);
     let wide = chance.between(0.95, 1.08);
     let dent = chance.between(0.14, 0.24);
@@ -49,7 +49,7 @@ fn apple(chance: &mut Chance, color: Color) -> Shape {
     })
 }
 
-fn banana(chance: &mut Chance) -> Shape {
+fn banana(chance: &mut Random) -> Shape {
     let color = chance.near([0.95, 0.82, 0.2]);
     let bend = chance.between(0.55, 0.75);
     let thick = chance.between(0.2, 0.26);
@@ -69,7 +69,7 @@ fn banana(chance: &mut Chance) -> Shape {
     })
 }
 
-fn cherry(chance: &mut Chance) -> Shape {
+fn cherry(chance: &mut Random) -> Shape {
     let color = chance.near([0.5, 0.04, 0.1]);
     let radius = chance.between(0.42, 0.5);
     Box::new(move |x, y| {
@@ -81,14 +81,14 @@ fn cherry(chance: &mut Chance) -> Shape {
     })
 }
 
-fn grapes(chance: &mut Chance) -> Shape {
+fn grapes(chance: &mut Random) -> Shape {
     let color = chance.near([0.22, 0.16, 0.42]);
     let mut berries = vec![];
     for (row, count) in [4, 3, 4, 3, 2, 1].into_iter().enumerate() {
         for berry in 0..count {
             let x = (berry as f32 - (count - 1) as f32 / 2.0) * 0.33;
             let y = row as f32 * 0.26 - 0.55;
-            let shifted = |chance: &mut Chance| chance.between(-0.04, 0.04);
+            let shifted = |chance: &mut Random| chance.between(-0.04, 0.04);
             berries.push((x + shifted(chance), y + shifted(chance)));
         }
     }
@@ -104,7 +104,7 @@ fn grapes(chance: &mut Chance) -> Shape {
     })
 }
 
-fn kiwi(chance: &mut Chance) -> Shape {
+fn kiwi(chance: &mut Random) -> Shape {
     let flesh = chance.near([0.5, 0.72, 0.18]);
     let wide = chance.between(1.0, 1.15);
     let turn = chance.between(0.0, 1.0);
@@ -122,7 +122,7 @@ fn kiwi(chance: &mut Chance) -> Shape {
     })
 }
 
-fn lemon(chance: &mut Chance) -> Shape {
+fn lemon(chance: &mut Random) -> Shape {
     let color = chance.near([0.95, 0.86, 0.16]);
     let tip = chance.between(0.16, 0.24);
     Box::new(move |x, y| {
@@ -138,7 +138,7 @@ fn lemon(chance: &mut Chance) -> Shape {
     })
 }
 
-fn orange(chance: &mut Chance) -> Shape {
+fn orange(chance: &mut Random) -> Shape {
     let color = chance.near([0.95, 0.52, 0.08]);
     let grain = chance.between(30.0, 40.0);
     Box::new(move |x, y| {

@@ -1,4 +1,4 @@
-//! Images for a first try: fruit that is drawn, because no photograph is part of the program.
+//! Drawn images of fruit for `pomona demo`, since the program contains no photograph.
 
 mod canvas;
 mod kinds;
@@ -7,14 +7,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use canvas::{Chance, draw};
+use canvas::{Random, draw};
 use kinds::KINDS;
 use pomona_analysis::report::encode_jpeg;
 
 /// The side of an image, as in Fruits-360.
 const SIDE: usize = 100;
 
-/// High enough that nobody sees the difference.
+/// JPEG quality at which no difference is visible.
 const QUALITY: f32 = 92.0;
 
 /// Draws `each` images of eight kinds of fruit into `folder/KIND/N.jpg`, the same ones at every
@@ -28,7 +28,7 @@ pub(crate) fn draw_fruit(folder: &Path, each: u32) -> io::Result<u32> {
         let below = folder.join(label);
         fs::create_dir_all(&below)?;
         for number in 0..each {
-            let mut chance = Chance::new(1000 * index as u64 + u64::from(number));
+            let mut chance = Random::new(1000 * index as u64 + u64::from(number));
             let pixels = draw(SIDE, &fruit(&mut chance), &mut chance);
             let jpeg = encode_jpeg(&pixels, SIDE as u32, SIDE as u32, QUALITY)
                 .ok_or_else(|| io::Error::other("libjpeg writes no image"))?;

@@ -1,4 +1,4 @@
-//! `pomona similar`, `outliers` and `suspects`: questions to the results of a run.
+//! `pomona similar`, `outliers` and `suspects`: queries over the results of a run.
 
 mod arguments;
 mod print;
@@ -28,7 +28,7 @@ pub(crate) async fn similar(arguments: SimilarArguments) -> Result<ExitCode> {
     };
     let asking = Asking::open(&arguments.session, &arguments.results, arguments.format).await?;
     let lookup = pomona_analysis::similar(&asking.ctx, &asking.results, &asked).await?;
-    // What the network says of a file does not name it.
+    // The network's error does not name the file.
     let answer = asking.answer(&lookup, arguments.show_sql).await;
     answer.context(arguments.image)
 }
@@ -52,7 +52,7 @@ pub(crate) async fn suspects(arguments: SuspectsArguments) -> Result<ExitCode> {
     asking.answer(&lookup, arguments.show_sql).await
 }
 
-/// A session with the results that are asked.
+/// A session with the results to query.
 struct Asking {
     ctx: SessionContext,
     results: FinishedRun,

@@ -1,4 +1,4 @@
-//! The rows of a look-up, in the forms of `pomona sql`.
+//! Prints the rows of a look-up, in the formats of `pomona sql`.
 
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use datafusion_cli::print_options::PrintOptions;
 use super::execute::{Audience, execute};
 use crate::terminal::stdout;
 
-/// What follows a command.
+/// Whether the shell continues after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     GoOn,
@@ -22,7 +22,7 @@ pub(super) enum Next {
 /// Runs a command, given without its backslash.
 ///
 /// # Errors
-/// When there is no such command, and when it fails.
+/// When the command is unknown, and when it fails.
 pub(super) async fn obey(
     ctx: &SessionContext,
     print_options: &mut PrintOptions,
@@ -43,8 +43,8 @@ pub(super) async fn obey(
             execute(ctx, &sql, print_options, audience).await?;
         }
         Command::ListFunctions => {
-            let sql = "SELECT DISTINCT function_name, function_type, syntax_example \
-                       FROM (SHOW FUNCTIONS) ORDER BY function_name";
+            let sql = "SELECT DISTINCT routine_name AS function_name, function_type, syntax_example \
+                       FROM information_schema.routines ORDER BY 1, 2, 3";
             execute(ctx, sql, print_options, audience).await?;
         }
         Command::SearchFunctions(name) => describe(ctx, &name).await?,
@@ -64,7 +64,7 @@ pub(super) async fn obey(
     Ok(Next::GoOn)
 }
 
-/// Tells what a function does, in prose.
+/// Prints the documentation of a function.
 async fn describe(ctx: &SessionContext, name: &str) -> Result<()> {
     let sql = format!(
         "SELECT DISTINCT syntax_example, description FROM information_schema.routines \

@@ -14,7 +14,7 @@ use pomona_session::{parse_statements, plan_statement};
 use crate::rows::RowWriter;
 use crate::terminal::{note, stdout};
 
-/// Who reads the output.
+/// Who reads the output, which decides where row counts go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
     /// A person at the shell: results and row counts together.
@@ -46,7 +46,7 @@ async fn print(
     audience: Audience,
 ) -> Result<()> {
     let mut print_options = print_options.clone();
-    // A plan or a description is asked for to be read whole.
+    // Plans and descriptions are always printed whole.
     if matches!(
         frame.logical_plan(),
         LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_)

@@ -1,4 +1,4 @@
-//! SQL files and standard input: what else they hold besides statements.
+//! Splits SQL files and standard input into statements and backslash commands.
 
 /// A part of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,8 +9,8 @@ pub(super) enum Part<'a> {
     Command(&'a str),
 }
 
-/// Takes a text apart: a byte order mark and a first line `#!…` are passed over, and a line that
-/// begins with a backslash is a command where no statement is open.
+/// Splits a text into its parts. A byte order mark and a first line `#!…` are skipped; a line that
+/// begins with a backslash is a command if no statement is open.
 pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = match text.strip_prefix("#!") {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_and_commands_are_told_from_statements() {
+    fn marks_and_commands_are_no_statements() {
         assert_eq!(parts("\u{feff}SELECT 1"), [Part::Sql("SELECT 1")]);
         assert_eq!(
             parts("#!/usr/bin/pomona sql -f\nSELECT 1;\n"),

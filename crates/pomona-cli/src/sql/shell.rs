@@ -22,7 +22,7 @@ use crate::terminal::{note, stdout};
 
 type Shell = Editor<CliHelper, FileHistory>;
 
-/// Reads and runs until the end of the input or `\q`. An error is told and the shell goes on.
+/// Reads and runs until the end of the input or `\q`. An error is printed, and the shell continues.
 pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) -> Result<()> {
     if !print_options.quiet {
         writeln!(
@@ -36,7 +36,7 @@ pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) 
     editor.set_helper(Some(CliHelper::new(&dialect, print_options.color)));
     let history = history_file();
     if let Some(file) = &history {
-        // There is none before the first session.
+        // The file does not exist before the first session.
         let _ = editor.load_history(file);
     }
 

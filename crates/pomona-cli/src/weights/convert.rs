@@ -1,4 +1,4 @@
-//! `pomona weights convert`: the same network in another file.
+//! `pomona weights convert`: writes weights in another type or with other names.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,23 +14,23 @@ use crate::terminal::note;
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
-    /// The weights: a file of safetensors or PyTorch, a URL, or a name
+    /// Weights to convert: a safetensors or PyTorch file, a URL, or a name
     #[arg(value_name = "IN")]
     input: String,
 
-    /// The safetensors file to write
+    /// Safetensors file to write
     #[arg(value_name = "OUT")]
     output: PathBuf,
 
-    /// The type of the numbers [default: that of the input]
+    /// Type of the numbers [default: that of the input]
     #[arg(long, value_name = "TYPE", value_enum)]
     dtype: Option<Type>,
 
-    /// Whose names the tensors get [default: those of the input]
+    /// Naming scheme of the tensors [default: that of the input]
     #[arg(long, value_name = "WHOSE", value_enum)]
     names: Option<Names>,
 
-    /// Name the classes as in this file, a line each
+    /// File with the names of the classes, one per line
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
@@ -67,17 +67,17 @@ pub(super) fn main(arguments: &ConvertArguments) -> Result<()> {
     let options = SaveOptions {
         names: arguments.names.map_or(found.names, Names::scheme),
         stored: arguments.dtype.map_or_else(|| stored(&found), Type::stored),
-        metadata: found.metadata.clone(),
+        metadata: found.metadata,
     };
     let bytes = weights.to_bytes(&options).with_context(named)?;
     write(&arguments.output, &bytes)
         .with_context(|| format!("write '{}'", arguments.output.display()))?;
-    // Others read the names alone, and take the padding that goes with them.
+    // Other programs derive the padding from the naming scheme.
     let is_same = weights.architecture().padding == Padding::TensorFlowSame;
     if is_same != (options.names == NameScheme::HuggingFace) {
         note!(
-            "Note: the network pads as {} does, which the file's metadata say; programs that do \
-             not read them pad otherwise and compute other features.",
+            "Note: the network pads as {} does, which the metadata of the file say; programs that \
+             ignore them pad otherwise and compute other features.",
             if is_same { "TensorFlow" } else { "PyTorch" }
         );
     }
@@ -92,7 +92,7 @@ fn with_labels(weights: Weights, path: &Path) -> Result<Weights> {
     named.with_context(|| format!("'{}'", path.display()))
 }
 
-/// A file that is there is replaced when the new one is complete.
+/// An existing file is replaced when the new one is complete.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

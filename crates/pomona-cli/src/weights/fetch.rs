@@ -1,4 +1,4 @@
-//! `pomona weights fetch`: weights into the cache, before they are needed.
+//! `pomona weights fetch`: fetches weights into the cache.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::terminal::stdout;
 
 #[derive(Debug, Args)]
 pub(crate) struct FetchArguments {
-    /// The name of the weights
+    /// Name of the weights
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(NAMES))]
     name: String,
 }

@@ -1,4 +1,4 @@
-//! `pomona weights inspect`: what is in a file of weights.
+//! `pomona weights inspect`: shows the content of a weights file.
 
 use std::io::Write;
 
@@ -12,16 +12,16 @@ use serde_json::json;
 use super::{Form, read};
 use crate::terminal::stdout;
 
-/// The longest metadata that is shown to people as it is.
+/// Longest metadata value that is shown whole.
 const LINE: usize = 100;
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
-    /// The weights: a file, a URL, or a name
+    /// Weights to inspect: a file, a URL, or a name
     #[arg(value_name = "FILE")]
     file: String,
 
-    /// The form of what is shown
+    /// Format of the output
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Table)]
     format: Form,
 }
@@ -49,8 +49,7 @@ fn padding(found: &Inspection) -> &'static str {
     }
 }
 
-/// The names of the classes as the metadata entry `labels` has them are a line a thousand words
-/// long, so they are told apart.
+/// Where the names of the classes come from; printed instead of the names, which may be thousands.
 fn labels(found: &Inspection) -> &'static str {
     match found.weights.label_source() {
         None => "none",

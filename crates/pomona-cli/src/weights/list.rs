@@ -1,4 +1,4 @@
-//! `pomona weights list`: the weights that have a name.
+//! `pomona weights list`: lists the weights that have a name.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::terminal::stdout;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
-    /// The form of the list
+    /// Format of the list
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Table)]
     format: Form,
 }

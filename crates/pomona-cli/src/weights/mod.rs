@@ -1,4 +1,4 @@
-//! `pomona weights`: which weights there are, what is in them, and files in other forms.
+//! `pomona weights`: lists, fetches, inspects and converts weights.
 
 mod convert;
 mod fetch;
@@ -27,22 +27,22 @@ pub(crate) struct WeightsArguments {
 
 #[derive(Debug, Subcommand)]
 enum WeightsCommand {
-    /// Show the weights that have a name, and whether they are on this machine
+    /// List the named weights, and whether they are on this machine
     List(ListArguments),
-    /// Fetch weights by name into the cache, to prepare a machine
+    /// Fetch named weights into the cache
     Fetch(FetchArguments),
-    /// Show what is in a file of weights
+    /// Show the content of a weights file
     Inspect(InspectArguments),
-    /// Write weights in another type or with other names
+    /// Convert weights to another type or naming scheme
     Convert(ConvertArguments),
 }
 
-/// The form of what is shown.
+/// Format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// For people
+    /// Text
     Table,
-    /// For programs
+    /// JSON
     Json,
 }
 

@@ -21,7 +21,7 @@ pub struct Chromium {
     process: Child,
     requests: ChildStdin,
     messages: Receiver<Value>,
-    /// What the browser told without being asked.
+    /// Events that the browser sent.
     events: Vec<Value>,
     next_id: u64,
     session: Option<String>,
@@ -186,14 +186,14 @@ impl Chromium {
     /// What the page wrote to the console, errors and warnings that the browser has about it, and
     /// exceptions.
     pub fn complaints(&self) -> Vec<String> {
-        let told = [
+        let complaints = [
             "Runtime.consoleAPICalled",
             "Runtime.exceptionThrown",
             "Log.entryAdded",
         ];
         let events = self.events.iter();
         events
-            .filter(|event| told.iter().any(|told| event["method"] == *told))
+            .filter(|event| complaints.iter().any(|name| event["method"] == *name))
             .map(ToString::to_string)
             .collect()
     }

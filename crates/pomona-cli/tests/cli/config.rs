@@ -128,7 +128,7 @@ fn what_is_shown_is_a_settings_file() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_place() {
+fn mistakes_are_reported_with_their_place() {
     let place = Workplace::new();
     for (text, says) in [
         (
@@ -148,7 +148,7 @@ fn mistakes_are_told_with_their_place() {
         ("run = 5", "'run' is a table, not a number"),
         (
             "[sql]\nformat = \"cvs\"",
-            "pomona.toml:2: 'sql.format' cannot be 'cvs': give one of csv",
+            "pomona.toml:2: 'sql.format' cannot be 'cvs': pass one of csv",
         ),
         (
             "[run]\nmax-error-rate = 2.5",
@@ -166,10 +166,37 @@ fn mistakes_are_told_with_their_place() {
     let place = place.with_environment([("POMONA_RUN_LIMIT", "many".to_string())]);
     place
         .pomona(["config", "show"])
-        .code(1)
+        .code(2)
         .says("POMONA_RUN_LIMIT");
     place
         .run(&["-i", "images", "-o", "out"])
         .code(2)
         .says("many");
+}
+
+#[test]
+fn a_misspelt_variable_is_named_with_the_setting() {
+    let place = Workplace::new().with_environment([
+        ("POMONA_RUN_LIMTI", "3".to_string()),
+        ("POMONA_TEST_DATA", "elsewhere".to_string()),
+    ]);
+    let ran = place.run(&["-i", "images", "-o", "out"]).code(0);
+    let ran = ran
+        .says("POMONA_RUN_LIMTI is not a setting, and is ignored; did you mean POMONA_RUN_LIMIT?");
+    assert!(!ran.stderr().contains("POMONA_TEST_DATA"));
+}
+
+#[test]
+fn a_negative_number_is_refused_with_the_range() {
+    let place = Workplace::new();
+    for option in [
+        "--limit",
+        "--components",
+        "--partitions",
+        "--max-error-rate",
+    ] {
+        let ran = place.pomona(["run", "-i", "images", "-o", "out", option, "-1"]);
+        let ran = ran.code(2).says("invalid value '-1'");
+        assert!(ran.stderr().contains(option), "{}", ran.stderr());
+    }
 }

@@ -1,11 +1,14 @@
 //! `kill -9` in the middle of `pomona run`, and the run after it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pomona_tests::images;
+use serde_json::Value;
 
+use crate::publishing::folder_reader;
 use crate::resume::{assert_alike, assert_consistent, assert_same, counts, files, manifest};
 use crate::workplace::Workplace;
 
@@ -145,19 +148,42 @@ fn checkpoints(output: &Path) -> usize {
         .count()
 }
 
-/// That every file that the manifest names is there and every file of rows is complete.
+/// That every file that the manifest names is there, or that the publication that follows it does,
+/// where it belongs or where it is staged; that every file of rows is complete; and that no reader of
+/// folders sees a row twice.
 #[track_caller]
 fn assert_readable(place: &Workplace) {
     let output = place.path("out");
-    if output.join("manifest.json").exists() {
-        let manifest = manifest(place, "out");
-        for file in manifest["files"].as_array().unwrap() {
-            let path = file["path"].as_str().unwrap();
-            if path.ends_with(".parquet") {
-                let bytes = fs::metadata(output.join(path)).unwrap().len();
-                assert_eq!(Some(bytes), file["bytes"].as_u64(), "{path}");
-            }
+    let publication = fs::read(output.join("_temporary/publication.json")).ok();
+    let publication: Option<Value> = publication.map(|json| serde_json::from_slice(&json).unwrap());
+    let mut staged = BTreeMap::new();
+    for moved in publication
+        .iter()
+        .flat_map(|it| it["moves"].as_array().unwrap())
+    {
+        staged.insert(moved[1].as_str().unwrap(), moved[0].as_str().unwrap());
+    }
+    let manifest = match &publication {
+        Some(publication) => Some(publication["manifest"].clone()),
+        None if output.join("manifest.json").exists() => Some(manifest(place, "out")),
+        None => None,
+    };
+    for file in manifest
+        .iter()
+        .flat_map(|it| it["files"].as_array().unwrap())
+    {
+        let path = file["path"].as_str().unwrap();
+        let there = staged.get(path).filter(|from| output.join(from).exists());
+        let there = there.unwrap_or(&path);
+        if path.ends_with(".parquet") {
+            let bytes = fs::metadata(output.join(there)).unwrap().len();
+            assert_eq!(Some(bytes), file["bytes"].as_u64(), "{path}");
         }
+    }
+    for folder in ["features", "metadata", "pca", "model", "moments"] {
+        let rows = folder_reader(&output.join(folder));
+        let once: BTreeSet<&String> = rows.iter().collect();
+        assert_eq!(rows.len(), once.len(), "{folder}: {rows:?}");
     }
     for path in files(&output).keys() {
         if path.ends_with(".parquet") && !path.starts_with("_temporary") {

@@ -1,6 +1,7 @@
 //! The binary `pomona-driver`, here and on clusters.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal, kill};
@@ -18,14 +19,29 @@ fn place() -> TempDir {
     place
 }
 
-/// Runs the scripts of features and models, and gives what is printed: the variances.
+/// The scripts of a run, in their order.
+const SCRIPTS: [&str; 10] = [
+    "images",
+    "features",
+    "metadata",
+    "metadata_csv",
+    "stats",
+    "errors",
+    "features_csv",
+    "pca_fit",
+    "pca_transform",
+    "pca_csv",
+];
+
+/// Runs the scripts of a run, and gives what is printed: the variances.
 fn variances(place: &TempDir, output: &str, arguments: &[String]) -> Output {
     let script = place.path().join("variances.sql");
     let sql = "SELECT unnest(model['explained_variance']) AS variance FROM pca_model";
     fs::write(script, sql).unwrap();
     fs::create_dir_all(place.path().join(output)).unwrap();
     Command::new(env!("CARGO_BIN_EXE_pomona-driver"))
-        .args(["images", "features", "pca_fit", "variances.sql"])
+        .args(SCRIPTS)
+        .arg("variances.sql")
         .args(["-d", "input=images", "-d", "filter=true", "-d", "limit=100"])
         .args(["-d", "components=3", "-d", &format!("output={output}")])
         // A path from this folder, which an executor does not stand in.
@@ -49,6 +65,27 @@ fn numbers(output: &Output) -> Vec<f64> {
     numbers
 }
 
+#[test]
+fn pomona_under_the_name_of_the_driver_is_the_driver() {
+    let version = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pomona"));
+        let output = command.arg0(name).arg("--version").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(version("/usr/local/bin/pomona-driver").starts_with("pomona-driver "));
+    assert!(version("pomona").starts_with("pomona "));
+}
+
+/// What the scripts wrote about the images, which is the same everywhere.
+fn texts(place: &TempDir, output: &str) -> [String; 3] {
+    [
+        "metadata/csv/metadata.csv",
+        "stats/stats.csv",
+        "errors/errors.csv",
+    ]
+    .map(|file| fs::read_to_string(place.path().join(output).join(file)).unwrap())
+}
+
 #[track_caller]
 fn assert_same(ours: &[f64], theirs: &[f64]) {
     let largest = theirs[0];
@@ -64,6 +101,10 @@ fn scripts_give_the_same_here_and_on_a_standalone_cluster() {
     let here = numbers(&variances(&place, "here", &[]));
     let standalone = variances(&place, "standalone", &["--standalone".to_string()]);
     assert_same(&numbers(&standalone), &here);
+    let texts_here = texts(&place, "here");
+    assert_eq!(texts_here[0].lines().count(), 13);
+    assert!(texts_here[0].contains(",100,100,PNG"), "{}", texts_here[0]);
+    assert_eq!(texts(&place, "standalone"), texts_here);
 }
 
 #[test]
@@ -82,6 +123,7 @@ fn scripts_run_on_a_cluster_with_certificates_and_without_are_refused() {
     arguments.extend(flags(&certificates));
     let there = numbers(&variances(&place, "there", &arguments));
     assert_same(&there, &numbers(&variances(&place, "here", &[])));
+    assert_eq!(texts(&place, "there"), texts(&place, "here"));
 
     let refused = variances(&place, "refused", &[scheduler]);
     assert_eq!(refused.status.code(), Some(1));

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use arrow::datatypes::{DataType, TimeUnit};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use pomona_tests::images;
 
 use crate::resume::{assert_alike, assert_consistent, counts, files, manifest};
@@ -176,4 +178,50 @@ pub fn assert_sizes(place: &Workplace) {
     let small = sizes.iter().filter(|&&bytes| bytes < TARGET / 2).count();
     assert!(sizes.len() > 2 && small <= 1, "{sizes:?}");
     assert!(sizes.iter().all(|&bytes| bytes <= 2 * TARGET), "{sizes:?}");
+}
+
+/// Whether every reader of Parquet files knows a type: pyarrow 14 no views, pyarrow before 26
+/// no NULL in a list of fixed size, Spark no dictionaries.
+fn is_plain(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) => is_plain(item.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| is_plain(field.data_type())),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => &**zone == "UTC",
+        DataType::Utf8 => true,
+        number => number.is_integer() || number.is_floating(),
+    }
+}
+
+#[test]
+fn files_have_types_that_every_reader_knows() {
+    let place = Workplace::new();
+    fs::write(place.path("images/Kiwi/bad.png"), "no image").unwrap();
+    let lenient = ["-i", "images", "-o", "out", "--max-error-rate", "1"];
+    place.run(&lenient).code(0);
+    // Rows of the first run are written again with those of the second.
+    fs::write(place.path("images/Kiwi/new.png"), images::png(9, 50, 50)).unwrap();
+    place.run(&lenient).code(0);
+    // What a person writes by hand.
+    let copy = format!(
+        "SET pomona.weights = '{}';
+         CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 'images';
+         COPY (SELECT path, CAST(label AS VARCHAR) AS label, try_mobilenet_v2(content) AS features FROM images)
+         TO 'out/by_hand.parquet' STORED AS PARQUET;
+         COPY (SELECT path, upper(label) AS label FROM 'out/by_hand.parquet') TO 'out/again.parquet' STORED AS PARQUET",
+        place.weights()
+    );
+    place.pomona(["sql", "-q", "-c", &copy]).code(0);
+    let mut read = 0;
+    for path in files(&place.path("out")).keys() {
+        if path.ends_with(".parquet") {
+            let file = fs::File::open(place.path("out").join(path)).unwrap();
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+            for field in reader.schema().fields() {
+                assert!(is_plain(field.data_type()), "{path}: {field}");
+            }
+            read += 1;
+        }
+    }
+    // Features, metadata, projection, statistics, errors, moments, model; two by hand.
+    assert_eq!(read, 9);
 }

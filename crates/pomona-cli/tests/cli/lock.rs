@@ -55,7 +55,7 @@ fn the_second_run_is_refused_until_the_first_ends() {
 }
 
 #[test]
-fn a_run_that_is_told_to_end_gives_the_output_back() {
+fn a_run_that_is_interrupted_releases_the_output() {
     let place = Workplace::new();
     place.many_images(3000);
     let mut holder = hold(&place);

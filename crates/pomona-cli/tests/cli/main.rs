@@ -1,10 +1,15 @@
 //! The binary as people and scripts call it: output, messages, exit codes.
 
+#![expect(unreachable_pub, reason = "modules of a test are not a library")]
+
 mod chromium;
 mod cluster;
 mod config;
 mod crash;
+mod decoding;
+mod documented;
 mod driver;
+mod earlier;
 mod estimate;
 mod formats;
 mod interrupt;
@@ -13,7 +18,9 @@ mod outages;
 mod outliers;
 mod ownership;
 mod progress;
+mod publishing;
 mod report;
+mod requests;
 mod resume;
 mod run;
 mod s3;
@@ -24,6 +31,7 @@ mod small;
 mod spark;
 mod sql;
 mod suspects;
+mod suspended;
 mod verify;
 mod weights;
 mod workplace;

@@ -25,7 +25,7 @@ fn run() -> Workplace {
 }
 
 #[test]
-fn a_image_unlike_all_others_comes_first() {
+fn an_image_unlike_all_others_comes_first() {
     let place = run();
     let ran = place.pomona(["outliers", "--in", "out", "-n", "3", "--format", "csv"]);
     let csv = ran.code(0).stdout();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use pomona_tests::s3_server::S3Server;
@@ -243,6 +244,59 @@ fn outputs_are_literal() {
 }
 
 #[test]
+fn weights_are_literal() {
+    let server = S3Server::start(&["models"]).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    let inspected = place.pomona(["weights", "inspect", place.weights()]);
+    let inspected = inspected.code(0).stdout();
+    let sha256 = |text: &str| {
+        let line = text.lines().find(|line| line.contains("sha256"));
+        line.map(str::to_owned).unwrap()
+    };
+    for name in [
+        "w#2.safetensors",
+        "a%20b.safetensors",
+        "what?.safetensors",
+        "l'été",
+    ] {
+        // What the name would mean as a URL is there, too, and is something else.
+        for other in ["w", "a b.safetensors", "what"] {
+            write(server.bucket("models").join(other), "no weights");
+            write(place.path(other), "no weights");
+        }
+        fs::copy(place.weights(), server.bucket("models").join(name)).unwrap();
+        fs::copy(place.weights(), place.path(name)).unwrap();
+        let file = place.path(name).display().to_string();
+        for location in [
+            format!("s3://models/{name}"),
+            format!("s3a://models/./{name}"),
+            format!("file://{file}"),
+            format!("file:{file}"),
+            file,
+        ] {
+            let ran = place.pomona(["weights", "inspect", &location]).code(0);
+            assert_eq!(sha256(&ran.stdout()), sha256(&inspected), "{location}");
+        }
+    }
+    for refused in [
+        "s3://",
+        "s3:///x",
+        "s3://models/../x",
+        "file:w",
+        "file://here/w",
+    ] {
+        place
+            .pomona(["weights", "inspect", refused])
+            .code(1)
+            .says(refused);
+    }
+    let run = ["run", "-k", "3", "-i", "images", "-o", "d", "--weights"];
+    place
+        .pomona(run.iter().chain(&["s3://models/w#2.safetensors"]))
+        .code(0);
+}
+
+#[test]
 fn a_filter_is_one_condition() {
     let place = Workplace::new();
     for filter in [
@@ -300,4 +354,26 @@ fn odd_names_stop_nothing() {
         serde_json::from_slice(&fs::read(place.path("d/manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["counts"]["images"], 16);
     assert_eq!(manifest["skipped"]["unreadable"], 3);
+}
+
+#[test]
+fn what_cannot_be_opened_is_not_pruned() {
+    let place = Workplace::new();
+    place.run(&["-i", "images", "-o", "out"]).code(0);
+    let rows = || place.query("SELECT count(*) AS n FROM 'out/features/'");
+    // A folder that is there, and cannot be opened for the moment: by root as well.
+    fs::remove_dir_all(place.path("images/Kiwi")).unwrap();
+    symlink("x".repeat(300), place.path("images/Kiwi")).unwrap();
+    place
+        .run(&["-i", "images", "-o", "out", "--prune"])
+        .code(0)
+        .says("stay in the results, because these images may be in what could not be opened");
+    assert_eq!(rows(), "n\n15\n");
+    fs::remove_file(place.path("images/Kiwi")).unwrap();
+    place
+        .run(&["-i", "images", "-o", "out", "--prune"])
+        .code(0)
+        .says("5 images of earlier runs")
+        .says("their rows are dropped");
+    assert_eq!(rows(), "n\n10\n");
 }

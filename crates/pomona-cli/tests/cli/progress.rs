@@ -1,4 +1,4 @@
-//! What a run tells of itself on standard error: progress, logs, colours.
+//! Standard error of a run: progress, logs, colours.
 
 use std::fs;
 
@@ -30,7 +30,41 @@ fn every_phase_ends_at_its_total() {
 }
 
 #[test]
-fn a_long_phase_is_told_every_few_seconds() {
+fn timings_add_up_to_the_run() {
+    let place = Workplace::new();
+    let ran = place
+        .run(&["-i", "images", "-o", "out", "--timings"])
+        .code(0);
+    let stderr = ran.stderr();
+    let table = stderr
+        .lines()
+        .skip_while(|line| !line.starts_with("stage "));
+    let seconds: Vec<(String, f64)> = table
+        .skip(1)
+        .filter_map(|line| {
+            let (name, numbers) = line.split_at_checked(16)?;
+            let seconds = numbers.split_whitespace().next()?.parse().ok()?;
+            Some((name.trim().to_string(), seconds))
+        })
+        .collect();
+    let (run, parts) = seconds.split_last().unwrap();
+    assert_eq!(run.0, "run");
+    assert!(parts.iter().any(|(name, _)| name == "features"), "{stderr}");
+    let sum: f64 = parts.iter().map(|(_, seconds)| seconds).sum();
+    // Each is rounded to a hundredth of a second.
+    assert!(
+        (sum - run.1).abs() <= 0.01 * seconds.len() as f64,
+        "{stderr}"
+    );
+    // A run that changes nothing has no stages.
+    let again = place
+        .run(&["-i", "images", "-o", "out", "--timings"])
+        .code(0);
+    assert!(!again.stderr().contains("between stages"));
+}
+
+#[test]
+fn a_long_phase_is_reported_every_few_seconds() {
     let place = Workplace::new();
     place.many_images(900);
     let ran = place

@@ -90,7 +90,7 @@ fn overwriting_starts_from_nothing() {
 }
 
 #[test]
-fn mistakes_tell_the_way_out_and_leave_nothing() {
+fn mistakes_name_the_way_out_and_leave_nothing() {
     let place = Workplace::new();
     place
         .run(&["-i", "nowhere", "-o", "out"])

@@ -146,7 +146,7 @@ fn an_instance_has_the_credentials_of_its_role() {
 }
 
 #[test]
-fn no_credentials_anywhere_tells_the_ways_out() {
+fn no_credentials_anywhere_names_the_ways_out() {
     let server = S3Server::start(&["photos"]).unwrap();
     let place = Workplace::new().with_environment([
         ("AWS_ENDPOINT_URL", server.endpoint()),
@@ -181,4 +181,126 @@ fn a_run_into_a_bucket_continues() {
     let count =
         place.query("SELECT count(DISTINCT path) AS n FROM 's3://results/fruits/features/'");
     assert_eq!(count, "n\n7\n");
+}
+
+#[test]
+fn keys_that_are_no_paths_are_counted_and_stop_nothing() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    images::write_folder(&server.bucket("photos"), &["Kiwi", "Apple Red+%20"], 3);
+    for key in [
+        "Kiwi//0.png",
+        "./1.png",
+        "Kiwi/../2.png",
+        "/Kiwi/0.png",
+        "Kiwi/3\r.png",
+        "Kiwi/\u{1}.png",
+    ] {
+        server.list_key("photos", key, 7);
+    }
+    // Hidden, and what consoles write for folders.
+    for (key, size) in [
+        ("Kiwi//.4.png", 7),
+        (".git//5.png", 7),
+        ("Kiwi/", 0),
+        ("x.png/", 0),
+    ] {
+        server.list_key("photos", key, size);
+    }
+    let place = Workplace::new().with_environment(server.environment());
+    place
+        .run(&["-i", "s3://photos", "-o", "d"])
+        .code(0)
+        .says("6 entries cannot be read: ")
+        .says("s3://photos/./1.png");
+    let manifest = fs::read(place.path("d/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["counts"]["images"], 6);
+    assert_eq!(manifest["skipped"]["unreadable"], 6);
+
+    // Below the folder that holds some of them, and where a condition narrows the listing.
+    for (location, condition, count) in [
+        ("s3://photos/Kiwi", "length > 0", 3),
+        ("s3://photos/Kiwi/", "path LIKE 's3://photos/Kiwi/%'", 3),
+        ("s3://photos", "label = 'Apple Red+%20'", 3),
+        ("s3://photos/*", "label = 'Kiwi'", 3),
+    ] {
+        let sql = format!(
+            "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{location}'
+             OPTIONS (recursive '{}'); SELECT count(content) AS n FROM images WHERE {condition}",
+            !location.ends_with('*')
+        );
+        let ran = place
+            .pomona(["sql", "-q", "--format", "csv", "-c", &sql])
+            .code(0);
+        assert_eq!(ran.stdout(), format!("n\n{count}\n"), "{location}");
+    }
+}
+
+#[test]
+fn a_query_lists_what_it_needs() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    for number in 0..2_600 {
+        let folder = format!("photos/data/label {:02}", number % 20);
+        let folder = server.root().join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{number}.png")), "x").unwrap();
+    }
+    let place = Workplace::new().with_environment(server.environment());
+    let lists = |location: &str, options: &str, query: &str| {
+        let before = server.lists();
+        let sql = format!(
+            "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION '{location}' {options}; {query}"
+        );
+        let ran = place
+            .pomona(["sql", "-q", "--format", "csv", "-c", &sql])
+            .code(0);
+        (server.lists() - before, ran.stdout())
+    };
+    let (create, _) = lists("s3://photos/data/", "", "SELECT 1");
+    let count = "SELECT count(*) AS n FROM images";
+    let limit = "SELECT path FROM images LIMIT 3";
+    for (query, rows, most) in [
+        (limit.to_owned(), "path\n", 1),
+        (count.to_owned(), "n\n2600\n", 2 + 2 + 20),
+        (
+            format!("{count} WHERE path LIKE 's3://photos/data/label 07/%'"),
+            "n\n130\n",
+            1,
+        ),
+        (
+            format!("{count} WHERE path LIKE 's3://photos/data/label 1%'"),
+            "n\n1300\n",
+            // The shell counts requests in a store around this one, which lists a folder from its
+            // beginning on.
+            3,
+        ),
+        (
+            format!("{count} WHERE path = 's3://photos/data/label 00/0.png'"),
+            "n\n1\n",
+            1,
+        ),
+    ] {
+        let (asked, printed) = lists("s3://photos/data/", "", &query);
+        assert!(printed.starts_with(rows), "{query}: {printed}");
+        assert!(
+            asked - create <= most,
+            "{} LIST requests for {query}",
+            asked - create
+        );
+    }
+    let flat = "OPTIONS (recursive 'false')";
+    let (create, _) = lists("s3://photos/data/*", flat, "SELECT 1");
+    for (condition, rows, most) in [
+        ("label = 'label 03'", "n\n130\n", 1),
+        ("label IN ('label 03', 'label 19', 'none')", "n\n260\n", 3),
+    ] {
+        let query = format!("{count} WHERE {condition}");
+        let (asked, printed) = lists("s3://photos/data/*", flat, &query);
+        assert_eq!(printed, rows, "{condition}");
+        assert!(
+            asked - create <= most,
+            "{} LIST requests for {query}",
+            asked - create
+        );
+    }
 }

@@ -128,7 +128,7 @@ fn of_runs_that_start_together_one_writes() {
 }
 
 #[test]
-fn a_store_that_only_overwrites_is_told() {
+fn a_store_that_only_overwrites_is_noted() {
     let server = S3Server::start(&["results"]).unwrap();
     let place = place(&server).with_environment([("AWS_CONDITIONAL_PUT", "disabled".to_string())]);
     place

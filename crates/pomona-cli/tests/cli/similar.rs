@@ -68,7 +68,7 @@ fn a_near_duplicate_is_the_nearest_image() {
 }
 
 #[test]
-fn a_image_has_many_names() {
+fn an_image_has_many_names() {
     let place = run();
     let path = place.path("images/Pêche+Plate/1.png");
     let path = path.to_str().unwrap();

@@ -60,6 +60,15 @@ fn one_image_has_features_and_no_components() {
         assert!(!place.path("out").join(absent).exists(), "{absent}");
     }
     run(&place, &[]).code(0).says("nothing has changed");
+    for question in [
+        &["report", "out"][..],
+        &["outliers", "--in", "out"],
+        &["suspects", "--in", "out", "--by", "pca"],
+        &["similar", "few/0.png", "--in", "out", "--by", "pca"],
+    ] {
+        let ran = place.pomona(question).code(1);
+        ran.says("'out' has no principal components: they need two images with features");
+    }
     // Another image makes two.
     fs::copy(place.path("images/Kiwi/1.png"), place.path("few/1.png")).unwrap();
     run(&place, &[]).code(0).says("2 components");

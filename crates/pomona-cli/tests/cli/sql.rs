@@ -209,3 +209,19 @@ fn a_log_that_breaks_ends_no_run() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(place.path("out/manifest.json").is_file());
 }
+
+#[test]
+fn functions_are_listed() {
+    let place = Workplace::new();
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", "\\h"])
+        .code(0);
+    for function in ["mobilenet_v2", "pca_fit", "abs"] {
+        let line = |line: &str| line.starts_with(&format!("{function},"));
+        assert!(
+            ran.stdout().lines().any(line),
+            "no {function} in {}",
+            ran.stdout()
+        );
+    }
+}

@@ -5,6 +5,7 @@ use std::fs;
 use pomona_tests::reference_data::reference_data;
 use pomona_tests::weights;
 
+use crate::resume::{files, manifest};
 use crate::spark::{Form, Rows, elsewhere, read, write};
 use crate::workplace::Workplace;
 
@@ -370,4 +371,73 @@ fn real_features_are_those_of_keras() {
     assert!(largest > 1e-6 && largest < 1e-4, "{largest}");
     let other = place.pomona(verify.iter().chain(&["--features-column", "features_0_35"]));
     other.code(1);
+}
+
+#[test]
+fn integrity_names_what_is_not_as_it_was_published() {
+    let place = run();
+    let intact = ["verify", "out", "--integrity", "--format", "csv"];
+    let ran = place.pomona(intact).code(0);
+    assert_eq!(ran.stdout(), "");
+    let named = files(&place.path("out")).len() - 1;
+    let says = format!("{named} of {named} files of out are as manifest.json names them");
+    assert!(ran.stderr().contains(&says), "{}", ran.stderr());
+
+    let one = |folder: &str| {
+        let path = files(&place.path("out").join(folder)).into_keys().next();
+        format!("{folder}/{}", path.unwrap())
+    };
+    let (flipped, cut, gone) = (one("features"), one("model"), one("moments"));
+    let edit = |path: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = fs::read(place.path("out").join(path)).unwrap();
+        change(&mut bytes);
+        fs::write(place.path("out").join(path), bytes).unwrap();
+    };
+    // One bit, which the reader of Parquet may never look at.
+    edit(&flipped, &|bytes| bytes[1000] ^= 1);
+    edit(&cut, &|bytes| bytes.truncate(100));
+    fs::remove_file(place.path("out").join(&gone)).unwrap();
+    fs::write(place.path("out/pca/parquet/mine.parquet"), "mine").unwrap();
+    let ran = place.pomona(intact).code(1);
+    let rows = ran.stdout();
+    let rows: Vec<&str> = rows.lines().collect();
+    assert_eq!((rows[0], rows.len()), ("path,finding", 5), "{rows:?}");
+    for (path, finding) in [
+        (flipped.as_str(), "has sha256 "),
+        (&cut, "has 100 bytes, and manifest.json names "),
+        (&gone, "is missing"),
+        ("pca/parquet/mine.parquet", "is not named by manifest.json"),
+    ] {
+        let row = rows.iter().find(|row| row.starts_with(path)).unwrap();
+        assert!(row.contains(finding), "{row}");
+    }
+
+    // The manifests of earlier versions have no sha256.
+    let place = run();
+    let mut manifest = manifest(&place, "out");
+    for file in manifest["files"].as_array_mut().unwrap() {
+        file.as_object_mut().unwrap().remove("sha256").unwrap();
+    }
+    fs::write(place.path("out/manifest.json"), manifest.to_string()).unwrap();
+    place.pomona(intact).code(0).says("their lengths alone");
+    // The next run that publishes reads them all.
+    place.run(&["-i", "images", "-o", "out", "-k", "4"]).code(0);
+    let ran = place.pomona(intact).code(0);
+    assert!(!ran.stderr().contains("their lengths"), "{}", ran.stderr());
+}
+
+#[test]
+fn files_beside_those_of_a_run_are_not_compared() {
+    let place = run();
+    place.run(&["-i", "images", "-o", "again"]).code(0);
+    // As an interrupted publication of an earlier version left them.
+    let features = place.path("again/features");
+    let name = files(&features).into_keys().next().unwrap();
+    fs::copy(features.join(name), features.join("copy.parquet")).unwrap();
+    for against in ["again", "again/features", "again/features/"] {
+        let ran = place.pomona(["verify", "out", "--against", against, "--format", "csv"]);
+        let verdicts = Verdicts::of(&ran.code(0).stdout());
+        assert_eq!(verdicts.number("features", "rows"), 15.0);
+        assert_eq!(verdicts.number("features", "duplicates"), 0.0);
+    }
 }

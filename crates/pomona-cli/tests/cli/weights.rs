@@ -91,9 +91,9 @@ fn what_the_hub_does_wrong_is_one_sentence() {
     let place = place.with_environment([("HF_HUB_CACHE", "elsewhere".to_string())]);
     let sql = ["sql", "-q", "-c", FEATURES, "--weights", "imagenet"];
     let ran = place.pomona(sql).code(1).says("cannot be reached");
-    let told = ran.stderr();
-    assert!(told.contains("--weights fruits") && told.contains("--weights FILE"));
-    assert_eq!(told.lines().count(), 1, "{told}");
+    let stderr = ran.stderr();
+    assert!(stderr.contains("--weights fruits") && stderr.contains("--weights FILE"));
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn weights_come_from_a_bucket() {
 }
 
 #[test]
-fn a_word_that_is_no_name_is_told_the_names() {
+fn a_word_that_is_no_name_is_answered_with_the_names() {
     let place = Workplace::new();
     let sql = ["sql", "-q", "-c", FEATURES, "--weights", "imagnet"];
     place

@@ -53,7 +53,14 @@ impl Workplace {
 
     /// A call of `pomona` in the folder, without the user's settings, to be started by the test.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pomona"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_pomona"));
+        command.args(arguments);
+        command
+    }
+
+    /// A call of any program in the folder, without the user's settings, to be started by the test.
+    pub fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in env::vars_os() {
             let settings = [
                 "AWS_",
@@ -72,7 +79,6 @@ impl Workplace {
             }
         }
         command
-            .args(arguments)
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
             .envs(self.environment.iter().map(|(name, value)| (*name, value)))

@@ -76,3 +76,18 @@ fn unordered(leaf: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPl
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_plans::{rewritten, sorted_rows};
+
+    #[test]
+    fn a_source_promises_no_order() {
+        insta::assert_snapshot!(rewritten(sorted_rows(), DropSourceOrder), @r"
+        DataSourceExec: partitions=2, partition_sizes=[1, 1], output_ordering=a@0 ASC
+        becomes
+        DataSourceExec: partitions=2, partition_sizes=[1, 1]
+        ");
+    }
+}

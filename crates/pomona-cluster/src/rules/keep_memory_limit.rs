@@ -6,8 +6,9 @@
 //! -- on an executor: 10 rows
 //! ```
 //!
-//! Upstream: apache/datafusion#24187. Since DataFusion 55.2 the encoding of an in-memory source keeps
-//! `fetch`, and rows beyond it still come back from a cluster.
+//! Upstream: the scheduler makes the source of each task again, with its partitions and without its
+//! limit (`restrict_plan_to_partitions` of Ballista 55); no issue known. The encoding of a plan has
+//! kept the limit since apache/datafusion#24187.
 //! Remove when: `tests/pomona/traps/rules.rs` and `tests/slt/queries.slt` pass on a cluster without it.
 
 use std::sync::Arc;
@@ -53,5 +54,22 @@ impl PhysicalOptimizerRule for KeepMemoryLimit {
 
     fn schema_check(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_plans::{rewritten, rows};
+
+    #[test]
+    fn a_limit_of_rows_in_memory_is_an_operator() {
+        let limited = rows().with_fetch(Some(3)).unwrap();
+        insta::assert_snapshot!(rewritten(limited, KeepMemoryLimit), @r"
+        DataSourceExec: partitions=2, partition_sizes=[1, 1], fetch=3
+        becomes
+        LocalLimitExec: fetch=3
+          DataSourceExec: partitions=2, partition_sizes=[1, 1]
+        ");
     }
 }

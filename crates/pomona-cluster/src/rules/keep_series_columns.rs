@@ -5,8 +5,9 @@
 //! -- on an executor: "number of columns (1) must match number of fields (0) in schema"
 //! ```
 //!
-//! Upstream: the protobuf encoding of `LazyMemoryExec` has the generators and no projection.
-//! Remove when: `tests/pomona/traps/series.rs` says that an executor reads such a series.
+//! Upstream: the protobuf encoding of `LazyMemoryExec` has the generators and no projection; no issue
+//! known.
+//! Remove when: `tests/pomona/traps/series.rs` fails, because an executor reads such a series.
 
 use std::sync::Arc;
 
@@ -55,7 +56,7 @@ fn without_projection(series: &LazyMemoryExec) -> Result<Arc<dyn ExecutionPlan>>
         let generator = generator.read();
         generators.push(generator.reset_state());
         if schema.is_none() {
-            // Only a batch tells what the columns are.
+            // Only a batch has the columns.
             let batch = generator.reset_state().write().generate_next_batch()?;
             schema = batch.map(|batch| batch.schema());
         }
@@ -66,4 +67,33 @@ fn without_projection(series: &LazyMemoryExec) -> Result<Arc<dyn ExecutionPlan>>
     let whole = Arc::new(LazyMemoryExec::try_new(schema, generators)?);
     let nothing = Vec::<ProjectionExpr>::new();
     Ok(Arc::new(ProjectionExec::try_new(nothing, whole)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+    use crate::test_plans::rewritten;
+
+    /// The first series of a plan.
+    fn series(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+        if plan.is::<LazyMemoryExec>() {
+            return Some(Arc::clone(plan));
+        }
+        plan.children().into_iter().find_map(series)
+    }
+
+    #[tokio::test]
+    async fn a_series_without_columns_keeps_its_own() {
+        let sql = "SELECT count(*) FROM generate_series(1, 3) a, generate_series(1, 2) b";
+        let frame = SessionContext::new().sql(sql).await.unwrap();
+        let plan = series(&frame.create_physical_plan().await.unwrap()).unwrap();
+        insta::assert_snapshot!(rewritten(plan, KeepSeriesColumns), @r"
+        LazyMemoryExec: partitions=1, batch_generators=[generate_series: start=1, end=3, batch_size=8192]
+        becomes
+        ProjectionExec: expr=[]
+          LazyMemoryExec: partitions=1, batch_generators=[generate_series: start=1, end=3, batch_size=8192]
+        ");
+    }
 }

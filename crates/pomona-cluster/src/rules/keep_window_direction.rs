@@ -8,11 +8,12 @@
 //! Where rows are sorted the other way, DataFusion replaces `lag` by its reverse. `reversed` is not
 //! serialized, so the executor runs `lag` on the reversed rows.
 //!
-//! This is the one fix that is no rule over the plan: a rule would have to undo what another has
-//! decided together with the sorts below it.
+//! This is the one fix that is no rule over the plan. After DataFusion's rules it would have to undo what
+//! one of them decided together with the sorts below; before them it would have to make the expression
+//! again, which has no accessor for IGNORE NULLS.
 //!
 //! Upstream: no issue known; the encoding of `WindowUDF` has a name and no direction.
-//! Remove when: `tests/slt/queries.slt` passes on a cluster without it.
+//! Remove when: `tests/pomona/traps/windows.rs` fails, because the rows are right without it.
 
 use std::sync::Arc;
 

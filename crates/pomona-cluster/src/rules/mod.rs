@@ -1,6 +1,6 @@
 //! Rules that rewrite what assumes a single process, one a file.
 //!
-//! Each says what goes wrong without it, where that is known upstream, and which test tells when it
+//! Each says what goes wrong without it, where that is known upstream, and which test shows when it
 //! can go. `EXPLAIN VERBOSE` shows them by name beside DataFusion's own.
 
 mod drop_source_order;
@@ -18,18 +18,19 @@ use drop_source_order::DropSourceOrder;
 use keep_memory_limit::KeepMemoryLimit;
 use keep_series_columns::KeepSeriesColumns;
 pub(crate) use keep_window_direction::keep_window_directions;
+use pomona_session::physical_rules;
 use single_task_outer_join::SingleTaskOuterJoin;
 use sort_after_shuffle::SortAfterShuffle;
 
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// The physical rules of a cluster's session: those of one process with the cluster's around them.
+/// The rules of a cluster's session, in the order in which they run.
 ///
 /// What sources promise goes first, because DataFusion places sorts by it; what the encoding of a
 /// plan loses goes last, because DataFusion's rules bring it about.
-pub(crate) fn cluster_rules(of_one_process: &[Rule]) -> Vec<Rule> {
+pub(crate) fn cluster_rules() -> Vec<Rule> {
     let mut rules: Vec<Rule> = vec![Arc::new(DropSourceOrder)];
-    rules.extend(of_one_process.iter().map(Arc::clone));
+    rules.extend(physical_rules());
     rules.push(Arc::new(KeepSeriesColumns));
     rules.push(Arc::new(KeepMemoryLimit));
     rules.push(Arc::new(SortAfterShuffle));

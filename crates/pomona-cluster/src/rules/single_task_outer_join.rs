@@ -9,7 +9,7 @@
 //! returns the rows that it has not matched itself.
 //!
 //! Upstream: apache/datafusion-ballista#1055, apache/datafusion#12454.
-//! Remove when: `tests/slt/joins.slt` passes on a cluster without it.
+//! Remove when: `tests/pomona/traps/rules.rs` fails, because the rows are right without it.
 
 use std::sync::Arc;
 
@@ -84,4 +84,40 @@ fn merged(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         None => Arc::new(CoalescePartitionsExec::new(plan)),
     };
     Arc::new(GlobalLimitExec::new(merged, 0, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_plans::{rewritten, rows};
+
+    fn joined(kind: JoinType) -> Arc<dyn ExecutionPlan> {
+        let left = Arc::new(CoalescePartitionsExec::new(rows()));
+        let join = NestedLoopJoinExec::try_new(left, rows(), None, &kind, None);
+        Arc::new(join.unwrap())
+    }
+
+    #[test]
+    fn a_join_that_returns_unmatched_rows_runs_in_one_task() {
+        insta::assert_snapshot!(rewritten(joined(JoinType::Left), SingleTaskOuterJoin), @r"
+        NestedLoopJoinExec: join_type=Left
+          CoalescePartitionsExec
+            DataSourceExec: partitions=2, partition_sizes=[1, 1]
+          DataSourceExec: partitions=2, partition_sizes=[1, 1]
+        becomes
+        NestedLoopJoinExec: join_type=Left
+          CoalescePartitionsExec
+            DataSourceExec: partitions=2, partition_sizes=[1, 1]
+          GlobalLimitExec: skip=0, fetch=None
+            CoalescePartitionsExec
+              DataSourceExec: partitions=2, partition_sizes=[1, 1]
+        ");
+    }
+
+    #[test]
+    fn other_joins_stay_as_they_are() {
+        let text = rewritten(joined(JoinType::Inner), SingleTaskOuterJoin);
+        let (before, after) = text.split_once("becomes\n").unwrap();
+        assert_eq!(before, after);
+    }
 }

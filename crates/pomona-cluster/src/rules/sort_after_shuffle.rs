@@ -50,3 +50,27 @@ impl PhysicalOptimizerRule for SortAfterShuffle {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::physical_plan::Partitioning;
+
+    use super::*;
+    use crate::test_plans::{rewritten, sorted_rows};
+
+    #[test]
+    fn rows_are_sorted_after_they_are_divided() {
+        let key = datafusion::physical_plan::expressions::col("a", &sorted_rows().schema());
+        let by = Partitioning::Hash(vec![key.unwrap()], 3);
+        let divided = RepartitionExec::try_new(sorted_rows(), by).unwrap();
+        let plan = Arc::new(divided.with_preserve_order());
+        insta::assert_snapshot!(rewritten(plan, SortAfterShuffle), @r"
+        RepartitionExec: partitioning=Hash([a@0], 3), input_partitions=2, preserve_order=true, sort_exprs=a@0 ASC
+          DataSourceExec: partitions=2, partition_sizes=[1, 1], output_ordering=a@0 ASC
+        becomes
+        SortExec: expr=[a@0 ASC], preserve_partitioning=[true]
+          RepartitionExec: partitioning=Hash([a@0], 3), input_partitions=2
+            DataSourceExec: partitions=2, partition_sizes=[1, 1], output_ordering=a@0 ASC
+        ");
+    }
+}

@@ -1,10 +1,14 @@
 //! Image tables through SQL, on the local file system and on stores that misbehave.
 
+#![expect(unreachable_pub, reason = "modules of a test are not a library")]
+
 mod columns;
 mod create;
 mod faults;
 mod fetching;
 mod filters;
+mod invented;
+mod large;
 mod names;
 mod partitions;
 mod probe;

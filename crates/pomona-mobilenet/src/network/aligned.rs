@@ -18,7 +18,7 @@ pub(super) struct Aligned {
 
 impl Aligned {
     /// `len` zeros.
-    pub fn zeros(len: usize) -> Self {
+    pub(crate) fn zeros(len: usize) -> Self {
         let storage = vec![0.0; len + LINE / size_of::<f32>()];
         let start = storage.as_ptr().align_offset(LINE);
         Self {
@@ -29,14 +29,14 @@ impl Aligned {
     }
 
     /// Makes the buffer at least `len` long; what it held is lost where it was shorter.
-    pub fn reserve(&mut self, len: usize) {
+    pub(crate) fn reserve(&mut self, len: usize) {
         if self.len < len {
             *self = Self::zeros(len);
         }
     }
 
     /// A copy of `values`.
-    pub fn copy_of(values: &[f32]) -> Self {
+    pub(crate) fn copy_of(values: &[f32]) -> Self {
         let mut aligned = Self::zeros(values.len());
         aligned.copy_from_slice(values);
         aligned

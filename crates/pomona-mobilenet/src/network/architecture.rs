@@ -1,6 +1,6 @@
 //! The shape of MobileNetV2: its seventeen blocks, width multiplier, padding and batch-norm epsilon.
 
-/// Where a strided convolution puts its zeros.
+/// Where a strided convolution pads with zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
     /// TensorFlow's SAME: the output has `ceil(size / stride)` positions and an odd zero goes to
@@ -23,7 +23,7 @@ impl Padding {
     }
 }
 
-/// Rows (and columns) that a padded 3x3 convolution gives; the same for both paddings.
+/// Rows (and columns) of the output of a padded 3x3 convolution; the same for both paddings.
 pub fn output_size(size: usize, stride: usize) -> usize {
     size.div_ceil(stride)
 }
@@ -31,12 +31,12 @@ pub fn output_size(size: usize, stride: usize) -> usize {
 /// One inverted residual block: expand 1x1, depthwise 3x3, project 1x1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
-    /// Channels that enter.
+    /// Input channels.
     pub input: usize,
     /// Channels between the two 1x1 convolutions; equal to `input` in the first block, which has
     /// no expansion.
     pub expanded: usize,
-    /// Channels that leave.
+    /// Output channels.
     pub output: usize,
     /// Stride of the depthwise convolution: 1 or 2.
     pub stride: usize,
@@ -61,7 +61,7 @@ pub struct Architecture {
     pub width: f64,
     /// Side of the square input in pixels.
     pub input_size: usize,
-    /// Where strided convolutions put their zeros.
+    /// Where strided convolutions pad with zeros.
     pub padding: Padding,
     /// Epsilon of every batch normalisation.
     pub batch_norm_epsilon: f64,
@@ -123,7 +123,7 @@ impl Architecture {
         }
     }
 
-    /// Side of the square that enters each block, and of the one that leaves the last.
+    /// Side of the input of each block, and of the output of the last.
     pub fn block_sizes(&self) -> Vec<usize> {
         let mut size = output_size(self.input_size, 2);
         let mut sizes = vec![size];

@@ -1,4 +1,4 @@
-//! [`Backbone`]: what every network that makes features of images is, whatever its layers.
+//! [`Backbone`]: the trait of every network from images to features.
 
 use std::fmt::Debug;
 
@@ -7,42 +7,41 @@ use candle_nn::Module;
 
 use super::classifier::Classifier;
 
-/// A network with its weights that makes features of images.
+/// A network with its weights, from images to features.
 ///
-/// Its [`forward`](Module::forward) takes `N x S x S x 3` u8 images, RGB, `S` being the
-/// [`input_size`](Preprocessing::input_size) of its preprocessing, on its device, and returns
-/// `N x feature_len` f32 there. What is done to the values of the pixels is part of the network,
-/// so that every network takes the same bytes. An image has the same features alone and beside
-/// others on the CPU.
+/// The input of its [`forward`](Module::forward) is `N x S x S x 3` u8 images, RGB, `S` being the
+/// [`input_size`](Preprocessing::input_size) of its preprocessing, on its device; the
+/// output is `N x feature_len` f32 there. Scaling the values of the pixels is part of the network, so
+/// that every network reads the same bytes. On the CPU, an image has the same features in any batch.
 pub trait Backbone: Module + Debug + Send + Sync {
     /// The name in SQL.
     fn name(&self) -> &'static str;
 
-    /// What is made of a decoded image before it enters.
+    /// How a decoded image becomes the input.
     fn preprocessing(&self) -> Preprocessing;
 
     /// The length of a feature vector.
     fn feature_len(&self) -> usize;
 
-    /// Where images have to be.
+    /// The device of the images.
     fn device(&self) -> &Device;
 
-    /// What turns the features into classes; none where the weights have no head that is read.
+    /// The layer from features to classes; `None` if the weights have no such head.
     fn classifier(&self) -> Option<&Classifier> {
         None
     }
 }
 
-/// What a network wants made of a decoded image.
+/// How a decoded image becomes the input of a network.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preprocessing {
-    /// The side of the square that enters, in pixels.
+    /// The side of the square input in pixels.
     pub input_size: usize,
     /// How an image becomes that square.
     pub resize: Resize,
-    /// Subtracted from red, green and blue, which go from 0 to 1; part of the network.
+    /// The mean that the network subtracts from red, green and blue, which are from 0 to 1.
     pub mean: [f32; 3],
-    /// What they are divided by afterwards; part of the network.
+    /// The deviation by which the network divides them afterwards.
     pub deviation: [f32; 3],
 }
 

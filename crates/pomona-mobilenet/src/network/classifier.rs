@@ -12,7 +12,7 @@ use super::labels::LabelSource;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
 
-/// The last layer of a network that was trained to tell classes apart.
+/// The last layer of a network that was trained to distinguish classes.
 ///
 /// It reads the features that [`MobileNetV2`](super::MobileNetV2) returns, so that features and
 /// classes of an image cost one forward pass. A [`Module`] from `N x feature_len` f32 to
@@ -23,9 +23,9 @@ pub struct Classifier {
     label_source: LabelSource,
     kernels: Kernels,
     feature_len: usize,
-    /// The classes of whole blocks, which go straight to their place.
+    /// The classes in whole blocks of sixteen, written directly to the output.
     whole: Part,
-    /// The fewer than sixteen after them, which the kernels pad to a block.
+    /// The remaining classes, fewer than sixteen, which the kernels pad to a block.
     rest: Part,
 }
 
@@ -88,7 +88,7 @@ impl Classifier {
     /// Probabilities of the classes, in the order of [`labels`](Self::labels): the softmax of
     /// [`logits`](Self::logits).
     ///
-    /// `features` is `N x feature_len` floats, as the network gives them; `out` is `N x classes`.
+    /// `features` is `N x feature_len` floats, the output of the network; `out` is `N x classes`.
     ///
     /// # Panics
     /// If a length is not that of a whole number of images, the same for both slices.
@@ -99,7 +99,7 @@ impl Classifier {
         }
     }
 
-    /// What the classifier gives before its softmax; the shapes are those of
+    /// The output of the classifier before its softmax; the shapes are those of
     /// [`scores`](Self::scores).
     ///
     /// # Panics
@@ -115,7 +115,7 @@ impl Classifier {
             out.len(),
         );
         let session = self.kernels.session();
-        // A row of features is what the kernels take for one pixel.
+        // For the kernels, a row of features is one pixel.
         let product = |part: &Part, features: &[f32], output: &mut [f32]| {
             session.product(Product {
                 in_parts: false,

@@ -18,7 +18,7 @@ pub(super) struct FoldedConvolution {
 impl FoldedConvolution {
     /// Folds `gamma (x - mean) / sqrt(variance + epsilon) + beta` into kernel and bias, in f64 so
     /// that the only rounding is the last one.
-    pub fn new(weights: &Weights, place: Place) -> Result<Self, WeightsError> {
+    pub(crate) fn new(weights: &Weights, place: Place) -> Result<Self, WeightsError> {
         let names = canonical_names(place);
         let values = |name: &str| -> Result<Vec<f32>, WeightsError> {
             Ok(weights.require(name)?.flatten_all()?.to_vec1()?)
@@ -41,7 +41,7 @@ impl FoldedConvolution {
         if kernel.iter().chain(&bias).all(|value| value.is_finite()) {
             Ok(Self { kernel, bias, taps })
         } else {
-            // A variance below minus epsilon: finite in the file, useless in the network.
+            // A variance below minus epsilon is finite, but its root is not a number.
             Err(WeightsError::NotFinite(format!(
                 "{}.running_var",
                 names.normalization

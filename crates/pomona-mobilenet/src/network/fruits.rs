@@ -1,4 +1,4 @@
-//! The weights that are shipped inside the library.
+//! The built-in weights.
 
 use super::weights::Weights;
 use super::weights_error::WeightsError;
@@ -8,8 +8,8 @@ static FRUITS: &[u8] = include_bytes!("../../weights/fruits.safetensors");
 
 impl Weights {
     /// The weights that this project has trained on the photographs of Fruits-360: width 1.0,
-    /// images of 128 pixels, 114 classes. They are part of the library, so that nothing is
-    /// fetched or read.
+    /// images of 128 pixels, 114 classes. They are part of the library and need no
+    /// file or network.
     ///
     /// # Errors
     /// None but a lack of memory; the signature is that of [`Weights::from_bytes`].

@@ -1,4 +1,4 @@
-//! [`Inspection`]: what is in a weights file.
+//! [`Inspection`]: the content of a weights file.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use super::names::NameScheme;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
 
-/// What a weights file holds and says of itself.
+/// The content and metadata of a weights file.
 #[derive(Debug, Clone)]
 pub struct Inspection {
     /// The network, checked tensor by tensor.
     pub weights: Weights,
-    /// Whose names the tensors have.
+    /// The naming scheme of the tensors.
     pub names: NameScheme,
-    /// How many tensors of each type there are, by the type's name in safetensors.
+    /// Number of tensors of each type, by the type's name in safetensors.
     pub dtypes: BTreeMap<String, usize>,
-    /// How many tensors there are.
+    /// Number of tensors.
     pub tensors: usize,
     /// The numbers in all tensors of floating point, running means and variances included.
     pub parameters: u64,

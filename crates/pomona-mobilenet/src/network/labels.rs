@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// classes, the bird and the machine, are both named `crane`.
 const IMAGENET: &str = include_str!("imagenet_labels.txt");
 
-/// How many classes ImageNet has.
+/// Number of classes of ImageNet.
 const IMAGENET_CLASSES: usize = 1000;
 
 /// The class that TensorFlow's checkpoints have before those of ImageNet.
@@ -20,7 +20,7 @@ pub enum LabelSource {
     Metadata,
     /// The number of classes, which is that of ImageNet: public checkpoints come without names.
     Imagenet,
-    /// Nowhere: the names are the numbers from 0.
+    /// Not known: the names are the numbers from 0.
     Numbers,
 }
 
@@ -62,7 +62,7 @@ mod tests {
         let plain = Labels::without_metadata(1000);
         assert_eq!(plain.source, LabelSource::Imagenet);
         assert_eq!(plain.names.len(), 1000);
-        // Places that everybody knows, in the order of ILSVRC 2012.
+        // Well-known positions in the order of ILSVRC 2012.
         for (class, name) in [
             (0, "tench, Tinca tinca"),
             (281, "tabby, tabby cat"),

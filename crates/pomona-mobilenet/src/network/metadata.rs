@@ -1,4 +1,4 @@
-//! What a weights file says about itself: its architecture and the names of its classes.
+//! The metadata of a weights file: its architecture and the names of its classes.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -13,10 +13,10 @@ use super::weights_error::WeightsError;
 const WIDTHS: [f64; 7] = [1.0, 0.35, 0.5, 0.75, 1.2, 1.3, 1.4];
 
 /// Input sizes that make sense: below 32 the last stage has less than one pixel, and above 1024
-/// the activations of one image no longer fit beside those of other threads.
+/// the activations of one image and those of other threads no longer fit into memory.
 const INPUT_SIZES: std::ops::RangeInclusive<usize> = 32..=1024;
 
-/// Works out an architecture; `shape` gives the shape of the kernel at a place of the file.
+/// Determines the architecture; `shape` returns the shape of the kernel of a layer.
 ///
 /// Padding and epsilon come from the metadata or the scheme's conventions alone; only the width
 /// is read off the shapes, which determine it.
@@ -74,7 +74,7 @@ pub(super) fn architecture(
         .ok_or(WeightsError::UnknownNames)
 }
 
-/// The names of `classes` classes: the entry `labels`, or what is known without it.
+/// The names of `classes` classes: the entry `labels`, or the default names without it.
 pub(super) fn labels(
     entries: &HashMap<String, String>,
     classes: usize,

@@ -13,11 +13,10 @@ use super::scratch::with_scratch;
 use super::weights::Weights;
 use super::weights_error::WeightsError;
 
-/// MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381): images to features, and its classifier
-/// beside it.
+/// MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381): images to features, and its classifier.
 ///
-/// A [`Module`](candle_core::Module): [`forward`](candle_core::Module::forward) takes
-/// `N x S x S x 3` u8 and returns `N x feature_len` f32. Immutable: threads share one as an
+/// A [`Module`](candle_core::Module) whose [`forward`](candle_core::Module::forward) maps
+/// `N x S x S x 3` u8 to `N x feature_len` f32. Immutable: threads share one as an
 /// [`std::sync::Arc`].
 #[derive(Debug)]
 pub struct MobileNetV2 {
@@ -25,7 +24,7 @@ pub struct MobileNetV2 {
     kernels: Kernels,
     precision: Precision,
     plan: Plan,
-    /// Candle's layers on a device that has no kernels here.
+    /// Candle's layers, for a device without kernels of this crate.
     layers: Option<Reference>,
     classifier: Option<Classifier>,
 }
@@ -97,7 +96,7 @@ impl MobileNetV2 {
         self.architecture.features
     }
 
-    /// Side in pixels of the square that the network takes.
+    /// Side of the square input in pixels.
     pub fn input_size(&self) -> usize {
         self.architecture.input_size
     }
@@ -117,19 +116,19 @@ impl MobileNetV2 {
         &self.architecture
     }
 
-    /// What turns features into classes; none where the weights have no head.
+    /// The layer from features to classes; `None` if the weights have no head.
     pub fn classifier(&self) -> Option<&Classifier> {
         self.classifier.as_ref()
     }
 
     /// Operations of f32 a second, a multiplication and an addition being two, that the multipliers
-    /// of one core do at best with this instruction set, measured now: what the rate of a profile
-    /// is compared with. AMX's tiles and AVX512_BF16 are not counted.
+    /// of one core do at best with this instruction set, measured now, to compare the rate of a
+    /// profile with. AMX's tiles and AVX512_BF16 are not counted.
     pub fn operations_limit(&self) -> f64 {
         self.kernels.limit()
     }
 
-    /// Bytes of the buffers that a thread keeps for this network, at the least.
+    /// Minimum size in bytes of the buffers that a thread keeps for this network.
     pub fn scratch_bytes(&self) -> usize {
         self.plan.scratch.bytes()
     }

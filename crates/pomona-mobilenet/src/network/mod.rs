@@ -20,6 +20,10 @@ mod folding;
 mod forward;
 mod fruits;
 mod inspection;
+#[expect(
+    unsafe_code,
+    reason = "vector instructions and tiles, behind checks of the processor and of every range"
+)]
 mod kernels;
 mod labels;
 mod metadata;

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::architecture::Padding;
 
-/// Who wrote a checkpoint, known from its tensor names.
+/// The naming scheme of a checkpoint's tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameScheme {
     /// Hugging Face transformers, `google/mobilenet_v2_1.0_224`: converted from TensorFlow.
@@ -34,7 +34,7 @@ pub(super) struct LayerNames {
     pub normalization: String,
 }
 
-/// A convolution's place in the network.
+/// A convolution of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// The first 3x3 convolution.
@@ -62,7 +62,7 @@ impl NameScheme {
             })
     }
 
-    /// Padding and batch-norm epsilon that the scheme's authors train with.
+    /// Padding and batch-norm epsilon of the scheme's networks.
     pub fn conventions(self) -> (Padding, f64) {
         match self {
             Self::HuggingFace => (Padding::TensorFlowSame, 1e-3),
@@ -70,7 +70,7 @@ impl NameScheme {
         }
     }
 
-    /// What stands before the names of the backbone in a file with a classifier.
+    /// The prefix of the backbone's tensors in a file with a classifier.
     pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::HuggingFace => "mobilenet_v2.",

@@ -1,4 +1,4 @@
-//! How each block is computed: its packed weights, its tiling and where its values lie.
+//! The plan of each block: its packed weights, its tiling and the layout of its buffers.
 
 use super::aligned::Aligned;
 use super::architecture::{Architecture, Block, output_size};
@@ -38,7 +38,7 @@ pub(super) struct Dense {
 
 impl Dense {
     /// The first convolution: from colour, row, column to row, column, colour.
-    pub fn stem(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
+    pub(crate) fn stem(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
         let folded = FoldedConvolution::new(weights, Place::Stem)?;
         let columns = folded.bias.len();
         let packed = kernels.pack_stem(columns, |column, step| {
@@ -48,7 +48,11 @@ impl Dense {
     }
 
     /// A 1x1 convolution.
-    pub fn new(kernels: &Kernels, weights: &Weights, place: Place) -> Result<Self, WeightsError> {
+    pub(crate) fn new(
+        kernels: &Kernels,
+        weights: &Weights,
+        place: Place,
+    ) -> Result<Self, WeightsError> {
         let folded = FoldedConvolution::new(weights, place)?;
         let in_parts = kernels.in_parts(folded.taps, folded.bias.len());
         Ok(Self::channels(kernels, &folded, in_parts, 0..folded.taps))
@@ -82,7 +86,7 @@ impl Dense {
     }
 }
 
-/// How a block goes through its rows.
+/// How a block iterates over its rows.
 #[derive(Debug)]
 pub(super) enum Tiling {
     /// One image, some rows at a time, all channels: for planes larger than the caches.
@@ -91,11 +95,11 @@ pub(super) enum Tiling {
         rows: usize,
     },
     /// Several images, whole planes, two blocks of channels at a time: for small planes, whose
-    /// weights are larger than they are.
+    /// weights are larger than the planes.
     Planes {
         /// Images at a time.
         images: usize,
-        /// Where each of their pixels goes in their padded planes, in floats.
+        /// Offset of each of their pixels in the padded planes, in floats.
         places: Places,
     },
 }
@@ -121,7 +125,7 @@ pub(super) struct BlockPlan {
     pub out_parts: bool,
     /// Rows of a padded plane that are in memory at a time.
     pub ring: usize,
-    /// How the block goes through its rows.
+    /// How the block iterates over its rows.
     pub tiling: Tiling,
 }
 
@@ -194,18 +198,18 @@ impl BlockPlan {
     }
 
     /// Floats a row of a padded plane.
-    pub fn row(&self) -> usize {
+    pub(crate) fn row(&self) -> usize {
         (self.input_size + 2) * BLOCK
     }
 
     /// Floats a padded plane: the ring and one row of zeros.
-    pub fn plane(&self) -> usize {
+    pub(crate) fn plane(&self) -> usize {
         (self.ring + 1) * self.row()
     }
 
     /// Where input row `row` starts in a padded plane, at the first pixel of an output row:
     /// in the ring, or the row of zeros if it is outside the image.
-    pub fn row_start(&self, row: usize) -> u32 {
+    pub(crate) fn row_start(&self, row: usize) -> u32 {
         // `row` counts from the first padding row, so that it is never negative.
         let inside = row
             .checked_sub(self.before)
@@ -215,12 +219,12 @@ impl BlockPlan {
     }
 
     /// Most pixels that are expanded together in strips: the rows of the ring.
-    pub fn strip_pixels(&self) -> usize {
+    pub(crate) fn strip_pixels(&self) -> usize {
         self.ring * self.input_size
     }
 
     /// Floats of padded planes that are in memory at a time.
-    pub fn expanded_len(&self) -> usize {
+    pub(crate) fn expanded_len(&self) -> usize {
         let blocks = match self.tiling {
             Tiling::Strips { .. } => padded(self.block.expanded) / BLOCK,
             Tiling::Planes { images, .. } => 2 * images,
@@ -229,7 +233,7 @@ impl BlockPlan {
     }
 
     /// Floats between the depthwise convolution and the projection.
-    pub fn depthwise_len(&self, kernels: &Kernels) -> usize {
+    pub(crate) fn depthwise_len(&self, kernels: &Kernels) -> usize {
         let pixels = match self.tiling {
             Tiling::Strips { rows } => rows * self.output_size,
             Tiling::Planes { images, .. } => images * self.output_size * self.output_size,
@@ -242,8 +246,8 @@ impl BlockPlan {
         planes * pixels * BLOCK
     }
 
-    /// Floats an image that leave the block: planes of f32, then those in parts.
-    pub fn output_len(&self, kernels: &Kernels) -> usize {
+    /// Floats per image of the block's output: planes of f32, then those in parts.
+    pub(crate) fn output_len(&self, kernels: &Kernels) -> usize {
         let parts = match self.out_parts {
             true => kernels.part_planes(self.block.output),
             false => 0,
@@ -266,13 +270,13 @@ pub(super) struct Plan {
     pub single: usize,
     /// The last convolution.
     pub last: Dense,
-    /// How long the buffers of a thread have to be.
+    /// The sizes of the buffers of a thread.
     pub scratch: Sizes,
 }
 
 impl Plan {
     /// Packs weights for an instruction set.
-    pub fn new(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
+    pub(crate) fn new(kernels: &Kernels, weights: &Weights) -> Result<Self, WeightsError> {
         let architecture: &Architecture = weights.architecture();
         let blocks = (0..architecture.blocks.len())
             .zip(architecture.block_sizes())

@@ -1,5 +1,5 @@
-//! The network as plain Candle layers, on any device: what the CPU kernels are checked against,
-//! and what runs on devices that have no kernels.
+//! The network as plain Candle layers, on any device: the reference for tests of the CPU kernels, and
+//! the implementation on devices without kernels.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -21,7 +21,7 @@ pub struct Reference {
     layers: Vec<(Place, Tensor, Tensor)>,
 }
 
-/// What the reference computes at each step.
+/// The intermediate values of the reference.
 #[derive(Debug, Clone)]
 pub struct Stages {
     /// The normalised input, `N x 3 x S x S`, values in -1 to 1.
@@ -43,8 +43,8 @@ impl Reference {
         Self::with_dtype(weights, device, DType::F32)
     }
 
-    /// Puts the weights, folded in f32, on a device in a type that everything is computed in: in
-    /// f64, the features are those that the f32 weights define, but for a rounding of 1e-15.
+    /// Puts the weights, folded in f32, on a device, and computes in a given type: in f64, the
+    /// features are exact for the f32 weights to a relative error of 1e-15.
     ///
     /// # Errors
     /// As [`Reference::new`].
@@ -84,7 +84,7 @@ impl Reference {
         Ok(self.stages(images)?.features)
     }
 
-    /// The features and everything on the way to them.
+    /// The features and all intermediate values.
     ///
     /// # Errors
     /// As [`Reference::forward`].

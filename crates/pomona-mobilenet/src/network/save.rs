@@ -1,4 +1,4 @@
-//! Weights to a safetensors file that says all that reading it back needs.
+//! Writes weights to a safetensors file with all metadata that reading it back needs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -29,11 +29,11 @@ pub enum StoredType {
 /// How weights are written.
 #[derive(Debug, Clone)]
 pub struct SaveOptions {
-    /// Whose names the tensors get.
+    /// The naming scheme of the tensors.
     pub names: NameScheme,
-    /// What the numbers are stored in.
+    /// The type of the numbers.
     pub stored: StoredType,
-    /// Metadata to write beside what reading needs, such as `license`.
+    /// Further metadata to write, such as `license`.
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -97,7 +97,7 @@ impl Weights {
         Ok(with_metadata(&bytes, &self.metadata(&options.metadata)))
     }
 
-    /// What reading needs, over what was given.
+    /// The given metadata, overridden by what reading needs.
     fn metadata(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let architecture = self.architecture();
         let padding = match architecture.padding {
@@ -122,8 +122,8 @@ impl Weights {
     }
 }
 
-/// A safetensors file without metadata, with them: the library would write them in another order
-/// at every call, and so another file.
+/// Adds metadata to a safetensors file that has none. The library would write them in a random order,
+/// so that each call would write another file.
 fn with_metadata(bytes: &[u8], metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let (length, rest) = bytes.split_at(8);
     let length = u64::from_le_bytes(length.try_into().expect("eight bytes")) as usize;

@@ -7,19 +7,19 @@ use super::kernels::packing::padded;
 use super::kernels::{BLOCK, Kernels, Places};
 use super::plan::{BlockPlan, GROUP};
 
-/// Rows of the image in memory: three for one output row and one to spare, a power of two.
+/// Rows of the image in memory: three for one output row, rounded up to a power of two.
 pub(super) const IMAGE_ROWS: usize = 4;
 
-/// Floats beyond the last pixel of an operand: tiles read thirty-two pixels, if only to ignore some.
+/// Floats beyond the last pixel of an operand: tiles always read thirty-two pixels.
 const SLACK: usize = 32 * BLOCK;
 
 thread_local! {
     static SCRATCH: Cell<Scratch> = Cell::default();
 }
 
-/// Calls `run` with this thread's buffers, at least as long as `sizes` says. They hold anything.
+/// Calls `run` with this thread's buffers, at least as long as `sizes`; their content is arbitrary.
 pub(super) fn with_scratch<R>(sizes: &Sizes, run: impl FnOnce(&mut Scratch) -> R) -> R {
-    // Taken out, so that a pass inside a pass, from its observer, has buffers of its own.
+    // Taken out of the cell, so that a nested pass (from an observer) has buffers of its own.
     let mut scratch = SCRATCH.take();
     scratch.fit(sizes);
     let result = run(&mut scratch);
@@ -62,7 +62,7 @@ impl Scratch {
     }
 }
 
-/// How long the buffers have to be for a network, in floats, `places` in pixels.
+/// The sizes of the buffers for a network, in floats; `places` in pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     rows: usize,
@@ -76,7 +76,7 @@ pub(super) struct Sizes {
 
 impl Sizes {
     /// For blocks of which the first `single` take one image at a time.
-    pub fn new(
+    pub(crate) fn new(
         blocks: &[BlockPlan],
         single: usize,
         kernels: &Kernels,
@@ -105,7 +105,7 @@ impl Sizes {
     }
 
     /// Bytes of all buffers.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let floats = [self.rows, self.expanded, self.depthwise, self.pooled];
         let floats = floats.iter().chain(&self.single).chain(&self.group);
         floats.sum::<usize>() * size_of::<f32>() + self.places * size_of::<u32>()

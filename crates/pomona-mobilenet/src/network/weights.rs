@@ -46,7 +46,7 @@ impl Weights {
     ///
     /// The names say who wrote it and so which padding and epsilon it was trained with; the
     /// metadata entries `padding` (`same` or `symmetric`), `batch_norm_epsilon`, `input_size` and
-    /// `width` override what the names say. The entry `labels`, a JSON list of strings, names the
+    /// `width` override what the naming scheme implies. The entry `labels`, a JSON list of strings, names the
     /// classes of a file that has a classifier.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl Weights {
         })
     }
 
-    /// The network that these weights are for.
+    /// The architecture of the weights.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture
     }

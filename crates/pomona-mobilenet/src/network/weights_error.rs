@@ -1,4 +1,4 @@
-//! What can be wrong with a weights file.
+//! The errors of a weights file.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ pub enum WeightsError {
     Read {
         /// The path as given.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The file cannot be written.
@@ -19,7 +19,7 @@ pub enum WeightsError {
     Write {
         /// The path as given.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The bytes are not a complete safetensors file.
@@ -61,10 +61,10 @@ pub enum WeightsError {
         key: &'static str,
         /// Metadata value.
         value: String,
-        /// What would have been accepted.
+        /// The accepted values.
         expected: &'static str,
     },
-    /// The metadata name more or fewer classes than the classifier tells apart.
+    /// The metadata name more or fewer classes than the classifier has.
     #[error("metadata `labels` names {labels} classes, the classifier has {classes}")]
     Labels {
         /// Names in the metadata.
@@ -89,11 +89,11 @@ pub enum WeightsError {
     /// The environment variable `POMONA_ISA` names an instruction set that cannot be used.
     #[error("POMONA_ISA={value}: {reason}; this processor has {available}")]
     IsaVariable {
-        /// What the variable holds.
+        /// The value of the variable.
         value: String,
-        /// Why it cannot be used.
+        /// The reason.
         reason: String,
-        /// The names that can be used.
+        /// The names that this processor supports.
         available: String,
     },
     /// Candle could not make a tensor.

@@ -3,12 +3,15 @@
 use super::format::recognise;
 use super::image::{Context, Plan};
 use super::limits::Watch;
+use super::memory::Held;
 use super::{
     DecodeLimits, DecodeOptions, Decoding, ExifOrientation, ImageFormat, ImageInfo, RgbImage,
 };
 use super::{bmp, gif, jpeg, orientation, png, tiff, webp};
 use crate::ImageError;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 /// Decodes an image file to 8-bit RGB, as `PIL.Image.open(...).convert('RGB')` does, reusing the
 /// buffer of `into`. EXIF orientation and color profiles are not applied, as Pillow does not apply
@@ -24,26 +27,72 @@ pub fn decode_rgb(
     decode_rgb_with(bytes, &limits.into(), into)
 }
 
-/// As [`decode_rgb`], with options and an interrupt.
+/// As [`decode_rgb`], with options, an interrupt and memory that is reserved until this returns: what
+/// becomes of the pixels afterwards is the caller's to count.
 ///
 /// # Errors
-/// As [`decode_rgb`], and [`ImageError::Interrupted`].
+/// As [`decode_rgb`], [`ImageError::Interrupted`] and those of [`DecodeMemory`](super::DecodeMemory).
 pub fn decode_rgb_with(
     bytes: &[u8],
     decoding: &Decoding,
     into: &mut RgbImage,
 ) -> Result<(), ImageError> {
+    decode_holding(bytes, decoding, 0, into).map(drop)
+}
+
+/// Decodes an image whole, so that data which ends early or contradicts itself is found, and keeps no
+/// more than a small buffer. A header alone says nothing about the pixels behind it.
+///
+/// # Errors
+/// As [`decode_rgb_with`].
+pub fn check_image(
+    bytes: &[u8],
+    decoding: &Decoding,
+    buffer: &mut RgbImage,
+) -> Result<(), ImageError> {
+    let held = decode_holding(bytes, decoding, 0, buffer)?;
+    if held.is_counted() {
+        buffer.trim();
+    }
+    Ok(())
+}
+
+/// As [`decode_rgb_with`]; what is returned holds the reserved bytes, and `beside` more that the caller
+/// allocates.
+pub(crate) fn decode_holding(
+    bytes: &[u8],
+    decoding: &Decoding,
+    beside: u64,
+    into: &mut RgbImage,
+) -> Result<Held, ImageError> {
+    let held = Held::new(decoding.memory.as_ref());
+    let decoded = decode(bytes, decoding, beside, &held, into);
+    if decoded.is_err() && held.is_counted() {
+        into.trim();
+    }
+    decoded.map(|()| held)
+}
+
+fn decode(
+    bytes: &[u8],
+    decoding: &Decoding,
+    beside: u64,
+    held: &Held,
+    into: &mut RgbImage,
+) -> Result<(), ImageError> {
     let format = recognise(bytes)?;
     contained(format, || {
         let orientation = recorded(format, bytes, &decoding.options)?;
+        let started = Cell::new(Instant::now());
         let mut context = Context {
             decoding,
-            watch: Watch::start(decoding),
-            reserved: 0,
+            watch: Watch::new(decoding, &started),
+            held,
+            reserved: beside,
         };
         if orientation.is_some_and(orientation::is_turned) {
             let pixels = plan(format, bytes)?.pixels();
-            context.reserved = orientation::turning_bytes(orientation, pixels);
+            context.reserved += orientation::turning_bytes(orientation, pixels);
         }
         match format {
             ImageFormat::Jpeg => jpeg::decode(bytes, &context, into),

@@ -1,4 +1,4 @@
-//! What a file is, told from its first bytes.
+//! Recognises the format of a file by its first bytes.
 
 use crate::ImageError;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! A decoded image, and the plan that a header has to become before memory is allocated for it.
 
 use super::limits::Watch;
+use super::memory::Held;
 use super::{Decoding, ImageFormat, ImageInfo};
 use crate::ImageError;
 
@@ -38,6 +39,15 @@ impl RgbImage {
             self.pixels = Vec::new();
         }
         resize_buffer(&mut self.pixels, len, shape.format)
+    }
+
+    /// Frees a buffer that is not small: where memory is counted, it is held from the image's first
+    /// to its last moment and no longer.
+    pub(crate) fn trim(&mut self) {
+        const SMALL: usize = 8 << 20;
+        if self.pixels.capacity() > SMALL {
+            *self = Self::default();
+        }
     }
 
     /// Cuts the buffer to three bytes a pixel.
@@ -83,12 +93,14 @@ fn pixels(info: &ImageInfo) -> u64 {
 pub(super) struct Context<'a> {
     pub(super) decoding: &'a Decoding,
     pub(super) watch: Watch<'a>,
+    /// Where a plan's bytes are reserved.
+    pub(super) held: &'a Held,
     /// Bytes that are allocated before or after the format's own decoder and not in its plan.
     pub(super) reserved: u64,
 }
 
 impl Context<'_> {
-    /// Compares a plan with the limits.
+    /// Compares a plan with the limits, and reserves its bytes.
     pub(super) fn admit(&self, plan: &Plan) -> Result<Shape, ImageError> {
         let ImageInfo {
             format,
@@ -129,6 +141,11 @@ impl Context<'_> {
             });
         }
         self.watch.check()?;
+        self.held
+            .reserve(format, needed, &|| self.watch.check_interrupt())?;
+        if self.held.is_counted() {
+            self.watch.restart();
+        }
         Ok(Shape {
             format,
             width,

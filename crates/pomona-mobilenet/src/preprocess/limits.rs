@@ -1,6 +1,8 @@
 //! What decoding one image may take: pixels, bytes, scans and time; and how to stop it from outside.
 
+use super::memory::DecodeMemory;
 use crate::ImageError;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -105,7 +107,7 @@ impl Interrupt {
     }
 }
 
-/// Limits, options and interrupt: the input of decoding beside the bytes.
+/// Limits, options, interrupt and memory: the input of decoding beside the bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Decoding {
     /// What the image may take.
@@ -114,6 +116,8 @@ pub struct Decoding {
     pub options: DecodeOptions,
     /// What stops it from outside.
     pub interrupt: Option<Interrupt>,
+    /// Where the bytes of an image are reserved; nowhere if `None`.
+    pub memory: Option<Arc<dyn DecodeMemory>>,
 }
 
 impl From<DecodeLimits> for Decoding {
@@ -134,31 +138,36 @@ impl From<&DecodeLimits> for Decoding {
 /// The time and the interrupt of one image, asked by the decoders between rows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Watch<'a> {
-    started: Option<(Instant, Duration)>,
-    interrupt: Option<&'a Interrupt>,
+    decoding: &'a Decoding,
+    started: &'a Cell<Instant>,
 }
 
 impl<'a> Watch<'a> {
-    /// Starts the clock.
-    pub(super) fn start(decoding: &'a Decoding) -> Self {
-        Self {
-            started: decoding
-                .limits
-                .timeout
-                .map(|timeout| (Instant::now(), timeout)),
-            interrupt: decoding.interrupt.as_ref(),
-        }
+    /// The clock in `started`, which is running.
+    pub(super) fn new(decoding: &'a Decoding, started: &'a Cell<Instant>) -> Self {
+        Self { decoding, started }
+    }
+
+    /// Starts the clock again: what went before was not this image's time.
+    pub(super) fn restart(&self) {
+        self.started.set(Instant::now());
     }
 
     /// Whether decoding may go on.
     pub(super) fn check(&self) -> Result<(), ImageError> {
-        if self.interrupt.is_some_and(Interrupt::is_raised) {
-            return Err(ImageError::Interrupted);
-        }
-        match self.started {
-            Some((start, timeout)) if start.elapsed() >= timeout => {
+        self.check_interrupt()?;
+        match self.decoding.limits.timeout {
+            Some(timeout) if self.started.get().elapsed() >= timeout => {
                 Err(ImageError::TimedOut { timeout })
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether anybody wants the image still.
+    pub(super) fn check_interrupt(&self) -> Result<(), ImageError> {
+        match &self.decoding.interrupt {
+            Some(interrupt) if interrupt.is_raised() => Err(ImageError::Interrupted),
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! From the bytes of a image file to the 8-bit RGB square that the network takes.
+//! From the bytes of an image file to the 8-bit RGB square that the network takes.
 //!
 //! Every byte equals what `PIL.Image.open(...).convert('RGB').resize((n, n))` gives, because the
 //! features are compared with those of Keras and a different decoder or filter moves them by 0.8.
@@ -14,22 +14,29 @@ mod gif;
 mod image;
 mod jpeg;
 mod limits;
+mod memory;
 mod orientation;
 mod pixels;
 mod png;
 mod raster;
+#[expect(
+    unsafe_code,
+    reason = "vector instructions, behind checks of the processor and of every range"
+)]
 pub mod resize;
 mod tiff;
 mod webp;
 
+pub(crate) use decode::decode_holding;
 pub use decode::{
-    DecodeCost, decode_cost, decode_rgb, decode_rgb_with, image_info, image_info_with,
+    DecodeCost, check_image, decode_cost, decode_rgb, decode_rgb_with, image_info, image_info_with,
 };
 pub use format::{Color, ImageFormat, ImageInfo};
 pub use image::RgbImage;
 pub use limits::{
     DecodeLimits, DecodeOptions, Decoding, ExifOrientation, Interrupt, TruncatedData,
 };
+pub use memory::DecodeMemory;
 pub use resize::Resizer;
 
 use crate::ImageError;
@@ -72,14 +79,49 @@ impl Preprocessor {
     /// # Panics
     /// When `out` is not [`output_len`](Self::output_len) long.
     pub fn run(&mut self, bytes: &[u8], out: &mut [u8]) -> Result<(), ImageError> {
-        decode_rgb_with(bytes, &self.decoding, &mut self.decoded)?;
-        self.resizer.resize(&self.decoded, out);
-        Ok(())
+        Self::resize(
+            bytes,
+            &self.decoding,
+            &mut self.decoded,
+            &mut self.resizer,
+            out,
+        )
     }
 
-    /// Decodes `bytes` whole, so that data which ends early or contradicts itself is found, and
-    /// keeps nothing. A header alone says nothing about the pixels behind it.
+    /// As [`run`](Self::run), under `decoding` in the place of what this was made with. Its memory is
+    /// held until the image is resized.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    pub fn run_with(
+        &mut self,
+        bytes: &[u8],
+        decoding: &Decoding,
+        out: &mut [u8],
+    ) -> Result<(), ImageError> {
+        Self::resize(bytes, decoding, &mut self.decoded, &mut self.resizer, out)
+    }
+
+    /// Decodes `bytes` as [`check_image`] does.
+    ///
+    /// # Errors
+    /// As [`check_image`].
     pub fn check(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
-        decode_rgb_with(bytes, &self.decoding, &mut self.decoded)
+        check_image(bytes, &self.decoding, &mut self.decoded)
+    }
+
+    fn resize(
+        bytes: &[u8],
+        decoding: &Decoding,
+        decoded: &mut RgbImage,
+        resizer: &mut Resizer,
+        out: &mut [u8],
+    ) -> Result<(), ImageError> {
+        let held = decode_holding(bytes, decoding, 0, decoded)?;
+        resizer.resize(decoded, out);
+        if held.is_counted() {
+            decoded.trim();
+        }
+        Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! Images drawn by code and encoded, for tests that damage or measure them.
-#![allow(dead_code)] // Each test uses some of it.
+#![allow(dead_code, reason = "each test uses some of it")]
 
 use image::{DynamicImage, ImageFormat as Encoded};
 use mozjpeg::{ColorSpace, Compress};
 use std::io::Cursor;
 
 /// A whole file of every kind, 61 x 47.
-pub fn wholes() -> Vec<Vec<u8>> {
+pub(crate) fn wholes() -> Vec<Vec<u8>> {
     let mut files = vec![jpeg(61, 47, false), jpeg(61, 47, true)];
     let formats = [
         Encoded::Png,
@@ -27,7 +27,7 @@ fn drawing(width: u32, height: u32) -> image::RgbImage {
 }
 
 /// The drawing, 61 x 47, in a format.
-pub fn encode(format: Encoded) -> Vec<u8> {
+pub(crate) fn encode(format: Encoded) -> Vec<u8> {
     written(DynamicImage::ImageRgb8(drawing(61, 47)), format)
 }
 
@@ -47,7 +47,7 @@ fn written(image: DynamicImage, format: Encoded) -> Vec<u8> {
 }
 
 /// The drawing as JPEG.
-pub fn jpeg(width: u32, height: u32, progressive: bool) -> Vec<u8> {
+pub(crate) fn jpeg(width: u32, height: u32, progressive: bool) -> Vec<u8> {
     let mut encoder = Compress::new(ColorSpace::JCS_RGB);
     encoder.set_size(width as usize, height as usize);
     encoder.set_fastest_defaults();
@@ -62,7 +62,7 @@ pub fn jpeg(width: u32, height: u32, progressive: bool) -> Vec<u8> {
 }
 
 /// Images of some megapixels, of every format and of the costly varieties.
-pub fn large() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn large() -> Vec<(String, Vec<u8>)> {
     let image = DynamicImage::ImageRgb8(drawing(1500, 1100));
     let alpha = DynamicImage::ImageRgba8(image.to_rgba8());
     let mut files = vec![

@@ -7,7 +7,7 @@ use pomona_mobilenet::network::{Isa, MobileNetV2, Precision, Reference, Weights}
 
 /// The folder of the reference data, if the file `needs` is in it.
 #[allow(dead_code, reason = "not every test binary reads it")]
-pub fn test_data(needs: &str) -> Option<PathBuf> {
+pub(crate) fn test_data(needs: &str) -> Option<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let path = std::env::var_os("POMONA_TEST_DATA").map_or_else(|| default.into(), PathBuf::from);
     if path.join(needs).is_file() {
@@ -19,7 +19,7 @@ pub fn test_data(needs: &str) -> Option<PathBuf> {
 
 /// The network for an instruction set, unless the processor has none such, which is said.
 #[allow(dead_code, reason = "not every test binary compares instruction sets")]
-pub fn network(weights: &Weights, isa: Isa, precision: Precision) -> Option<MobileNetV2> {
+pub(crate) fn network(weights: &Weights, isa: Isa, precision: Precision) -> Option<MobileNetV2> {
     if !isa.is_available() {
         println!("skipped: this processor has no {isa}");
         return None;
@@ -29,14 +29,14 @@ pub fn network(weights: &Weights, isa: Isa, precision: Precision) -> Option<Mobi
 
 /// `N x S x S x 3` bytes as a tensor.
 #[allow(dead_code, reason = "not every test binary runs a network")]
-pub fn tensor(size: usize, images: &[u8]) -> Tensor {
+pub(crate) fn tensor(size: usize, images: &[u8]) -> Tensor {
     let count = images.len() / (size * size * 3);
     Tensor::from_slice(images, (count, size, size, 3), &Device::Cpu).unwrap()
 }
 
 /// The features of `N x S x S x 3` bytes, one image after the other.
 #[allow(dead_code, reason = "not every test binary runs a network")]
-pub fn features(network: &MobileNetV2, images: &[u8]) -> Vec<f32> {
+pub(crate) fn features(network: &MobileNetV2, images: &[u8]) -> Vec<f32> {
     values(
         &network
             .forward(&tensor(network.input_size(), images))
@@ -46,13 +46,13 @@ pub fn features(network: &MobileNetV2, images: &[u8]) -> Vec<f32> {
 
 /// The values of a tensor.
 #[allow(dead_code, reason = "not every test binary runs a network")]
-pub fn values(tensor: &Tensor) -> Vec<f32> {
+pub(crate) fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 /// The largest difference of two lists of one length.
 #[allow(dead_code, reason = "not every test binary compares features")]
-pub fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
     differences.fold(0.0, f32::max)
@@ -60,7 +60,7 @@ pub fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 
 /// The features that the folded weights define, computed in f64.
 #[allow(dead_code, reason = "not every test binary compares instruction sets")]
-pub fn exact(weights: &Weights, images: &[u8]) -> Vec<f64> {
+pub(crate) fn exact(weights: &Weights, images: &[u8]) -> Vec<f64> {
     layers(weights, images, DType::F64)
 }
 
@@ -75,7 +75,7 @@ fn layers(weights: &Weights, images: &[u8], dtype: DType) -> Vec<f64> {
 
 /// The largest distance of features from the exact ones.
 #[allow(dead_code, reason = "not every test binary compares instruction sets")]
-pub fn error(features: &[f32], exact: &[f64]) -> f64 {
+pub(crate) fn error(features: &[f32], exact: &[f64]) -> f64 {
     assert_eq!(features.len(), exact.len());
     let differences = features.iter().zip(exact);
     let differences = differences.map(|(a, b)| (f64::from(*a) - b).abs());
@@ -99,7 +99,7 @@ const AMX_FACTOR: f64 = 8.0;
 /// Checks that every instruction set is as near to the features that the folded weights define,
 /// computed in f64, as Candle's layers in f32.
 #[allow(dead_code, reason = "not every test binary compares instruction sets")]
-pub fn as_exact_as_layers(name: &str, weights: &Weights, images: &[u8]) {
+pub(crate) fn as_exact_as_layers(name: &str, weights: &Weights, images: &[u8]) {
     let exact = exact(weights, images);
     let candle = layers(weights, images, DType::F32);
     let candle: Vec<f32> = candle.into_iter().map(|value| value as f32).collect();

@@ -1,4 +1,4 @@
-//! A growable-once buffer of numbers that begins on a cache line.
+//! A buffer of numbers that begins on a cache line.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 
 use pulp::bytemuck::Pod;
 
-/// One cache line; the alignment is what the type is for.
+/// One cache line; the type exists for its alignment.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u8; Line::BYTES]);

@@ -9,8 +9,8 @@
 //!
 //! Both operands of a product are read from the same panels: a tile of C needs `MR` neighbouring
 //! columns as broadcast values and `WIDTH` neighbouring columns as vectors, and each of them lies
-//! within one panel because both numbers divide 24. So nothing is packed twice, and the triangle
-//! that is accumulated is the state that is shipped: no square matrix is ever held.
+//! within one panel because both numbers divide 24. So nothing is packed twice, and the
+//! accumulated triangle is the state that is sent to other partitions: there is no square matrix.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -136,10 +136,10 @@ unsafe fn multiply<S: Simd, const MR: usize>(
 ) -> [[S::f64s; VECTORS]; MR] {
     let mut tile = [[simd.splat_f64s(0.0); VECTORS]; MR];
     for _ in 0..rows {
-        // SAFETY: the caller gives `rows` rows of `VECTORS` vectors that lie `PANEL` apart.
+        // SAFETY: the caller passes `rows` rows of `VECTORS` vectors that lie `PANEL` apart.
         let right: [S::f64s; VECTORS] = unsafe { b.cast::<[S::f64s; VECTORS]>().read_unaligned() };
         for (r, row) in tile.iter_mut().enumerate() {
-            // SAFETY: the caller gives `rows` rows of `MR` numbers that lie `PANEL` apart.
+            // SAFETY: the caller passes `rows` rows of `MR` numbers that lie `PANEL` apart.
             let left = simd.splat_f64s(unsafe { *a.add(r) });
             for (sum, &right) in row.iter_mut().zip(&right) {
                 *sum = simd.mul_add_e_f64s(left, right, *sum);
@@ -151,15 +151,15 @@ unsafe fn multiply<S: Simd, const MR: usize>(
     tile
 }
 
-/// Asks for numbers that will be added to when their tile has been multiplied: the triangle is larger
-/// than the second-level cache, and waiting for it took a tenth of the time.
+/// Prefetches the part of the triangle that a tile is added to after its multiplication: the triangle
+/// is larger than the second-level cache, and waiting for it cost a tenth of the time.
 #[inline(always)]
 fn prefetch(numbers: &[f64]) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-        // One a cache line, and the last, which may lie on a line of its own.
+        // One per cache line, and the last, which may lie on another line.
         for number in numbers.iter().step_by(8).chain(numbers.last()) {
             // SAFETY: any address may be prefetched, and every x86-64 processor can.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(number).cast()) };
@@ -198,7 +198,7 @@ mod tests {
     use super::super::AlignedBuffer;
     use super::*;
 
-    /// The same product by every vector width this machine has, and by definition.
+    /// Compares the product of every vector width of this machine with the definition.
     #[test]
     fn every_width_gives_the_product() {
         for (rows, d) in [(1_usize, 1_usize), (3, 7), (9, 24), (5, 25), (33, 100)] {
@@ -210,7 +210,7 @@ mod tests {
                     block[j / PANEL * stride + k * PANEL + j % PANEL] = value(k, j);
                 }
             }
-            // Small whole numbers: sums are exact in any order. One is what was there before.
+            // Small whole numbers: sums are exact in any order. The triangle starts from ones.
             let mut expected = Vec::new();
             for i in 0..d {
                 for j in i..d {

@@ -1,5 +1,5 @@
-//! The kernels: the only module of this crate with `unsafe`, vectorised through `pulp`, but for the
-//! tile unit, which `pulp` does not know.
+//! The kernels: the only module of this crate with `unsafe`, vectorised through `pulp`; the
+//! tile unit, which `pulp` does not support, has assembly.
 
 mod aligned;
 mod gram;

@@ -1,4 +1,4 @@
-//! What stands for the tile unit where no processor has one.
+//! The tile unit on architectures that have none: never available.
 
 use crate::mean::Mean;
 
@@ -7,12 +7,12 @@ pub(crate) const SIDE: usize = 16;
 /// Rows of a block.
 pub(crate) const ROWS: usize = 256;
 
-/// Never made.
+/// Has no value.
 #[derive(Clone, Debug)]
 pub(crate) enum TileGram {}
 
 impl TileGram {
-    /// Nothing.
+    /// Always `None`.
     pub(crate) fn new(_columns: usize) -> Option<Self> {
         None
     }

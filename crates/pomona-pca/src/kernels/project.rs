@@ -2,8 +2,8 @@
 //!
 //! Components are packed in panels of up to 24, and within a panel the values of one feature lie
 //! side by side, so that a tile of 8 rows by 24 components reads one broadcast value a row and
-//! three vectors a feature. Features are taken 256 at a time: that many, widened once, stay in the
-//! first-level cache while every panel goes by.
+//! three vectors a feature. Features are processed 256 at a time: so many, converted to `f64` once, stay
+//! in the first-level cache for all panels.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -195,7 +195,7 @@ fn tile<S: Simd, const MR: usize, const NV: usize>(
 mod tests {
     use super::*;
 
-    /// The same products by every vector width this machine has, and by definition: across chunks
+    /// Compares the products of every vector width of this machine with the definition: across chunks
     /// of features, panels of components, and an incomplete last tile.
     #[test]
     fn every_width_gives_the_product() {

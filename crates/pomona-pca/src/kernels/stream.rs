@@ -1,4 +1,4 @@
-//! Loops that are bound by memory rather than arithmetic, compiled for the widest vectors at hand.
+//! Loops that are bound by memory rather than arithmetic, compiled for the widest vectors of the processor.
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -34,8 +34,8 @@ pub(crate) fn widen_row<T: Copy + Into<f64>>(
 /// Subtracts from each column of one panel, `rows` rows of `PANEL` numbers, its mean, and returns
 /// the means, each as the sum of two numbers.
 ///
-/// The first row is subtracted before anything is summed: what is left of rows that are far from zero
-/// and near to one another has few digits, and the difference is exact or nearly.
+/// The first row is subtracted before anything is summed: the differences of rows that
+/// are far from zero and near to one another are exact or nearly so, and have few digits.
 pub(crate) fn center_columns(panel: &mut [f64]) -> [(f64, f64); PANEL] {
     struct Center<'a>(&'a mut [f64]);
 
@@ -110,7 +110,7 @@ pub(crate) fn all_finite<T: Copy + Into<f64>>(values: &[T]) -> bool {
 
         #[inline(always)]
         fn call(self) -> bool {
-            // Branches once a chunk: a branch for each number would keep vectors out.
+            // One branch per chunk: a branch per number would prevent vectorisation.
             self.0.chunks(1024).all(|chunk| {
                 chunk
                     .iter()

@@ -14,7 +14,7 @@ pub(super) struct F32Rows {
 }
 
 impl F32Rows {
-    /// No rows, and no memory held.
+    /// No rows and no allocation.
     pub(super) fn new(dimension: usize) -> Self {
         Self {
             dimension,
@@ -39,7 +39,7 @@ impl F32Rows {
         self.strips.size()
     }
 
-    /// Appends as many of the rows as fit and returns how many numbers were taken.
+    /// Appends as many of the rows as fit and returns how many numbers were appended.
     pub(super) fn append(&mut self, rows: &[f32]) -> usize {
         let taken = usize::min(rows.len() / self.dimension, BLOCK - self.rows);
         self.reserve(self.rows + taken);
@@ -59,7 +59,7 @@ impl F32Rows {
         taken * self.dimension
     }
 
-    /// A full block, or nothing as long as it is not full.
+    /// The block if it is full.
     pub(super) fn block(&self) -> Option<&[f32]> {
         (self.rows == BLOCK).then_some(&*self.strips)
     }
@@ -73,12 +73,12 @@ impl F32Rows {
         }
     }
 
-    /// Forgets the rows.
+    /// Clears the block.
     pub(super) fn clear(&mut self) {
         self.rows = 0;
     }
 
-    /// Makes room for `rows` rows in all, in steps that double.
+    /// Grows to a capacity of at least `rows` rows by doubling.
     fn reserve(&mut self, rows: usize) {
         if rows <= self.capacity {
             return;

@@ -15,7 +15,7 @@ pub(super) struct F64Rows {
 }
 
 impl F64Rows {
-    /// No rows, and no memory held.
+    /// No rows and no allocation.
     pub(super) fn new(dimension: usize) -> Self {
         Self {
             dimension,
@@ -35,8 +35,8 @@ impl F64Rows {
         self.panels.size()
     }
 
-    /// Appends as many of the rows as fit and returns how many numbers were taken; fewer than given
-    /// means that the block is full.
+    /// Appends as many of the rows as fit and returns how many numbers were appended; fewer than
+    /// passed means that the block is full.
     pub(super) fn append<T: Copy + Into<f64>>(&mut self, rows: &[T]) -> usize {
         let taken = usize::min(rows.len() / self.dimension, BLOCK - self.rows);
         self.reserve(self.rows + taken);
@@ -48,7 +48,7 @@ impl F64Rows {
         taken * self.dimension
     }
 
-    /// Folds the rows into the moments of `count` other rows and forgets them.
+    /// Folds the rows into the moments of `count` other rows and clears the block.
     ///
     /// With the mean of the block and the mean so far a distance `delta` apart, Chan's update adds
     /// the centred products of the block and `n m / (n + m) delta delta^T`. The latter is the
@@ -86,7 +86,7 @@ impl F64Rows {
         (self.capacity + 1) * PANEL
     }
 
-    /// Makes room for `rows` rows in all, in steps that double.
+    /// Grows to a capacity of at least `rows` rows by doubling.
     fn reserve(&mut self, rows: usize) {
         if rows <= self.capacity {
             return;

@@ -16,7 +16,7 @@ use crate::mean::Mean;
 /// 1280 features is 2.6 MB of `f64` already and has to share the cache with the triangle.
 const BLOCK: usize = 256;
 
-/// Rows of the first, smallest allocation: a group of few rows should not hold a whole block.
+/// Rows of the first allocation, small because a group of few rows should not hold a whole block.
 const SMALLEST: usize = 16;
 
 const _: () = assert!(BLOCK == TILE_ROWS);
@@ -44,7 +44,7 @@ impl Pending {
         }
     }
 
-    /// As [`new`](Self::new), on the f64 kernel whatever the machine has.
+    /// As [`new`](Self::new), but always with the f64 kernel.
     pub(crate) fn without_tiles(dimension: usize) -> Self {
         Self {
             f64_rows: F64Rows::new(dimension),
@@ -64,8 +64,8 @@ impl Pending {
         self.f64_rows.size() + self.f32_rows.size() + tiles
     }
 
-    /// Appends as many of the rows as fit and returns how many numbers were taken; fewer than given
-    /// means that the block is full.
+    /// Appends as many of the rows as fit and returns how many numbers were appended; fewer than
+    /// passed means that the block is full.
     pub(crate) fn append<T: Feature>(&mut self, rows: &[T]) -> usize {
         if let Some(rows) = T::as_f32(rows)
             && self.tiles.is_some()
@@ -83,7 +83,7 @@ impl Pending {
         self.rows() == BLOCK
     }
 
-    /// Folds the rows into the moments of `count` other rows and forgets them.
+    /// Folds the rows into the moments of `count` other rows and clears the block.
     pub(crate) fn fold_into(&mut self, count: &mut u64, mean: &mut Mean, comoment: &mut [f64]) {
         if let Some(tiles) = &mut self.tiles
             && let Some(block) = self.f32_rows.block()
@@ -97,7 +97,7 @@ impl Pending {
         }
     }
 
-    /// Makes rows of `f64` of those that wait as `f32`.
+    /// Converts the rows that wait as `f32` to `f64`.
     fn widen(&mut self) {
         let rows = self.f32_rows.rows();
         if rows == 0 {
@@ -112,7 +112,7 @@ impl Pending {
     }
 }
 
-/// Rows to make room for when there are to be `rows`.
+/// Capacity to allocate for `rows` rows.
 fn capacity(rows: usize) -> usize {
     rows.next_power_of_two().clamp(SMALLEST, BLOCK)
 }
@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    /// The error of the f64 kernel itself, on either side.
+    /// The error of the f64 kernel itself, in either direction.
     const ROUNDING: (f64, f64) = (3e-14, 3e-15);
 
     #[test]

@@ -1,5 +1,5 @@
-//! Where the time of a block of `f64` rows goes, and which share of the processor's peak the kernel
-//! reaches: `cargo test -p pomona-pca profile -- --ignored --nocapture`.
+//! Measures the parts of folding in a block of `f64` rows, and which share of the processor's peak the
+//! kernel reaches: `cargo test -p pomona-pca profile -- --ignored --nocapture`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ impl WithSimd for Peak {
     }
 }
 
-/// Of a machine shared with others the fastest round says most.
+/// The time of the fastest round, which other processes disturb least.
 fn fastest(times: Vec<Duration>) -> f64 {
     times.iter().min().map_or(f64::NAN, Duration::as_secs_f64)
 }

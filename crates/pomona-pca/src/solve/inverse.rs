@@ -1,15 +1,15 @@
 //! Inverse iteration: a few eigenvectors of a symmetric tridiagonal matrix whose eigenvalues are
 //! known.
 //!
-//! The method is that of LAPACK's `stein`: a random vector is divided by the matrix less the
-//! eigenvalue, which leaves the eigenvector. Divide and conquer takes as long for one vector as for
-//! all, and this takes `n` steps a vector. Where eigenvalues lie close together, a vector is held
-//! orthogonal to those before it; and since that is known to fail for some matrices, each vector is
-//! checked, and the caller is told to take another way if one is not what it should be.
+//! The method is that of LAPACK's `stein`: solving with the shifted matrix `T - value I` and a random
+//! right-hand side returns the eigenvector. Divide and conquer costs as much for one vector as for all;
+//! inverse iteration costs `n` steps per vector. For clustered eigenvalues, each vector is made
+//! orthogonal to those before it; since that is known to fail for some matrices, each vector is
+//! checked, and [`Tridiagonal::vectors`] returns `None` if one is not accurate.
 
 use pulp::{Arch, NullaryFnOnce};
 
-/// Solves before a vector is given up. Two are nearly always enough.
+/// Most solves per vector. Two are nearly always enough.
 const MOST_SOLVES: usize = 5;
 
 /// The residual that is accepted, in roundings of the largest sum of a row.
@@ -28,8 +28,8 @@ pub(super) struct Tridiagonal<'a> {
 }
 
 impl Tridiagonal<'_> {
-    /// Unit eigenvectors, one after the other, of the given eigenvalues; nothing if one of them
-    /// cannot be found to full accuracy.
+    /// Unit eigenvectors, one after the other, of the given eigenvalues; `None` if one of them
+    /// cannot be computed to full accuracy.
     pub(super) fn vectors(&self, values: &[f64]) -> Option<Vec<f64>> {
         let n = self.diagonal.len();
         let norm = self.norm();
@@ -46,7 +46,7 @@ impl Tridiagonal<'_> {
                 factors.solve(&mut vector);
                 solves += 1;
                 normalize(&mut vector);
-                // Twice: the first time may leave little but rounding.
+                // Twice, because the result of the first pass may be mostly rounding errors.
                 for _ in 0..2 {
                     orthogonalize(&mut vector, &found);
                     normalize(&mut vector);
@@ -99,7 +99,7 @@ struct Row {
     inverse: f64,
     /// The two numbers right of the pivot.
     right: [f64; 2],
-    /// What the row, times this, was subtracted from.
+    /// The factor with which the row was subtracted from the one below it.
     multiple: f64,
     /// Whether the row was exchanged with the one below it first.
     exchanged: bool,
@@ -107,7 +107,7 @@ struct Row {
 
 impl Factors {
     /// Factorises by elimination with row exchanges. A pivot below `least` is replaced by it: the
-    /// matrix is singular but for rounding, which is the point.
+    /// matrix is singular but for rounding, as inverse iteration requires.
     fn new(matrix: &Tridiagonal<'_>, value: f64, least: f64) -> Self {
         let n = matrix.diagonal.len();
         let least = least.max(f64::MIN_POSITIVE);
@@ -177,7 +177,7 @@ impl Factors {
 
 /// Divides by the length.
 fn normalize(vector: &mut [f64]) {
-    // The largest number first: squares of what a division by nearly nothing leaves may overflow.
+    // Scaled by the largest number first, since the squares of a nearly singular solve may overflow.
     let largest = vector.iter().fold(0.0, |l: f64, value| l.max(value.abs()));
     let scale = largest.recip();
     for value in vector.iter_mut() {
@@ -189,7 +189,7 @@ fn normalize(vector: &mut [f64]) {
     }
 }
 
-/// Takes from the vector its parts along unit vectors.
+/// Subtracts the vector's components along unit vectors.
 fn orthogonalize(vector: &mut [f64], others: &[f64]) {
     struct Orthogonalize<'a>(&'a mut [f64], &'a [f64]);
 
@@ -265,7 +265,7 @@ impl Uniform {
 mod tests {
     use super::*;
 
-    /// The matrix with 2 on the diagonal and -1 beside it, whose eigenvectors are sines.
+    /// The matrix with 2 on the diagonal and -1 off it, whose eigenvectors are sines.
     #[test]
     fn vectors_are_those_of_the_definition() {
         let n = 300;

@@ -9,8 +9,8 @@
 //! C = L Lᵀ    L = Q [R; 0]    C = Q [R Rᵀ 0; 0 0] Qᵀ        L is d x r, R is r x r, Q is d x d
 //! ```
 //!
-//! The eigenvectors of C are those of R Rᵀ, of order r, turned by Q; they are orthonormal however small
-//! their eigenvalues are, which the eigenvectors of Lᵀ L, turned by L, are not.
+//! The eigenvectors of C are those of R Rᵀ, of order r, multiplied by Q; they are orthonormal however
+//! small their eigenvalues are, unlike the eigenvectors of Lᵀ L multiplied by L.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::matmul::matmul;
@@ -45,7 +45,7 @@ pub(super) struct Basis {
 
 impl LowRank {
     /// Factorises the matrix of which `entry(i, j)` is the number in row i and column j, of a rank
-    /// below `order`; nothing if its rank is `order` or more, or it is not positive semi-definite but
+    /// below `order`; `None` if its rank is `order` or more, or it is not positive semi-definite but
     /// for rounding.
     pub(super) fn new(d: usize, order: usize, entry: impl Fn(usize, usize) -> f64) -> Option<Self> {
         let l = cholesky(d, order, entry)?;
@@ -88,7 +88,7 @@ impl LowRank {
 }
 
 impl Basis {
-    /// Turns vectors of the core, one a column, into vectors of C.
+    /// Maps vectors of the core, one per column, to vectors of C.
     pub(super) fn outer(&self, vectors: &Mat<f64>) -> Mat<f64> {
         let d = self.reflections.nrows();
         let mut turned = Mat::zeros(d, vectors.ncols());
@@ -134,12 +134,11 @@ fn cholesky(d: usize, order: usize, entry: impl Fn(usize, usize) -> f64) -> Opti
             l[(i, rank)] = value;
             left[i] -= value * value;
         }
-        // Exactly, so that it is no pivot again.
+        // Exactly zero, so that it is not chosen as pivot again.
         left[pivot] = 0.0;
         rank += 1;
     }
-    // What is left of the covariance of rows is rounding: that of the products, or of more rows that
-    // were there before.
+    // The remainder is rounding: of the products, or of rows that have been subtracted.
     if left.iter().any(|left| left.abs() > ROUNDING * largest) {
         return None;
     }

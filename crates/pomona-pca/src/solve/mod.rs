@@ -3,9 +3,9 @@
 //! A Householder reduction leaves a tridiagonal matrix; its eigenvalues and the eigenvectors of the
 //! components that are kept are found; and the reflections are applied to these vectors. Where many
 //! components are kept, the middle step is divide and conquer, as in LAPACK's `syevd`, which
-//! scikit-learn's `covariance_eigh` ends in. Few of many, 50 of 1280 say, are found by QR iteration
-//! for the eigenvalues and inverse iteration for the vectors, as in LAPACK's `syevx`. Of fewer rows than
-//! features only as many dimensions as there are rows are solved for (`low_rank.rs`).
+//! scikit-learn's `covariance_eigh` calls. Few of many, 50 of 1280 say, are found by QR iteration
+//! for the eigenvalues and inverse iteration for the vectors, as in LAPACK's `syevx`. For fewer rows
+//! than features, the matrix is first reduced to the order of the rows (`low_rank.rs`).
 
 mod inverse;
 mod low_rank;
@@ -32,10 +32,10 @@ use low_rank::LowRank;
 /// The part of all components, one in so many, up to which inverse iteration is faster.
 const FEW: usize = 8;
 
-/// The order of a matrix below which divide and conquer takes no time worth saving.
+/// The order below which divide and conquer is always fast enough.
 const SMALL: usize = 128;
 
-/// Features a row from which on the covariance is reduced to the order of the number of rows first.
+/// Ratio of features to rows from which on the covariance is reduced to the order of the rows first.
 const WIDE: usize = 2;
 
 /// The model of `count` rows with the given mean and packed upper triangle of the comoment.
@@ -116,7 +116,7 @@ pub(crate) fn solve(
 struct Covariance<'a> {
     d: usize,
     comoment: &'a [f64],
-    /// What the comoment is divided by: the rows less one.
+    /// The divisor of the comoment: the rows less one.
     degrees: f64,
     /// The power of two.
     scale: f64,
@@ -241,9 +241,9 @@ fn reflect_columns(
 
 /// The eigen-decomposition of the tridiagonal matrix.
 struct Inner {
-    /// Ascending.
+    /// Eigenvalues, ascending.
     values: Vec<f64>,
-    /// One a column, if all were computed.
+    /// Eigenvectors, one per column, if all were computed.
     vectors: Option<Mat<f64>>,
 }
 

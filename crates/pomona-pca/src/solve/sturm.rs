@@ -4,23 +4,22 @@
 //! eigenvalue for 1280. How many eigenvalues lie below a number can be counted with an error of a few
 //! roundings whatever the order (Barth, Martin and Wilkinson, "Calculation of the eigenvalues of a
 //! symmetric tridiagonal matrix by the method of bisection", Numerische Mathematik 9 (1967), 386-393,
-//! <https://doi.org/10.1007/BF02162154>), and bisection needs few counts where the place is known.
+//! <https://doi.org/10.1007/BF02162154>), and bisection from an approximate eigenvalue needs few counts.
 
 use pulp::{Arch, NullaryFnOnce};
 
 use super::inverse::Tridiagonal;
 
-/// Numbers counted for at the same time: a division waits for the one before it.
+/// Numbers whose counts are computed together, because each division waits for the one before it.
 const LANES: usize = 32;
 
 /// Half of the first interval, in relation to the largest sum of a row.
 const NEAR: f64 = 256.0 * f64::EPSILON;
 
-/// Times that an interval without its eigenvalue is made four times as wide.
+/// Most times that an interval without its eigenvalue is widened fourfold.
 const WIDENINGS: usize = 8;
 
-/// Moves ascending `values`, near to the eigenvalues, to the eigenvalues. One that has no eigenvalue
-/// anywhere near is left as it is.
+/// Refines ascending approximate eigenvalues. One that has no eigenvalue near it is left unchanged.
 pub(super) fn refine(matrix: &Tridiagonal<'_>, values: &mut [f64]) {
     let norm = matrix.norm();
     let squares: Vec<f64> = matrix
@@ -123,7 +122,7 @@ impl NullaryFnOnce for Count<'_> {
 mod tests {
     use super::*;
 
-    /// The matrix with 2 on the diagonal and -1 beside it, whose eigenvalues are known.
+    /// The matrix with 2 on the diagonal and -1 off it, whose eigenvalues are known.
     #[test]
     fn values_are_moved_to_the_eigenvalues() {
         for n in [1_usize, 2, 31, 33, 400] {

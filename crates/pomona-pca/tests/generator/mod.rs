@@ -1,11 +1,11 @@
 //! The random numbers of `exact_reference.py` and `sklearn_reference.py`, bit by bit.
 
 /// Knuth's MMIX generator.
-pub struct Generator(pub u64);
+pub(crate) struct Generator(pub u64);
 
 impl Generator {
     /// The next number, from -1 up to 1.
-    pub fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::generator::Generator;
 
 /// One data set's recipe; the fields are those of `DATASETS` in the script.
-pub struct Recipe {
+pub(crate) struct Recipe {
     pub name: &'static str,
     rows: usize,
     features: usize,
@@ -20,7 +20,7 @@ pub struct Recipe {
 }
 
 /// The data sets of the script.
-pub const RECIPES: [Recipe; 6] = [
+pub(crate) const RECIPES: [Recipe; 6] = [
     Recipe::new("tiny", (60, 7), 7, 0.7, 0.0, 0, 0.0),
     Recipe::new("decaying", (500, 64), 64, 0.93, 0.0, 0, 0.0),
     Recipe::new("wide", (300, 200), 40, 0.85, 0.0, 0, 0.05),
@@ -31,7 +31,7 @@ pub const RECIPES: [Recipe; 6] = [
 
 /// What scikit-learn found; the fields are those that `reference` in the script writes.
 #[derive(Deserialize)]
-pub struct Reference {
+pub(crate) struct Reference {
     pub n_samples: u64,
     pub dimension: usize,
     pub checksum: String,
@@ -65,7 +65,7 @@ impl Recipe {
     }
 
     /// The rows, row-major.
-    pub fn rows(&self) -> Vec<f32> {
+    pub(crate) fn rows(&self) -> Vec<f32> {
         let mut generator = Generator((self.name.len() + self.rows * self.features) as u64);
         let amplitude: Vec<f64> = std::iter::successors(Some(1.0), |a| Some(a * self.decay))
             .take(self.factors)
@@ -94,7 +94,7 @@ impl Recipe {
     }
 
     /// The reference numbers.
-    pub fn reference(&self) -> Reference {
+    pub(crate) fn reference(&self) -> Reference {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/data")
             .join(self.name)
@@ -105,7 +105,7 @@ impl Recipe {
 }
 
 /// The script's checksum of rows.
-pub fn checksum(rows: &[f32]) -> String {
+pub(crate) fn checksum(rows: &[f32]) -> String {
     let hash = rows.iter().fold(0_u64, |hash, value| {
         hash.wrapping_mul(31)
             .wrapping_add(u64::from(value.to_bits()))

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::prices::{NodeType, Prices};
+use super::requests::Requests;
 
 /// What there is to do, and how fast a core does it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,17 +20,6 @@ pub(crate) struct Work {
     pub(crate) output_bytes: u64,
     /// What a run asks of S3.
     pub(crate) requests: Requests,
-}
-
-/// Requests to an object store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Requests {
-    /// GET: one an image.
-    pub get: u64,
-    /// LIST: one a thousand objects of a folder.
-    pub list: u64,
-    /// PUT, COPY and POST of the results.
-    pub put: u64,
 }
 
 /// What nodes of a type take and cost.
@@ -139,6 +129,9 @@ mod tests {
         pca_seconds_image: 0.0,
         output_bytes: 2_000_000_000,
         requests: Requests {
+            images: 71_000,
+            reread: 50,
+            results: 950,
             get: 72_000,
             list: 72,
             put: 128,

@@ -1,7 +1,7 @@
 //! [`Memory`]: what a run holds at most, term by term.
 
 use pomona_functions::FEATURE_LEN;
-use pomona_results::Listing;
+use pomona_results::{Listing, ROW_GROUP_BYTES};
 use serde::Serialize;
 
 /// The content that a partition holds that is not yet computed: two batches of `batch_bytes`.
@@ -9,9 +9,6 @@ const CONTENT_BYTES: u64 = 2 * (32 << 20);
 
 /// The images of two batches.
 const CONTENT_IMAGES: u64 = 2 * 256;
-
-/// The encoded rows that the writer of features holds until a row group is complete.
-const ROW_GROUP_BYTES: u64 = 64 << 20;
 
 /// The buffers of the network, a thread: measured, see docs/src/results.md.
 const SCRATCH_BYTES: u64 = 6 << 20;
@@ -58,7 +55,7 @@ impl Memory {
     }
 }
 
-/// The most memory that this process has held; `None` where the system does not tell.
+/// The peak memory of this process; `None` where the system does not report it.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

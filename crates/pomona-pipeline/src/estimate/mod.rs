@@ -3,6 +3,7 @@
 mod cluster;
 mod memory;
 mod prices;
+mod requests;
 mod sample;
 
 use std::time::Instant;
@@ -18,17 +19,11 @@ use crate::PipelineError;
 use crate::scripts::script;
 use cluster::{Work, cluster};
 
-pub use cluster::{ClusterEstimate, Cost, Requests};
+pub use cluster::{ClusterEstimate, Cost};
 pub use memory::Memory;
 pub use prices::{ClusterPrices, Exchange, NodeType, Prices, S3Prices};
+pub use requests::Requests;
 pub use sample::Sample;
-
-/// The bytes of a part in which a writer sends a file to S3: DataFusion's default.
-const PART_BYTES: u64 = 10 << 20;
-
-/// Files that a run writes besides features, metadata and checkpoints, whatever its size: stats and
-/// errors in two formats, moments, model, its description, projection in two, metadata as text.
-const RESULT_FILES: u64 = 10;
 
 /// What an estimate is of.
 #[derive(Debug, Clone)]
@@ -130,11 +125,8 @@ impl Estimate {
 
         let cores = ctx.state().config().target_partitions() as u32;
         let output_bytes = images * row_bytes(options.components);
-        let requests = Requests {
-            get: images,
-            list: list_requests(below(&listing).iter().map(String::as_str)),
-            put: put_requests(images, options.checkpoint),
-        };
+        let list = list_requests(below(&listing).iter().map(String::as_str));
+        let requests = Requests::of_run(images, options.checkpoint, list);
         let work = Work {
             images,
             images_per_second_core: 1.0 / sample.core_seconds_image,
@@ -209,27 +201,4 @@ fn below(listing: &Listing) -> Vec<String> {
 /// twice, once as text.
 fn row_bytes(components: u64) -> u64 {
     4 * FEATURE_LEN as u64 + 16 * components + 5 * 256
-}
-
-/// The requests that write the results: for each chunk its features in parts, its metadata and its
-/// record, and the copy to its place; for every other file its parts and its copy.
-fn put_requests(images: u64, checkpoint: u64) -> u64 {
-    let chunks = images.div_ceil(checkpoint.max(1));
-    let parts = (images * 4 * FEATURE_LEN as u64).div_ceil(PART_BYTES);
-    // A file in parts is begun and completed by a request each.
-    let features = parts + 2 * chunks;
-    features + 3 * chunks + 4 * RESULT_FILES
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_grow_with_chunks_and_bytes() {
-        // One chunk: 5,120 bytes are a part; begin, complete, metadata, record, copy.
-        assert_eq!(put_requests(1, 100), 1 + 2 + 3 + 40);
-        // 10,240 images of 5,120 bytes are 50 MiB: 5 parts, in ten chunks and a small one.
-        assert_eq!(put_requests(10_240, 1_000), 5 + 22 + 33 + 40);
-    }
 }

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_type_is_told_with_the_nearest_and_all() {
+    fn an_unknown_type_is_an_error_with_the_nearest_and_all() {
         let prices = Prices::built_in().unwrap();
         let error = prices.node(Some("m5.xlage")).unwrap_err().to_string();
         assert!(error.contains("did you mean 'm5.xlarge'"), "{error}");

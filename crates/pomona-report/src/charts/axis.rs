@@ -1,4 +1,4 @@
-//! [`Axis`]: from values to places in a drawing, with ticks at round values.
+//! [`Axis`]: maps values to coordinates, with ticks at round values.
 
 use maud::{Markup, html};
 
@@ -37,8 +37,8 @@ impl Axis {
         Px(self.places.0 + part * (self.places.1 - self.places.0))
     }
 
-    /// About `count` ticks at round values, written by `write`, which is told how many decimals the
-    /// values need.
+    /// About `count` ticks at round values. `write` formats a value with the number of decimals that the
+    /// ticks need.
     pub(crate) fn ticks(&self, count: usize, write: impl Fn(f64, usize) -> String) -> Vec<Tick> {
         let (from, to) = self.values;
         let step = round_step((to - from) / count.max(1) as f64);

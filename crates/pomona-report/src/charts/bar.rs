@@ -1,4 +1,4 @@
-//! [`Bar`]: a bar in a row of a table, so that its words stay words of the page.
+//! [`Bar`]: a bar in a row of a table; the labels stay text of the page.
 
 use maud::{Markup, Render, html};
 

@@ -14,7 +14,7 @@ pub(crate) const LEVELS: [f64; 4] = [0.80, 0.90, 0.95, 0.99];
 /// chooses them for `PCA(n_components=level)` up to equality; `None` where there is no variance.
 pub(crate) fn components_for(ratios: &[f64], level: f64) -> Option<usize> {
     let mut sum = 0.0;
-    // Sums of a thousand shares miss their last digits.
+    // Sums of a thousand shares have rounding errors.
     let enough = ratios.iter().position(|ratio| {
         sum += ratio;
         sum >= level - 1e-12
@@ -44,7 +44,7 @@ struct Kept {
     x: Px,
     y: Px,
     text: String,
-    /// Whether the words stand to the left of their line, for want of room to its right.
+    /// Whether the label stands left of its line, because there is no room right of it.
     is_left: bool,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Cumulative<'a> {
         let ratios = &variance.ratios;
         let last_level = LEVELS[LEVELS.len() - 1];
         let most = components_for(ratios, last_level).unwrap_or(ratios.len());
-        // A little beyond what 99% takes, and never less than what was kept.
+        // A little beyond the components that explain 99%, and at least those that were kept.
         let shown = (most + most / 10 + 1)
             .max(variance.kept)
             .min(ratios.len())

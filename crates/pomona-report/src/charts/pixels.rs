@@ -22,7 +22,7 @@ impl Display for Px {
 
 impl Render for Px {
     fn render_to(&self, html: &mut String) {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(Escaper::new(html), "{self}");
     }
 }

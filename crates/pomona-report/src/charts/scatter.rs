@@ -8,7 +8,7 @@ use crate::palette::{COLORS, Mark, SHAPES};
 use crate::phrases::Phrases;
 use crate::{Language, Report};
 
-/// The drawing: about as wide as a page beside a legend.
+/// The drawing: as wide as a page next to a legend.
 const FRAME: Frame = Frame {
     width: 760.0,
     height: 560.0,

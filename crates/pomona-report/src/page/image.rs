@@ -7,7 +7,7 @@ use crate::phrases::Phrases;
 
 pub(super) fn image(image: &Image, words: &Phrases) -> Markup {
     let label = words.label_or_none(&image.label);
-    // The label stands above the path, so it need not begin it.
+    // The label stands above the path, so the path is shown without it.
     let below = image.path.strip_prefix(&image.label);
     let below = below.and_then(|path| path.strip_prefix('/'));
     html! {

@@ -1,4 +1,4 @@
-//! The map of the images, its legend, and what the script is given for it.
+//! The map of the images, its legend, and the data for its script.
 
 use maud::{Markup, PreEscaped, html};
 

@@ -23,7 +23,7 @@ impl Report {
     /// The report as a page of HTML in a language.
     ///
     /// # Panics
-    /// When a part of the report names an image that the report has not.
+    /// When a part of the report names an image that the report lacks.
     pub fn to_html(&self, language: Language) -> String {
         let words = language.phrases();
         let links = [
@@ -82,7 +82,7 @@ fn head(report: &Report, language: Language) -> Markup {
             meta name="color-scheme" content="light dark";
             meta name="generator" content="Pomona";
             title { ((language.phrases().of_input)(&report.parameters.input)) }
-            // Otherwise a browser asks the server for one.
+            // Otherwise a browser requests one from the server.
             link rel="icon" href="data:,";
             style { (PreEscaped(STYLE)) }
         }

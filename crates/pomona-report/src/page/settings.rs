@@ -1,4 +1,4 @@
-//! What the run was given, and what ran.
+//! The parameters of the run, and the versions of the programs.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ use crate::{Language, Report};
 struct Setting {
     name: &'static str,
     value: String,
-    /// Whether the value is something that a machine reads.
+    /// Whether the value is code, to be set in a monospaced font.
     is_code: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The numbers that one looks at first.
+//! The summary: the main numbers of the run.
 
 use maud::{Markup, html};
 

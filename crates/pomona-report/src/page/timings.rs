@@ -1,4 +1,4 @@
-//! How long each phase took.
+//! The time of each phase.
 
 use maud::{Markup, html};
 

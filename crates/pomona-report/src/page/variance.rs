@@ -1,4 +1,4 @@
-//! The spectrum: two charts, and the components that the usual levels take.
+//! The spectrum: two charts, and the number of components that reach the usual levels.
 
 use maud::{Markup, html};
 

@@ -33,8 +33,8 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     components_kept: "Components kept",
     variance_kept: "Variance kept",
     total_time: "Time",
-    images_per_second: |rate| format!("{rate} images a second"),
-    rate: "Images a second",
+    images_per_second: |rate| format!("{rate} images per second"),
+    rate: "Images per second",
     computed_and_reused: |computed, reused| {
         format!("{computed} computed in this run, {reused} by earlier ones")
     },
@@ -75,10 +75,10 @@ pub(crate) static ENGLISH: Phrases = Phrases {
              a sample that keeps the proportions of the labels."
         )
     },
-    scatter_hint: "Point at a mark to see its image; choose labels in the legend to bring them out. \
+    scatter_hint: "Point at a mark to see its image; choose labels in the legend to highlight them. \
                    With the map in focus, the arrow keys go from image to image.",
     scatter_description: |points, labels| {
-        format!("A scatter plot of {points} images of {labels} labels, a mark an image.")
+        format!("A scatter plot of {points} images of {labels} labels, one mark per image.")
     },
     axis: |component, share| format!("Component {component} ({share} of the variance)"),
     legend: "Labels",
@@ -88,14 +88,14 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     no_points: "No image has features.",
     thumbnails_missing: |made, wanted| {
         format!(
-            "{made} of these {wanted} have a thumbnail: the others are gone, or too many bytes to \
-             be read again."
+            "{made} of these {wanted} have a thumbnail: the others are gone, or too many or too \
+             large to be read again."
         )
     },
 
     classes: "Labels",
     classes_text: |labels, smallest, median, largest| {
-        format!("{labels} labels of {smallest} to {largest} images each, {median} in the middle.")
+        format!("{labels} labels of {smallest} to {largest} images each; the median is {median}.")
     },
     classes_alike: |count, labels, images| match count {
         1 => format!("One label, of {images} images."),
@@ -122,8 +122,8 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     outliers_text: |total, median| {
         format!(
             "Of {total} images with features, those that the kept components describe worst: \
-             the reconstruction error is the squared distance between the features and what the \
-             components make of them. Its median is {median}."
+             the reconstruction error is the squared distance between the features and their \
+             reconstruction from the components. Its median is {median}."
         )
     },
     no_outliers: "The components describe every image fully.",
@@ -170,7 +170,7 @@ pub(crate) static ENGLISH: Phrases = Phrases {
     parameters: "Parameters and versions",
     input: "Input",
     output: "Output",
-    components_asked: "Components asked for",
+    components_asked: "Components requested",
     filter: "Filter",
     limit: "Limit",
     no_filter: "none",

@@ -94,8 +94,8 @@ pub(crate) static FRENCH: Phrases = Phrases {
     no_points: "Aucune image n’a de descripteurs.",
     thumbnails_missing: |made, wanted| {
         format!(
-            "{made} de ces {wanted} images ont une vignette\u{202f}: les autres ont disparu, ou font \
-             trop d’octets à relire."
+            "{made} de ces {wanted} images ont une vignette\u{202f}: les autres ont disparu, ou sont \
+             trop nombreuses ou trop grandes à relire."
         )
     },
 

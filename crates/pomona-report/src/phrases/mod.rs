@@ -6,8 +6,8 @@ mod french;
 pub(crate) use english::ENGLISH;
 pub(crate) use french::FRENCH;
 
-/// The words of a language. Numbers are given to sentences as they are written in that language;
-/// where the words depend on a number, it comes first.
+/// The words of a language. Sentences receive numbers as text in that language's format; if the words
+/// depend on a number, it is the first argument.
 pub(crate) struct Phrases {
     pub(crate) months: [&'static str; 12],
 
@@ -115,7 +115,7 @@ pub(crate) struct Phrases {
 }
 
 impl Phrases {
-    /// A label as it is shown: images at the very top of a store have none.
+    /// A label as shown: images at the root of a store have none.
     pub(crate) fn label_or_none(&self, label: &str) -> String {
         match label {
             "" => self.no_label.to_string(),

@@ -3,6 +3,8 @@
 mod credentials;
 mod registry;
 mod s3;
+mod s3_connection;
+mod s3_keys;
 mod settings;
 
 pub use registry::ObjectStores;

@@ -65,7 +65,7 @@ impl ObjectStoreRegistry for ObjectStores {
                 self.known.get_store(url)
             }
             _ => Err(SessionError::UnknownScheme {
-                url: url.to_string(),
+                url: url.as_str().trim_end_matches('/').to_string(),
             }
             .into()),
         }

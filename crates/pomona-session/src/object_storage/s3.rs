@@ -8,18 +8,16 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, resolve_bucket_region};
-use object_store::client::SpawnedReqwestConnector;
+use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::{
-    ClientOptions, CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 use tokio::sync::OnceCell;
 
-use super::credentials::{SdkCredentials, sdk_config};
-use super::settings::S3Settings;
-use pomona_images::io_runtime;
+use super::s3_connection::{Connection, connect};
+use super::s3_keys::{KeyLister, Page, PageRequest};
 
 /// A bucket whose client is made at the first request.
 ///
@@ -31,27 +29,26 @@ use pomona_images::io_runtime;
 #[derive(Debug, Clone)]
 pub(super) struct S3Store {
     bucket: Arc<str>,
-    client: Arc<OnceCell<AmazonS3>>,
+    connection: Arc<OnceCell<Connection>>,
     outage: Arc<Outage>,
 }
 
-/// How long a request may take before a person hears of it.
+/// How long a request may take before a warning.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// When a person was last told that the bucket does not answer: all requests in flight find that
-/// out together.
+/// The time of the last warning that the bucket does not answer; one for all requests in flight.
 #[derive(Debug, Default)]
 struct Outage(Mutex<Option<Instant>>);
 
 impl Outage {
     const INTERVAL: Duration = Duration::from_secs(30);
 
-    /// Whether nobody was told for a while; now somebody is.
+    /// Whether a warning is due; if so, notes its time.
     fn begins(&self) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = told.is_none_or(|told| told.elapsed() > Self::INTERVAL);
+        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = warned.is_none_or(|warned| warned.elapsed() > Self::INTERVAL);
         if is_new {
-            *told = Some(Instant::now());
+            *warned = Some(Instant::now());
         }
         is_new
     }
@@ -61,13 +58,18 @@ impl S3Store {
     pub(super) fn new(bucket: &str) -> Self {
         Self {
             bucket: Arc::from(bucket),
-            client: Arc::default(),
+            connection: Arc::default(),
             outage: Arc::default(),
         }
     }
 
+    async fn connection(&self) -> Result<&Connection> {
+        let connect = || connect(&self.bucket);
+        self.connection.get_or_try_init(connect).await
+    }
+
     async fn client(&self) -> Result<&AmazonS3> {
-        self.client.get_or_try_init(|| connect(&self.bucket)).await
+        Ok(&self.connection().await?.client)
     }
 
     /// Waits for the answer to a request, which object_store repeats by itself, and says so where
@@ -133,9 +135,10 @@ impl ObjectStore for S3Store {
         self.deferred(|client| client.delete_stream(paths))
     }
 
+    /// Keys that are no paths are errors `InvalidPath` in their places, and the stream goes on
+    /// behind them.
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let prefix = prefix.cloned();
-        self.deferred(move |client| client.list(prefix.as_ref()))
+        self.keys(prefix, None)
     }
 
     fn list_with_offset(
@@ -143,13 +146,38 @@ impl ObjectStore for S3Store {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        let (prefix, offset) = (prefix.cloned(), offset.clone());
-        self.deferred(move |client| client.list_with_offset(prefix.as_ref(), &offset))
+        self.keys(prefix, Some(offset))
     }
 
+    /// # Errors
+    /// `InvalidPath` with the first key that is no path, besides those of the requests.
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.answered(self.client().await?.list_with_delimiter(prefix))
-            .await
+        let Connection { client, keys } = self.connection().await?;
+        let Some(keys) = keys else {
+            return self.answered(client.list_with_delimiter(prefix)).await;
+        };
+        let mut request = PageRequest {
+            prefix: folder(prefix),
+            is_delimited: true,
+            ..PageRequest::default()
+        };
+        let mut listed = ListResult {
+            common_prefixes: vec![],
+            objects: vec![],
+        };
+        loop {
+            let page = self.answered(keys.page(&request)).await?;
+            for folder in page.folders {
+                listed.common_prefixes.push(folder?);
+            }
+            for object in page.objects {
+                listed.objects.push(object?);
+            }
+            request.token = page.token;
+            if request.token.is_none() {
+                return Ok(listed);
+            }
+        }
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
@@ -164,6 +192,49 @@ impl ObjectStore for S3Store {
 }
 
 impl S3Store {
+    /// The objects below a folder, a request a thousand of them, made when the thousand before
+    /// is used up.
+    fn keys(
+        &self,
+        prefix: Option<&Path>,
+        offset: Option<&Path>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let first = PageRequest {
+            prefix: folder(prefix),
+            start_after: offset.map(ToString::to_string),
+            ..PageRequest::default()
+        };
+        let (this, prefix, offset) = (self.clone(), prefix.cloned(), offset.cloned());
+        stream::once(async move {
+            let Connection { client, keys } = this.connection().await?;
+            Ok::<_, object_store::Error>(match (keys, offset) {
+                (Some(keys), _) => this.pages(keys.clone(), first),
+                (None, Some(offset)) => client.list_with_offset(prefix.as_ref(), &offset),
+                (None, None) => client.list(prefix.as_ref()),
+            })
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    fn pages(&self, keys: KeyLister, first: PageRequest) -> BoxStream<'static, Result<ObjectMeta>> {
+        let this = self.clone();
+        stream::try_unfold(Some(first), move |request| {
+            let (this, keys) = (this.clone(), keys.clone());
+            async move {
+                let Some(mut request) = request else {
+                    return Ok::<_, object_store::Error>(None);
+                };
+                let Page { objects, token, .. } = this.answered(keys.page(&request)).await?;
+                request.token = token;
+                let next = request.token.is_some().then_some(request);
+                Ok(Some((stream::iter(objects), next)))
+            }
+        })
+        .try_flatten()
+        .boxed()
+    }
+
     /// A stream of the client's, once there is a client.
     fn deferred<T: Send + 'static>(
         &self,
@@ -176,40 +247,10 @@ impl S3Store {
     }
 }
 
-async fn connect(bucket: &str) -> Result<AmazonS3> {
-    let settings = S3Settings::from_env()?;
-    let mut builder = AmazonS3Builder::from_env()
-        .with_bucket_name(bucket)
-        .with_retry(settings.retry)
-        .with_http_connector(SpawnedReqwestConnector::new(io_runtime().clone()));
-    let set = |builder: &AmazonS3Builder, key| builder.get_config_value(&key);
-    // object_store takes true and false alone for them.
-    builder = builder
-        .with_skip_signature(settings.is_unsigned)
-        .with_request_payer(settings.requester_pays);
-    let has_endpoint = settings.endpoint.is_some();
-    if settings
-        .endpoint
-        .is_some_and(|endpoint| endpoint.scheme() == "http")
-    {
-        builder = builder.with_allow_http(true);
+/// The prefix of everything below a folder.
+fn folder(path: Option<&Path>) -> String {
+    match path {
+        Some(path) if !path.as_ref().is_empty() => format!("{path}/"),
+        _ => String::new(),
     }
-
-    let has_keys = set(&builder, AmazonS3ConfigKey::AccessKeyId).is_some();
-    let has_region = set(&builder, AmazonS3ConfigKey::Region).is_some();
-    let needs_keys = !has_keys && !settings.is_unsigned;
-    if needs_keys || (!has_region && !has_endpoint) {
-        let config = sdk_config().await;
-        if needs_keys && let Some(credentials) = SdkCredentials::new(bucket, &config) {
-            builder = builder.with_credentials(credentials);
-        }
-        if !has_region && let Some(region) = config.region() {
-            builder = builder.with_region(region.as_ref());
-        }
-    }
-    // A server that is named by its endpoint takes any region; AWS takes only the bucket's own.
-    if set(&builder, AmazonS3ConfigKey::Region).is_none() && !has_endpoint {
-        builder = builder.with_region(resolve_bucket_region(bucket, &ClientOptions::new()).await?);
-    }
-    builder.build()
 }

@@ -91,7 +91,7 @@ impl S3Settings {
     }
 }
 
-fn is_yes(value: &str) -> bool {
+pub(super) fn is_yes(value: &str) -> bool {
     ["1", "true", "yes", "on", "y"].contains(&value.to_ascii_lowercase().as_str())
 }
 

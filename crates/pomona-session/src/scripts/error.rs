@@ -1,4 +1,4 @@
-//! What can go wrong while SQL runs.
+//! The errors of SQL scripts.
 
 use std::path::PathBuf;
 
@@ -11,9 +11,9 @@ use crate::plain_message;
 #[derive(Debug, Error)]
 pub enum ScriptError {
     /// A script is neither built in nor a readable file.
-    #[error("no script '{name}': give the path of a .sql file, or one of {known}")]
+    #[error("no script '{name}': pass the path of a .sql file, or one of {known}")]
     UnknownScript {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// The names of the scripts that are built in.
         known: String,
@@ -24,7 +24,7 @@ pub enum ScriptError {
     ReadScript {
         /// The file.
         path: PathBuf,
-        /// Why it cannot be read.
+        /// The error of reading it.
         source: std::io::Error,
     },
 
@@ -33,7 +33,7 @@ pub enum ScriptError {
     UndefinedVariable {
         /// The variable.
         name: String,
-        /// Where it is used, from 1.
+        /// The line that uses it, from 1.
         line: usize,
         /// The names that are defined.
         defined: Vec<String>,
@@ -43,23 +43,23 @@ pub enum ScriptError {
     #[error("'{0}' is not NAME=VALUE")]
     BadDefinition(String),
 
-    /// The value of a variable is not what its place in a script takes.
+    /// The value of a variable is invalid at its place in the script.
     #[error("the value of ${{{name}}}, '{value}', is not one SQL expression: {reason}")]
     VariableValue {
         /// The variable.
         name: String,
         /// Its value.
         value: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
 
     /// A condition is not one SQL expression.
     #[error("'{condition}' is not a condition, one SQL expression: {reason}")]
     Condition {
-        /// What was given.
+        /// The condition.
         condition: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
 
@@ -70,7 +70,7 @@ pub enum ScriptError {
         script: String,
         /// The statement's place in it, from 1.
         number: usize,
-        /// What the engine says.
+        /// The engine's error.
         source: Box<DataFusionError>,
     },
 

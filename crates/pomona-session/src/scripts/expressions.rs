@@ -1,4 +1,4 @@
-//! SQL expressions that people give: taken apart and written anew, so that it stays what it was given as.
+//! SQL expressions from users: parsed and printed again, so that an expression stays one expression.
 
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -25,7 +25,7 @@ pub fn condition(text: &str) -> Result<String, ScriptError> {
     }
 }
 
-/// The expressions of a list, each in a form that cannot join with what stands around it.
+/// The expressions of a list, each in parentheses or otherwise safe inside other SQL.
 ///
 /// # Errors
 /// The reason, when the text is empty or holds anything but expressions.

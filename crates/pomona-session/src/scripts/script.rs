@@ -9,13 +9,13 @@ use crate::name_jobs;
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 
-/// A script that is part of the program: its name and its text.
+/// A built-in script: its name and its text.
 pub type BuiltIn = (&'static str, &'static str);
 
-/// A script by name (`features`) among those that are built in, or else by path (`mine.sql`).
+/// A built-in script by name (`features`), or else a file by path (`mine.sql`).
 ///
 /// # Errors
-/// When there is neither, and when the file cannot be read.
+/// When neither exists, and when the file cannot be read.
 pub fn find_script(name: &str, built_in: &[BuiltIn]) -> Result<Script, ScriptError> {
     if let Some(script) = Script::built_in(name, built_in) {
         return Ok(script);
@@ -43,7 +43,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// The script of a name among those that are built in.
+    /// The built-in script of a name.
     pub fn built_in(name: &str, built_in: &[BuiltIn]) -> Option<Self> {
         let found = built_in.iter().find(|(built_in, _)| *built_in == name);
         found.map(|(name, sql)| Self::new(*name, *sql))
@@ -67,11 +67,11 @@ impl Script {
         &self.sql
     }
 
-    /// Runs the statements in order and returns what the last one gives. The first that fails
+    /// Runs the statements in order and returns the result of the last one. The first that fails
     /// ends the run. On a cluster, their jobs have the script's name.
     ///
     /// # Errors
-    /// When a variable has no value, and when a statement fails: the error tells which.
+    /// When a variable has no value, and when a statement fails; the error names it.
     pub async fn run(
         &self,
         ctx: &SessionContext,
@@ -80,8 +80,8 @@ impl Script {
         self.run_watched(ctx, variables, |_| ()).await
     }
 
-    /// Runs the statements as [`Script::run`] does, and tells several times a second how many rows
-    /// the statement that is running has handled.
+    /// Runs the statements as [`Script::run`] does, and reports several times a second how many
+    /// rows the running statement has processed.
     pub async fn run_watched(
         &self,
         ctx: &SessionContext,
@@ -97,7 +97,7 @@ impl Script {
     }
 }
 
-/// Runs statements in order and gives what the last one gives.
+/// Runs statements in order and returns the result of the last one.
 async fn run_all(
     mut statements: StatementQueue<'_>,
     handled: impl Fn(u64),

@@ -1,4 +1,4 @@
-//! [`StatementQueue`]: the statements of a text, one after the other.
+//! [`StatementQueue`]: plans the statements of a text one by one.
 
 use std::collections::VecDeque;
 
@@ -9,8 +9,8 @@ use datafusion::sql::parser::Statement;
 
 use super::ScriptError;
 
-/// Statements that are still to be planned. A statement may need what those before it did, so each is
-/// planned when its turn comes.
+/// Statements that are still to be planned. A statement may use tables of those before it, so each
+/// is planned after they have run.
 pub struct StatementQueue<'a> {
     ctx: &'a SessionContext,
     script: &'a str,
@@ -43,7 +43,7 @@ impl<'a> StatementQueue<'a> {
         planned.map(Some).map_err(|error| self.failed(error))
     }
 
-    /// Whether the last statement was planned.
+    /// Whether every statement has been planned.
     pub fn is_empty(&self) -> bool {
         self.left.is_empty()
     }

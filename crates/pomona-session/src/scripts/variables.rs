@@ -8,8 +8,8 @@ use super::expressions::expressions;
 /// The values of variables.
 ///
 /// Inside a quoted string a value is escaped, so that a folder named `l'été` stays one string.
-/// Elsewhere it must be an expression, or several with commas between them: it is taken apart and
-/// written anew, so that no value ends the statement that it stands in. Comments are left alone.
+/// Elsewhere it must be an expression, or several with commas between them: it is parsed and printed
+/// again, so that no value ends the statement that contains it. Comments are not substituted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Variables {
     values: BTreeMap<String, Value>,
@@ -18,7 +18,7 @@ pub struct Variables {
 /// A value, and whether it may be any SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {
-    /// What somebody gave.
+    /// A value from a user.
     Given(String),
     /// SQL that Pomona wrote.
     Sql(String),
@@ -30,22 +30,22 @@ impl Variables {
         Self::default()
     }
 
-    /// Gives a variable its value.
+    /// Defines a variable.
     pub fn define(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
         self.values.insert(name.into(), Value::Given(value.into()));
         self
     }
 
-    /// Gives a variable SQL that is pasted as it is; for text that Pomona wrote itself.
+    /// Defines a variable as SQL that is inserted unchanged; only for text that Pomona generates.
     pub fn define_sql(&mut self, name: &str, sql: String) -> &mut Self {
         self.values.insert(name.to_string(), Value::Sql(sql));
         self
     }
 
-    /// Gives a variable its value from `NAME=VALUE`.
+    /// Defines a variable from `NAME=VALUE`.
     ///
     /// # Errors
-    /// When there is no `=` or no name before it.
+    /// When the `=` or the name before it is missing.
     pub fn define_pair(&mut self, pair: &str) -> Result<&mut Self, ScriptError> {
         match pair.split_once('=') {
             Some((name, value)) if is_name(name) => Ok(self.define(name, value)),
@@ -111,7 +111,7 @@ fn expression(name: &str, value: &str) -> Result<String, ScriptError> {
     Ok(taken.join(", "))
 }
 
-/// Where in the SQL text a character stands.
+/// The lexical context of a character of the SQL text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Code,

@@ -1,4 +1,4 @@
-//! Counts the rows that a statement has handled while it runs.
+//! Counts the rows that a running statement has processed.
 
 use std::sync::Arc;
 use std::thread;
@@ -13,17 +13,17 @@ use datafusion::prelude::DataFrame;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, channel};
 
-/// The metric of a query on a cluster that counts the rows which its executors have read: those
-/// of finished tasks. [`output_rows`](datafusion::physical_plan::metrics::MetricsSet::output_rows)
-/// of such a query are the rows that came back.
+/// The metric of a query on a cluster that counts the rows which its executors have read in finished
+/// tasks. [`output_rows`](datafusion::physical_plan::metrics::MetricsSet::output_rows) of such a query
+/// counts the rows that came back.
 pub const ROWS_HANDLED: &str = "rows_handled";
 
 /// The time between two counts.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Collects a frame, and tells several times a second how many rows it has handled.
+/// Collects a frame, and reports several times a second how many rows it has processed.
 ///
-/// Dropping the wait stops the statement.
+/// Dropping the future stops the statement.
 pub(super) async fn collect_watched(
     frame: DataFrame,
     handled: &impl Fn(u64),
@@ -31,7 +31,7 @@ pub(super) async fn collect_watched(
     let context = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await?;
     let counted = counted(&plan);
-    // On a task of its own: a statement of one partition computes where it is awaited.
+    // On a task of its own, because a statement of one partition computes in the task that awaits it.
     let mut collecting = SpawnedTask::spawn(collect(plan, context));
     let mut ticks = ticks();
     loop {
@@ -44,7 +44,7 @@ pub(super) async fn collect_watched(
     }
 }
 
-/// Operators that hand on the rows of others; after a merge in order, rows wait for one another.
+/// Operators that pass rows on. A sort-preserving merge delays rows, so its count lags.
 const MOVERS: [&str; 4] = [
     "CoalescePartitionsExec",
     "CooperativeExec",
@@ -52,9 +52,9 @@ const MOVERS: [&str; 4] = [
     "SortPreservingMergeExec",
 ];
 
-/// The last operator that works on every row: what comes after it, an aggregate or a filter, has
-/// fewer, and what comes before it has done less of the work. A limit counts as every row, since
-/// those beyond it are nobody's work.
+/// The last operator that processes every row: operators after it, such as an aggregate or a filter,
+/// return fewer rows, and operators before it are ahead of the work. Rows beyond a limit do not count,
+/// because no operator processes them.
 fn counted(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     let mut counted = None;
     let mut operator = plan;
@@ -74,7 +74,7 @@ fn counted(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     Arc::clone(counted.unwrap_or(operator))
 }
 
-/// The rows that an operator has given, or, where it stands for a cluster, those that were handled
+/// The rows that an operator has returned, or, for a query on a cluster, those that were processed
 /// there.
 fn rows(operator: &Arc<dyn ExecutionPlan>) -> u64 {
     let Some(metrics) = operator.metrics() else {
@@ -86,8 +86,8 @@ fn rows(operator: &Arc<dyn ExecutionPlan>) -> u64 {
     handled.or_else(|| metrics.output_rows()).unwrap_or(0) as u64
 }
 
-/// A tick each [`INTERVAL`], until the receiver is dropped. A thread gives them, because the
-/// network keeps the runtime's threads busy, and its timers late, for seconds.
+/// A tick each [`INTERVAL`], until the receiver is dropped. They come from a thread, because the
+/// network keeps the runtime's threads busy for seconds and delays its timers.
 fn ticks() -> Receiver<()> {
     let (sender, receiver) = channel(1);
     thread::spawn(move || {
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// The operator that is counted in a query over 1,000 rows, and the rows that it counts.
+    /// The operator whose rows are counted in a query over 1,000 rows, and its count.
     async fn counted_in(sql: &str) -> (String, u64) {
         let config = SessionConfig::new().with_target_partitions(2);
         let ctx = SessionContext::new_with_config(config);
@@ -138,17 +138,17 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn rows_are_told_while_a_statement_runs() {
+    async fn rows_are_reported_while_a_statement_runs() {
         let ctx = SessionContext::new();
         let sql = "SELECT sum(value % 7) AS s FROM generate_series(1, 400000000)";
         let frame = ctx.sql(sql).await.unwrap();
         let (calls, last) = (Cell::new(0), Cell::new(0));
-        let told = |rows| {
+        let report = |rows| {
             assert!(rows >= last.get(), "{rows} after {}", last.get());
             last.set(rows);
             calls.set(calls.get() + 1);
         };
-        let batches = collect_watched(frame, &told).await.unwrap();
+        let batches = collect_watched(frame, &report).await.unwrap();
         assert_eq!(batches[0].num_rows(), 1);
         assert!(calls.get() > 0);
         assert!(last.get() <= 400_000_000);

@@ -181,9 +181,9 @@ fn a_cluster_without_executors_is_waited_for_and_then_given_up() {
     };
     let failed = query(2).wait_with_output().unwrap();
     assert_eq!(failed.status.code(), Some(1));
-    let told = String::from_utf8(failed.stderr).unwrap();
-    assert!(told.contains("has no executor"), "{told}");
-    assert!(told.contains("'pomona executor'"), "{told}");
+    let stderr = String::from_utf8(failed.stderr).unwrap();
+    assert!(stderr.contains("has no executor"), "{stderr}");
+    assert!(stderr.contains("'pomona executor'"), "{stderr}");
 
     // One that comes in time gets the query.
     let waiting = query(60);

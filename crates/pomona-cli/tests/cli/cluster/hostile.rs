@@ -1,13 +1,20 @@
 //! What an outsider, a neighbour or a bad moment does to a cluster.
 
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+#[cfg(target_os = "linux")]
+use std::process::{Command, Stdio};
+#[cfg(target_os = "linux")]
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pomona_tests::certificates::{flags, write_certificates};
+use pomona_tests::ports::free_port;
 
 use super::{Cluster, options, start};
 use crate::workplace::Workplace;
@@ -36,6 +43,93 @@ fn a_deep_plan_kills_no_executor() {
         assert_eq!(ran.code(0).stdout(), "n\n100\n");
         cluster.wait_for_executors(2).unwrap();
     }
+}
+
+#[test]
+fn a_plan_that_no_executor_can_read_is_refused_before_it_is_sent() {
+    let place = Workplace::new();
+    let cluster = start(options());
+    // Each change of the operator is a level.
+    let sum: String = (0..60)
+        .map(|i| if i % 2 == 0 { "a + " } else { "a - " })
+        .collect();
+    let sql = format!("SELECT sum({sum}a) AS n FROM generate_series(1, 10) AS t(a)");
+    assert_eq!(place.local_query(&sql), "n\n55\n");
+    let url = format!("--scheduler={}", cluster.url());
+    place
+        .pomona(["sql", &url, "-c", &sql])
+        .code(1)
+        .says("levels deep")
+        .says("CREATE TABLE");
+    assert!(cluster.jobs().unwrap().is_empty());
+}
+
+/// The processor time of a process, in seconds.
+#[cfg(target_os = "linux")]
+fn worked(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks: u64 = fields[11..13]
+        .iter()
+        .map(|f| f.parse::<u64>().unwrap())
+        .sum();
+    ticks as f64 / 100.0
+}
+
+/// Where no more files can be opened a front rests between two attempts, and says so twice a minute.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_front_without_files_rests_and_answers_when_it_has_some() {
+    let place = Workplace::new();
+    write_certificates(&place.path("tls"));
+    let flags = flags(&place.path("tls"));
+    let log = place.path("scheduler.log");
+    let mut scheduler = Command::new("sh");
+    scheduler
+        .args(["-c", "ulimit -n 100 && exec \"$0\" \"$@\""])
+        .args([env!("CARGO_BIN_EXE_pomona"), "scheduler", "--bind-port=0"])
+        .args(&flags)
+        .env("RUST_LOG", "info")
+        .stdin(Stdio::null())
+        .stderr(File::create(&log).unwrap());
+    let mut scheduler = scheduler.spawn().unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
+    let begin = Instant::now();
+    while !said().contains("listens on df://") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}", said());
+        sleep(Duration::from_millis(20));
+    }
+    let address = said()
+        .split("df://")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_string();
+
+    let silent: Vec<TcpStream> = (0..200)
+        .map(|_| TcpStream::connect(&address).unwrap())
+        .collect();
+    while !said().contains("connections are not accepted") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}", said());
+        sleep(Duration::from_millis(20));
+    }
+    let before = worked(scheduler.id());
+    sleep(Duration::from_secs(4));
+    let took = worked(scheduler.id()) - before;
+    assert!(took < 2.0, "{took} s of work in 4 s");
+    assert!(said().len() < 64 << 10, "a log of {} bytes", said().len());
+    drop(silent);
+    let mut jobs = vec!["jobs".to_string(), format!("--scheduler=df://{address}")];
+    jobs.extend(flags);
+    let asked = Instant::now();
+    while place.pomona(&jobs).is_failure() {
+        assert!(asked.elapsed() < Duration::from_secs(60), "{}", said());
+    }
+    scheduler.kill().unwrap();
+    scheduler.wait().unwrap();
 }
 
 #[test]
@@ -122,7 +216,8 @@ fn what_a_killed_executor_left_is_removed_by_the_next() {
     };
     let mut left = None;
     for _ in 0..2 {
-        let (flight, grpc) = (free_port(), free_port());
+        let free = || free_port().unwrap().to_string();
+        let (flight, grpc) = (free(), free());
         let mut command = place.command([
             "executor",
             "--scheduler-host",
@@ -172,9 +267,4 @@ fn assert_answers(place: &Workplace, cluster: &Cluster, tls: &[String]) {
     query.extend(["-c", "SELECT 1 AS one"]);
     query.extend(tls.iter().map(String::as_str));
     assert_eq!(place.pomona(&query).code(0).stdout(), "one\n1\n");
-}
-
-fn free_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
 }

@@ -84,8 +84,8 @@ fn a_second_interrupt_does_not_wait_for_the_cluster() {
     let scheduler = Pid::from_raw(cluster.scheduler_pid() as i32);
     kill(scheduler, Signal::SIGSTOP).unwrap();
     interrupt(&query);
-    let mut told = BufReader::new(query.stderr.take().unwrap()).lines();
-    assert_eq!(told.next().unwrap().unwrap(), "Interrupted");
+    let mut lines = BufReader::new(query.stderr.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "Interrupted");
     assert_eq!(query.try_wait().unwrap(), None);
     let start = Instant::now();
     interrupt(&query);

@@ -1,9 +1,13 @@
 //! The binary on a cluster of its own roles: real processes on loopback.
 
 mod counts;
+mod decoding;
 mod faults;
+mod guard;
 mod hostile;
 mod jobs;
+#[cfg(target_os = "linux")]
+mod many_queries;
 mod pipeline;
 mod secrets;
 mod sink;

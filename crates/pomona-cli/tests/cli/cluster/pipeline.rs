@@ -31,7 +31,7 @@ fn a_run_on_a_cluster_gives_the_local_results() {
 }
 
 #[test]
-fn the_progress_on_a_cluster_is_told_while_it_runs() {
+fn the_progress_on_a_cluster_is_reported_while_it_runs() {
     let cluster = start(options());
     let place = Workplace::new();
     place.many_images(5000);

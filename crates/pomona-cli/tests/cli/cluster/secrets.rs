@@ -83,7 +83,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 #[test]
-fn roles_listen_on_this_machine_alone_unless_told_otherwise() {
+fn roles_listen_on_this_machine_alone_by_default() {
     let place = Workplace::new();
     for role in ["scheduler", "executor"] {
         let help = place.pomona([role, "--help"]).code(0).stdout();

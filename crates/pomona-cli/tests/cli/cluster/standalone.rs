@@ -51,7 +51,7 @@ fn an_interrupt_ends_the_query_and_leaves_nothing() {
 }
 
 #[test]
-fn what_fails_is_told_once() {
+fn an_error_is_reported_once() {
     let place = Workplace::new();
     let failing = "SELECT 1 / (value - 2) AS n FROM generate_series(1, 3)";
     let failed = place

@@ -1,4 +1,4 @@
-//! The first convolution, row by row as the first block asks for them.
+//! The first convolution, row by row on demand of the first block.
 
 use std::ops::Range;
 
@@ -14,13 +14,13 @@ pub(super) struct Image<'a> {
     ring: &'a mut [f32],
     /// Side in pixels.
     size: usize,
-    /// Rows that have been in the ring.
+    /// Number of rows that have been written to the ring.
     done: usize,
 }
 
 impl<'a> Image<'a> {
-    /// None of the image's rows yet.
-    pub fn new(plan: &'a Plan, image: &'a [u8], ring: &'a mut [f32]) -> Self {
+    /// An empty ring.
+    pub(crate) fn new(plan: &'a Plan, image: &'a [u8], ring: &'a mut [f32]) -> Self {
         let size = (image.len() / 3).isqrt();
         // The buffer may be longer, made for a larger image.
         let ring = &mut ring[..(IMAGE_ROWS + 1) * (size + 2) * 3];
@@ -35,7 +35,7 @@ impl<'a> Image<'a> {
     }
 
     /// Computes rows of the first convolution into a block's padded planes.
-    pub fn fill(
+    pub(crate) fn fill(
         &mut self,
         session: &Session<'_>,
         block: &BlockPlan,

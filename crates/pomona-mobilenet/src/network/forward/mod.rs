@@ -31,7 +31,7 @@ pub(super) struct Forward<'a> {
 /// first-level cache.
 const PANEL: usize = 2 * BLOCK;
 
-/// Where a block's output goes: a plane may hold the pixels of other images too.
+/// The destination of a block's output: a plane may hold the pixels of several images.
 struct Target<'a> {
     tensor: &'a mut [f32],
     /// Floats a plane.
@@ -42,7 +42,7 @@ struct Target<'a> {
 
 impl<'a> Forward<'a> {
     /// Prepares the calling thread.
-    pub fn new(plan: &'a Plan, kernels: &'a Kernels, images: usize) -> Self {
+    pub(crate) fn new(plan: &'a Plan, kernels: &'a Kernels, images: usize) -> Self {
         debug_assert!(images <= GROUP);
         Self {
             plan,
@@ -56,7 +56,7 @@ impl<'a> Forward<'a> {
     ///
     /// `done` is called with the index of each block that is complete, once an image for those
     /// that take one image, and at the end with their number.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         scratch: &mut Scratch,
         images: &[u8],
@@ -183,7 +183,7 @@ fn row_starts(block: &BlockPlan, first: usize, count: usize) -> [u32; MOST_ROWS]
     starts
 }
 
-/// Zeroes what surrounds the pixels of the padded planes; the kernels write only the pixels.
+/// Zeroes the padding of the padded planes; the kernels write only the pixels.
 fn clear_borders(block: &BlockPlan, expanded: &mut [f32]) {
     for plane in expanded[..block.expanded_len()].chunks_exact_mut(block.plane()) {
         let (ring, zeros) = plane.split_at_mut(block.ring * block.row());

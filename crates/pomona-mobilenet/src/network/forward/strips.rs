@@ -8,7 +8,7 @@ use super::super::plan::{BlockPlan, Plan, Tiling};
 use super::image::Image;
 use super::{Forward, PANEL, Target, clear_borders, operand_start, row_starts};
 
-/// What fills the padded planes of a block.
+/// The source of a block's padded planes.
 pub(super) enum Source<'a> {
     /// The first convolution of an image.
     Image(Image<'a>),
@@ -16,14 +16,14 @@ pub(super) enum Source<'a> {
     Tensor {
         /// That output.
         tensor: &'a [f32],
-        /// Room for the places of a strip's pixels.
+        /// Capacity for the places of a strip's pixels.
         places: &'a mut Places,
     },
 }
 
 impl<'a> Source<'a> {
     /// The first convolution of an image; `rows` is room for some normalised rows.
-    pub fn image(plan: &'a Plan, image: &'a [u8], rows: &'a mut [f32]) -> Self {
+    pub(crate) fn image(plan: &'a Plan, image: &'a [u8], rows: &'a mut [f32]) -> Self {
         Self::Image(Image::new(plan, image, rows))
     }
 }
@@ -149,7 +149,7 @@ impl Forward<'_> {
     }
 }
 
-/// Where the pixels of some rows go in the ring of padded rows.
+/// The places of the pixels of some rows in the ring of padded rows.
 fn strip_places<'a>(block: &BlockPlan, places: &'a mut Places, rows: Range<usize>) -> &'a Places {
     let starts = rows.map(|row| (row % block.ring) * block.row() + BLOCK);
     places.set(starts, block.input_size);

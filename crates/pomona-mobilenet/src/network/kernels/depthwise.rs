@@ -63,7 +63,7 @@ impl Depthwise<'_> {
     }
 }
 
-/// How the outputs of a plane are stored.
+/// Stores the outputs of a plane.
 pub(super) trait Sink<V>: Copy {
     /// Stores a vector of a pixel.
     ///
@@ -97,7 +97,7 @@ pub(super) unsafe fn depthwise<V: Vector, const WIDTH: usize>(task: &mut Depthwi
     }
 }
 
-/// Convolves planes into the sinks that `sink` gives for them.
+/// Convolves planes into the sinks that `sink` returns for them.
 ///
 /// # Safety
 /// As [`depthwise`].

@@ -1,4 +1,4 @@
-//! Every kernel against plain loops, on buffers that end where the kernel's reach does.
+//! Compares every kernel with plain loops, on buffers that end where the kernel's reach ends.
 //!
 //! Under the address sanitizer these buffers show an access beyond what `check` allows; the whole
 //! network's buffers are larger. On a nightly toolchain:
@@ -16,7 +16,7 @@ fn every_kernels() -> Vec<Kernels> {
         .into_iter()
         .flat_map(|isa| [Precision::F32, Precision::Bf16].map(|precision| (isa, precision)))
         .filter_map(|(isa, precision)| Kernels::new(isa, precision));
-    // Where the processor multiplies bf16 itself, what stands in for that elsewhere is left out.
+    // Without the emulation of bf16 products on a processor that has the instruction.
     #[cfg(target_arch = "x86_64")]
     let kernels = kernels.chain(
         Isa::Avx512

@@ -1,9 +1,9 @@
-//! Products of operands in one bf16 part, on vectors: VDPBF16PS where the processor has it, and
-//! elsewhere what it computes.
+//! Products of operands in one bf16 part, on vectors: VDPBF16PS where the processor has it, and an
+//! emulation of it elsewhere.
 //!
 //! The product of two bf16 is exact in f32, so that multiplying and adding rounds once with and
 //! without a fused instruction: every implementation here has the same bits, but for products
-//! below f32's normal numbers, which VDPBF16PS takes for zero.
+//! below f32's normal numbers, which VDPBF16PS treats as zero.
 
 use super::BLOCK;
 use super::depthwise::Sink;

@@ -1,4 +1,4 @@
-//! Which instruction set the kernels use, and in which precision.
+//! The instruction set and precision of the kernels.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::super::weights_error::WeightsError;
 /// the processor has if it is not set or empty. For tests and comparisons.
 const VARIABLE: &str = "POMONA_ISA";
 
-/// What the dense convolutions multiply.
+/// The precision of the dense convolutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
     /// Values of f32 precision, whatever the instructions.
@@ -29,8 +29,8 @@ pub enum Isa {
     Avx512,
     /// AVX2 and FMA: 16 registers of 8 floats.
     Avx2,
-    /// No intrinsics: what the compiler makes of arrays of four floats, which is NEON on aarch64
-    /// and SSE2 on x86-64.
+    /// No intrinsics: arrays of four floats, which the compiler turns into NEON on aarch64 and SSE2 on
+    /// x86-64.
     Portable,
 }
 

@@ -1,4 +1,4 @@
-//! How fast a core multiplies and adds at best: what the rate of a network is compared with.
+//! The peak rate at which a core multiplies and adds, to compare the rate of a network with.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -20,7 +20,7 @@ const ROUND: usize = 20_000;
 /// The processor has `V`'s instruction set.
 #[inline(always)]
 pub(super) unsafe fn chains<V: Vector>(rounds: usize) -> f32 {
-    // SAFETY: the caller vouches for the instruction set; a vector has at most sixteen lanes.
+    // SAFETY: the caller guarantees the instruction set; a vector has at most sixteen lanes.
     unsafe {
         let (factor, addend) = (V::splat(black_box(0.5)), V::splat(black_box(1.0)));
         let mut sums = [addend; CHAINS];
@@ -40,7 +40,7 @@ pub(super) unsafe fn chains<V: Vector>(rounds: usize) -> f32 {
 }
 
 /// Operations a second, a multiplication and an addition being two, of [`chains`] of vectors of
-/// `lanes`: the best of some rounds, of what the core does when nothing else has it.
+/// `lanes`: the best of some rounds, which other processes disturb least.
 pub(super) fn operations(lanes: usize, chains: impl Fn(usize) -> f32) -> f64 {
     let seconds = (0..50)
         .map(|_| {

@@ -39,7 +39,7 @@ const PARTS_BLOCK: usize = 2 * BLOCK;
 
 /// The kernels of one instruction set.
 ///
-/// Made only for a set that the processor has, which is what makes calling them safe.
+/// Constructed only for a set that the processor has, so that calling them is safe.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kernels {
     isa: Isa,
@@ -64,7 +64,7 @@ pub(super) struct Kernels {
 
 impl Kernels {
     /// The kernels of an instruction set and precision, if the processor has them.
-    pub fn new(isa: Isa, precision: Precision) -> Option<Self> {
+    pub(crate) fn new(isa: Isa, precision: Precision) -> Option<Self> {
         if !isa.is_available() {
             return None;
         }
@@ -91,12 +91,12 @@ impl Kernels {
     }
 
     /// The instruction set.
-    pub fn isa(&self) -> Isa {
+    pub(crate) fn isa(&self) -> Isa {
         self.isa
     }
 
     /// Operations of f32 a second that one core's multipliers do at best, measured now.
-    pub fn limit(&self) -> f64 {
+    pub(crate) fn limit(&self) -> f64 {
         // SAFETY: the processor has the instruction set.
         limit::operations(self.lanes, |rounds| unsafe { (self.chains)(rounds) })
     }
@@ -104,23 +104,23 @@ impl Kernels {
     /// Whether a 1x1 convolution should read its operand in parts.
     ///
     /// A tile multiplies 32 channels by 16 outputs whether they are there or not, so that the
-    /// first small convolutions are no slower in f32. In a bf16 network they also keep what all
-    /// later layers see: rounding them as well takes the lowest cosine with the f32 features from
-    /// 0.9995 to 0.995.
+    /// first small convolutions are no slower in f32. In a bf16 network they also determine the
+    /// input of all later layers: rounding them as well lowers the smallest cosine with the f32
+    /// features from 0.9995 to 0.995.
     ///
     /// What this leaves in f32 never feeds what it does not: a convolution to 16 channels or fewer
     /// comes before one from as many.
-    pub fn in_parts(&self, depth: usize, columns: usize) -> bool {
+    pub(crate) fn in_parts(&self, depth: usize, columns: usize) -> bool {
         self.parts > 0 && depth >= 2 * BLOCK && columns > BLOCK
     }
 
     /// Planes, of 16 floats a pixel, of some channels in parts.
-    pub fn part_planes(&self, channels: usize) -> usize {
+    pub(crate) fn part_planes(&self, channels: usize) -> usize {
         self.parts * channels.div_ceil(PARTS_BLOCK)
     }
 
     /// Packs `columns` outputs of `depth` weights each for [`Session::product`].
-    pub fn pack_product(
+    pub(crate) fn pack_product(
         &self,
         in_parts: bool,
         columns: usize,
@@ -135,12 +135,16 @@ impl Kernels {
     }
 
     /// Packs the outputs of the first convolution for [`Session::stem`].
-    pub fn pack_stem(&self, columns: usize, weight: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+    pub(crate) fn pack_stem(
+        &self,
+        columns: usize,
+        weight: impl Fn(usize, usize) -> f32,
+    ) -> Vec<f32> {
         packing::pack(columns, 27, self.panel, weight)
     }
 
     /// Floats of packed weights before those of a column, a multiple of 32.
-    pub fn weights_before(&self, in_parts: bool, column: usize, depth: usize) -> usize {
+    pub(crate) fn weights_before(&self, in_parts: bool, column: usize, depth: usize) -> usize {
         if in_parts {
             column * self.parts * depth.next_multiple_of(PARTS_BLOCK) / 2
         } else {
@@ -149,7 +153,7 @@ impl Kernels {
     }
 
     /// Prepares the calling thread for the kernels.
-    pub fn session(&self) -> Session<'_> {
+    pub(crate) fn session(&self) -> Session<'_> {
         #[cfg(target_arch = "x86_64")]
         if self.isa == Isa::Amx {
             // SAFETY: kernels on tiles are made only where the tile unit is available.
@@ -160,14 +164,14 @@ impl Kernels {
     }
 }
 
-/// The kernels on a thread that is prepared for them.
+/// The kernels on a prepared thread.
 pub(super) struct Session<'a> {
     kernels: &'a Kernels,
 }
 
 impl Session<'_> {
     /// A 1x1 convolution.
-    pub fn product(&self, mut task: Product<'_>) {
+    pub(crate) fn product(&self, mut task: Product<'_>) {
         if task.in_parts {
             parts::check(&task, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -180,7 +184,7 @@ impl Session<'_> {
     }
 
     /// The last 1x1 convolution of several images, averaged over pixels; see [`pooled`].
-    pub fn pooled(&self, mut task: Product<'_>, images: usize) {
+    pub(crate) fn pooled(&self, mut task: Product<'_>, images: usize) {
         if task.in_parts {
             parts::check_pooled(&task, images, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -193,7 +197,7 @@ impl Session<'_> {
     }
 
     /// A depthwise convolution of some planes.
-    pub fn depthwise(&self, mut task: Depthwise<'_>) {
+    pub(crate) fn depthwise(&self, mut task: Depthwise<'_>) {
         if task.in_parts {
             task.check(self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -206,14 +210,14 @@ impl Session<'_> {
     }
 
     /// A row of the first convolution.
-    pub fn stem(&self, mut task: Stem<'_>) {
+    pub(crate) fn stem(&self, mut task: Stem<'_>) {
         task.check();
         // SAFETY: the processor has the instruction set, and the ranges are checked.
         unsafe { (self.kernels.stem)(&mut task) }
     }
 
     /// Bytes of 0 to 255 to values of -1 to 1.
-    pub fn normalize(&self, pixels: &[u8], row: &mut [f32]) {
+    pub(crate) fn normalize(&self, pixels: &[u8], row: &mut [f32]) {
         // SAFETY: the processor has the instruction set.
         unsafe { (self.kernels.normalize)(pixels, row) }
     }

@@ -9,7 +9,7 @@ pub(crate) fn padded(channels: usize) -> usize {
 
 /// Packs `columns` outputs of `depth` weights each into panels.
 ///
-/// `weight(column, depth)` gives one weight; columns beyond `columns` are zero. A panel holds
+/// `weight(column, depth)` returns one weight; columns beyond `columns` are zero. A panel holds
 /// `panel` outputs, the last one 16 where the padded columns do not fill it:
 /// `[panel][depth][panel width]`.
 pub(crate) fn pack(

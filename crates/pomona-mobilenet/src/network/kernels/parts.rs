@@ -1,4 +1,4 @@
-//! Operands in bf16 parts: their layout, the packing of weights, and what is checked of them.
+//! Operands in bf16 parts: their layout, the packing of weights, and the checks.
 //!
 //! A plane holds 32 channels of bf16, 64 bytes a pixel as the f32 planes of 16, so that a plane of
 //! either kind has the same geometry:
@@ -72,7 +72,7 @@ pub(super) fn nearest(value: f32) -> u16 {
     (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
 
-/// Where a plane of sixteen channels goes among planes of 32 channels in parts.
+/// The place of a plane of sixteen channels among planes of 32 channels in parts.
 #[derive(Clone, Copy)]
 pub(super) struct Parts {
     /// The plane's first pixel in the first part.
@@ -83,7 +83,7 @@ pub(super) struct Parts {
         allow(dead_code, reason = "only tiles have more than one part")
     )]
     pub stride: usize,
-    /// Whether the upper half of the plane is no channel's and must be zero.
+    /// Whether the upper half of the plane has no channels and must be zero.
     pub clear: bool,
 }
 
@@ -93,7 +93,7 @@ impl Parts {
     ///
     /// # Safety
     /// `to` is valid for [`Parts::reach`].
-    pub unsafe fn new(to: *mut f32, stride: usize, plane: usize, planes: usize) -> Self {
+    pub(crate) unsafe fn new(to: *mut f32, stride: usize, plane: usize, planes: usize) -> Self {
         let upper = plane % 2;
         // SAFETY: passed on to the caller.
         let to = unsafe { to.add(plane / 2 * stride + upper * BLOCK / 2) };
@@ -105,7 +105,7 @@ impl Parts {
     }
 
     /// Floats from the first part's first pixel to beyond the last part's last of `pixels`.
-    pub fn reach(parts: usize, stride: usize, planes: usize, pixels: usize) -> usize {
+    pub(crate) fn reach(parts: usize, stride: usize, planes: usize, pixels: usize) -> usize {
         (parts * planes.div_ceil(2) - 1) * stride + pixels * BLOCK
     }
 }

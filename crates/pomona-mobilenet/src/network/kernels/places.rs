@@ -1,8 +1,8 @@
-//! Where the pixels of a dense tensor go in padded planes.
+//! The offsets of a dense tensor's pixels in padded planes.
 
 use super::BLOCK;
 
-/// A place a pixel, in floats from the start of a plane, and how far they reach.
+/// The offset of each pixel, in floats from the start of a plane, and the largest of them.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     list: Vec<u32>,
@@ -10,22 +10,22 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Room for some places, none of them set.
-    pub fn with_capacity(pixels: usize) -> Self {
+    /// Capacity for some places, none of them set.
+    pub(crate) fn with_capacity(pixels: usize) -> Self {
         Self {
             list: Vec::with_capacity(pixels),
             furthest: 0,
         }
     }
 
-    /// Makes room for some places in all.
-    pub fn reserve(&mut self, pixels: usize) {
+    /// Grows to a capacity of some places.
+    pub(crate) fn reserve(&mut self, pixels: usize) {
         self.list.reserve(pixels.saturating_sub(self.list.len()));
     }
 
-    /// Forgets all places and sets those of runs of neighbouring pixels, `length` each, that start
+    /// Replaces all places by those of runs of neighbouring pixels, `length` each, that start
     /// at `starts`; within the capacity without allocating.
-    pub fn set(&mut self, starts: impl Iterator<Item = usize>, length: usize) {
+    pub(crate) fn set(&mut self, starts: impl Iterator<Item = usize>, length: usize) {
         self.list.clear();
         self.furthest = 0;
         for start in starts {
@@ -35,18 +35,18 @@ impl Places {
         }
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
+    /// Number of places.
+    pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// The places in order; none is beyond [`Places::furthest`].
-    pub fn list(&self) -> &[u32] {
+    pub(crate) fn list(&self) -> &[u32] {
         &self.list
     }
 
     /// The largest of them.
-    pub fn furthest(&self) -> usize {
+    pub(crate) fn furthest(&self) -> usize {
         self.furthest
     }
 }

@@ -1,18 +1,18 @@
-//! 1x1 convolution: the matrix product of pixels and packed weights, with all that follows it.
+//! 1x1 convolution: the matrix product of pixels and packed weights, with the residual and ReLU6 after it.
 
 use super::BLOCK;
 use super::places::Places;
 use super::tile::{Tile, accumulate, unroll};
 use super::vector::Vector;
 
-/// What a tile's sums start from.
+/// The initial value of a tile's sums.
 #[derive(Clone, Copy)]
 pub(crate) enum Start<'a> {
     /// The bias.
     Bias,
     /// The bias and a tensor laid out as the output: a residual connection.
     Residual(&'a [f32]),
-    /// What the output holds: the sums over earlier input channels.
+    /// The output's values: the sums over earlier input channels.
     Output,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Product<'a> {
     pub output_plane: usize,
     /// Where in a plane each pixel goes, in floats; in order and dense if absent.
     pub places: Option<&'a Places>,
-    /// What the sums start from.
+    /// The initial value of the sums.
     pub start: Start<'a>,
     /// Whether the result is clamped to 0 and 6.
     pub relu6: bool,

@@ -46,7 +46,7 @@ pub(super) unsafe fn accumulate<
     depth: usize,
 ) {
     let (mut pixels, mut weights) = (pixels, weights);
-    // SAFETY: each step reads inside the ranges that the caller vouches for.
+    // SAFETY: each step reads inside the ranges that the caller guarantees.
     unsafe {
         for _ in 0..depth / 2 {
             step::<V, ROWS, VECTORS, STEP>(tile, pixels, weights);

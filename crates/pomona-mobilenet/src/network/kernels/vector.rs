@@ -43,13 +43,13 @@ impl Vector for Portable {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller vouches for four values.
+        // SAFETY: the caller guarantees four values.
         Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller vouches for four values.
+        // SAFETY: the caller guarantees four values.
         unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
     }
 
@@ -112,7 +112,7 @@ mod x86 {
         /// As [`Vector`]; `pixels` is valid for a pair at every [`BLOCK`] of `ROWS` pixels, and
         /// each of `weights` for sixteen pairs.
         #[inline(always)]
-        pub unsafe fn dot_step<const ROWS: usize, const VECTORS: usize>(
+        pub(crate) unsafe fn dot_step<const ROWS: usize, const VECTORS: usize>(
             tile: &mut Tile<Self, ROWS, VECTORS>,
             pixels: *const f32,
             weights: [*const f32; VECTORS],
@@ -139,7 +139,7 @@ mod x86 {
         /// # Safety
         /// As [`Vector`]; `to` is valid for sixteen values.
         #[inline(always)]
-        pub unsafe fn store_nearest(self, to: *mut u16) {
+        pub(crate) unsafe fn store_nearest(self, to: *mut u16) {
             // SAFETY: passed on to the caller.
             unsafe {
                 let halves = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(self.0));
@@ -156,37 +156,37 @@ mod x86 {
 
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
-                    // SAFETY: the caller vouches for the instruction set.
+                    // SAFETY: the caller guarantees the instruction set.
                     Self(unsafe { $splat(value) })
                 }
 
                 #[inline(always)]
                 unsafe fn load(from: *const f32) -> Self {
-                    // SAFETY: the caller vouches for the instruction set and the values.
+                    // SAFETY: the caller guarantees the instruction set and the values.
                     Self(unsafe { $load(from) })
                 }
 
                 #[inline(always)]
                 unsafe fn store(self, to: *mut f32) {
-                    // SAFETY: the caller vouches for the instruction set and the values.
+                    // SAFETY: the caller guarantees the instruction set and the values.
                     unsafe { $store(to, self.0) }
                 }
 
                 #[inline(always)]
                 unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
-                    // SAFETY: the caller vouches for the instruction set.
+                    // SAFETY: the caller guarantees the instruction set.
                     Self(unsafe { $fma(self.0, factor.0, addend.0) })
                 }
 
                 #[inline(always)]
                 unsafe fn add(self, other: Self) -> Self {
-                    // SAFETY: the caller vouches for the instruction set.
+                    // SAFETY: the caller guarantees the instruction set.
                     Self(unsafe { $add(self.0, other.0) })
                 }
 
                 #[inline(always)]
                 unsafe fn relu6(self) -> Self {
-                    // SAFETY: the caller vouches for the instruction set.
+                    // SAFETY: the caller guarantees the instruction set.
                     Self(unsafe { $min($max(self.0, $zero()), $splat(6.0)) })
                 }
             }

@@ -259,7 +259,7 @@ impl Raw {
                 ],
                 _ => [0; 4],
             };
-            // Rows from the top down are told by a negative height.
+            // A negative height means rows from the top down.
             let top_down = bytes[25] == 0xff;
             let height = long(22)?;
             Some(Self {

@@ -94,9 +94,8 @@ pub(super) fn decode(
             started.read_scanlines_into(row).map_err(failed)?;
             decoded.set(Some((y + 1) * row.len()));
         }
-        // The end of the file is not read: Pillow does not mind what follows the last row either, as
-        // long as the rows themselves did not need it.
-        Ok(())
+        // What stands between the last row and the end of the image must be there, and be JPEG.
+        started.finish().map_err(failed)
     });
     let Some((color, len)) = found else {
         return outcome;

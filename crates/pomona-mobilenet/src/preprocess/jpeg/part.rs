@@ -16,6 +16,10 @@ pub(in crate::preprocess) struct Part {
     pub(in crate::preprocess) samples: Vec<u8>,
 }
 
+/// Numbers of channels that are a color. The decoder divides by the channels that a color has, so it
+/// panics on others.
+const HAS_COLOR: [usize; 3] = [1, 3, 4];
+
 /// Bytes that decoding a part takes, its samples among them, and its scans.
 pub(in crate::preprocess) fn part_cost(data: &[u8]) -> Result<(u64, u32), ImageError> {
     let layout = Layout::read(data)?;
@@ -51,6 +55,10 @@ impl Part {
             let decoder = open(source)?;
             (self.width, self.height) = (decoder.width(), decoder.height());
             self.channels = decoder.components().len();
+            if !HAS_COLOR.contains(&self.channels) {
+                let feature = format!("JPEG data of {} channels", self.channels);
+                return Err(ImageError::feature(ImageFormat::Tiff, feature));
+            }
             let colors = decoder.color_space();
             let row = self.width * self.channels;
             resize_buffer(&mut self.samples, row * self.height, ImageFormat::Tiff)?;

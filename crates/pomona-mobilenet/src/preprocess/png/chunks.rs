@@ -245,12 +245,18 @@ impl<'a> Data<'a> {
     /// The next piece; an early end is an error.
     pub(super) fn next(&mut self) -> Result<&'a [u8], ImageError> {
         while self.left == 0 {
+            let behind = self.chunks;
             self.chunks.at += 4;
-            let head = self.chunks.head(false)?;
-            if !matches!(&head.name, b"IDAT" | b"DDAT") {
-                return Err(ImageError::Truncated { format: FORMAT });
+            let head = self.chunks.head(false);
+            match head {
+                Ok(head) if matches!(&head.name, b"IDAT" | b"DDAT") => self.left = head.length,
+                other => {
+                    // It is judged with what follows the data.
+                    self.chunks = behind;
+                    let truncated = ImageError::Truncated { format: FORMAT };
+                    return Err(other.err().unwrap_or(truncated));
+                }
             }
-            self.left = head.length;
         }
         let claimed = self.left.min(Self::PIECE);
         let rest = self.chunks.bytes.get(self.chunks.at..).unwrap_or(&[]);

@@ -97,7 +97,7 @@ pub(super) fn decode(
     match outcome {
         Err(_) if context.pads() => {
             pixels.blank_from(&places, &mut into.pixels);
-            Ok(())
+            data.finish(front.animated, true)
         }
         other => other,
     }

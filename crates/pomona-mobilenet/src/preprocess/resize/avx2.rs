@@ -26,7 +26,7 @@ pub(super) unsafe fn row(pixels: &[u8], taps: &Taps, out: &mut [u8]) {
         // Pixel i sits beside pixel i + 4, so that packing leaves them in order.
         let mut sums = [_mm256_setzero_si256(); 4];
         for (i, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: outputs are filled to a multiple of 8, and the caller vouches for `pixels`.
+            // SAFETY: outputs are filled to a multiple of 8, and the caller guarantees `pixels`.
             *sums = unsafe { two_pixels(pixels, taps, starts, block * 8, i) };
         }
         let packed = pack(sums);
@@ -83,7 +83,7 @@ unsafe fn two_pixels(
         debug_assert!(left.max(right) + 16 <= pixels.len());
         let digits = group * taps.filled() + first + i;
         debug_assert!(digits + 4 < taps.digits.len());
-        // SAFETY: the caller vouches for 16 bytes behind the last tap; both outputs have digits.
+        // SAFETY: the caller guarantees 16 bytes behind the last tap; both outputs have digits.
         let (values, digits) = unsafe {
             (
                 _mm256_loadu2_m128i(

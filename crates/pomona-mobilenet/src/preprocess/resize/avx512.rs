@@ -44,7 +44,7 @@ pub(super) unsafe fn row(pixels: &[u8], taps: &Taps, out: &mut [u8]) {
         // Pixels i, i + 4, i + 8, i + 12 share a vector, so that packing leaves them in order.
         let mut sums = [_mm512_setzero_si512(); 4];
         for (i, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: outputs are filled to a multiple of 16, and the caller vouches for `pixels`.
+            // SAFETY: outputs are filled to a multiple of 16, and the caller guarantees `pixels`.
             *sums = unsafe { four_pixels(pixels, taps, starts, block * 16, i) };
         }
         let packed = _mm512_permutexvar_epi8(order, pack(sums));
@@ -77,7 +77,7 @@ unsafe fn four_pixels(
         let skipped = group * GROUP;
         let digits = group * taps.filled() + first + i;
         debug_assert!(digits + 12 < taps.digits.len());
-        // SAFETY: the caller vouches for 16 bytes behind the last tap, and every output has its
+        // SAFETY: the caller guarantees 16 bytes behind the last tap, and every output has its
         // four digits.
         let (values, digits) = unsafe {
             (

@@ -10,9 +10,12 @@ pub(super) struct Directory<'a> {
     big: bool,
     first: usize,
     entries: usize,
-    /// No entry was cut.
+    /// No entry was cut that libtiff needs.
     pub(super) is_whole: bool,
 }
+
+/// Tags without whose values libtiff reads no image.
+const NEEDED: [u64; 8] = [256, 257, 258, 259, 273, 277, 278, 284];
 
 /// The tags that decide pixels.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +58,10 @@ impl<'a> Directory<'a> {
             is_whole: true,
         };
         directory.big = directory.number(2, 2).ok_or_else(truncated)? == 43;
+        if directory.big && directory.big_endian {
+            // Pillow takes it for a TIFF whose directory lies beyond the end.
+            return Err(ImageError::feature(FORMAT, "a big-endian BigTIFF"));
+        }
         let (pointer, width, count) = if directory.big { (8, 8, 8) } else { (4, 4, 2) };
         let start = directory.number(pointer, width).ok_or_else(truncated)?;
         let start = usize::try_from(start).map_err(|_| truncated())?;
@@ -68,7 +75,27 @@ impl<'a> Directory<'a> {
         let there = bytes.len().saturating_sub(directory.first) / directory.entry_bytes();
         directory.is_whole = there >= directory.entries;
         directory.entries = directory.entries.min(there);
+        // Pillow reads no further than an entry whose values are not all there.
+        let ends_in_file = |index: &usize| directory.ends_in_file(directory.entry(*index));
+        if let Some(index) = (0..directory.entries).find(|index| !ends_in_file(index)) {
+            let tag = directory.number(directory.entry(index), 2);
+            directory.is_whole &= !tag.is_some_and(|tag| NEEDED.contains(&tag));
+            directory.entries = index;
+        }
         Ok(directory)
+    }
+
+    /// Where an entry lies.
+    fn entry(&self, index: usize) -> usize {
+        self.first + index * self.entry_bytes()
+    }
+
+    /// Whether the values of an entry are in the file. Those of an unknown type are not looked for.
+    fn ends_in_file(&self, entry: usize) -> bool {
+        let known = self
+            .number(entry + 2, 2)
+            .and_then(|kind| size_of_kind(kind as u16));
+        known.is_none() || self.values(entry).is_some()
     }
 
     fn entry_bytes(&self) -> usize {
@@ -85,13 +112,47 @@ impl<'a> Directory<'a> {
         })
     }
 
-    /// Where a tag's values lie: place, bytes of each, count. The last entry of a tag counts; one
-    /// whose values are not all there is passed over.
+    /// Where a tag's values lie: place, type, count.
     fn find(&self, tag: Tag) -> Option<(usize, u16, usize)> {
+        self.values(self.last(tag)?)
+    }
+
+    /// The entry of a tag: of several the last counts.
+    fn last(&self, tag: Tag) -> Option<usize> {
+        (0..self.entries)
+            .map(|index| self.entry(index))
+            .rfind(|at| self.number(*at, 2) == Some(tag as u64))
+    }
+
+    /// Refuses a tag that is there and is no number. An unknown type is passed over by Pillow, and refused
+    /// by libtiff where it needs the tag; to it most tags are one number.
+    pub(super) fn check_number(&self, tag: Tag, by_libtiff: bool) -> Result<(), ImageError> {
+        let Some(at) = self.last(tag) else {
+            return Ok(());
+        };
+        let kind = self.number(at + 2, 2).unwrap_or(0) as u16;
+        let is_read = match kind {
+            3 | 4 | 13 | 16 => {
+                !by_libtiff || matches!(tag, Tag::BitsPerSample) || self.count(tag) == 1
+            }
+            other => {
+                let is_needed = by_libtiff && !matches!(tag, Tag::Photometric);
+                !is_needed && size_of_kind(other).is_none()
+            }
+        };
+        if is_read {
+            return Ok(());
+        }
+        let tag = tag as u16;
+        Err(ImageError::corrupt(
+            FORMAT,
+            format_args!("tag {tag} is not a number"),
+        ))
+    }
+
+    /// Where the values of an entry lie, if all are in the file.
+    fn values(&self, at: usize) -> Option<(usize, u16, usize)> {
         let (value, inline) = if self.big { (12, 8) } else { (8, 4) };
-        let at = (0..self.entries)
-            .map(|i| self.first + i * self.entry_bytes())
-            .rfind(|at| self.number(*at, 2) == Some(tag as u64))?;
         let kind = self.number(at + 2, 2)? as u16;
         let count = usize::try_from(self.number(at + 4, inline)?).ok()?;
         let total = count.checked_mul(size_of_kind(kind)?)?;

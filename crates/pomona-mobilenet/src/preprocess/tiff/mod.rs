@@ -4,6 +4,8 @@
 //! would move the features and nobody would notice.
 
 mod directory;
+mod fax;
+mod fax_codes;
 mod layout;
 mod page;
 mod strips;

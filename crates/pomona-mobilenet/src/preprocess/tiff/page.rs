@@ -33,8 +33,23 @@ impl<'a> Page<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, ImageError> {
         let directory = Directory::first(bytes)?;
         let layout = Layout::read(&directory)?;
+        let by_libtiff = layout.compression != Compression::None;
+        for tag in [
+            Tag::BitsPerSample,
+            Tag::Compression,
+            Tag::Photometric,
+            Tag::FillOrder,
+            Tag::SamplesPerPixel,
+            Tag::RowsPerStrip,
+            Tag::Planar,
+        ] {
+            directory.check_number(tag, by_libtiff)?;
+        }
+        if by_libtiff && !matches!(directory.one(Tag::Planar), None | Some(1 | 2)) {
+            return Err(ImageError::corrupt(FORMAT, "an unknown order of planes"));
+        }
         // libtiff wants the whole directory, Pillow itself does not.
-        if !directory.is_whole && layout.compression != Compression::None {
+        if by_libtiff && !directory.is_whole {
             return Err(ImageError::Truncated { format: FORMAT });
         }
         Ok(Self {

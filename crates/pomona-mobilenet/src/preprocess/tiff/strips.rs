@@ -1,7 +1,7 @@
 //! One strip or tile: decompressed, its bits in order, its differences summed.
 
-use super::FORMAT;
 use super::layout::{Compression, Layout};
+use super::{FORMAT, fax};
 use crate::ImageError;
 use crate::preprocess::image::Context;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -13,8 +13,8 @@ pub(super) fn state_bytes(compression: Compression) -> u64 {
     match compression {
         Compression::Zstd => (1 << ZSTD_WINDOW) + (512 << 10),
         Compression::Deflate | Compression::Lzw => 128 << 10,
-        // Two rows of color changes, which grow by doubling.
-        Compression::Group4 => 1 << 20,
+        // Tables of codes, and two rows of runs.
+        Compression::Group4 => (128 << 10) + 16 * u64::from(fax::WIDEST + 64),
         Compression::None | Compression::PackBits | Compression::Jpeg => 0,
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn decompress(
         Compression::Lzw => lzw(&data, context, out)?,
         Compression::Deflate => inflate(&data, context, out)?,
         Compression::Zstd => zstd(&data, context, out)?,
-        Compression::Group4 => group4(&data, width, layout.row_bytes(width), out)?,
+        Compression::Group4 => fax::group4(&data, width, layout.row_bytes(width), context, out)?,
         Compression::Jpeg => unreachable!("JPEG data is not rows of samples"),
     };
     if filled < out.len() {
@@ -108,7 +108,7 @@ fn pack_bits(data: &[u8], out: &mut [u8]) -> usize {
 const BETWEEN_CHECKS: usize = 4 << 20;
 
 fn lzw(data: &[u8], context: &Context<'_>, out: &mut [u8]) -> Result<usize, ImageError> {
-    // The order of bits before TIFF 5, which libtiff tells by the first code.
+    // The order of bits before TIFF 5, which libtiff recognises by the first code.
     if data.first() == Some(&0) && data.get(1).is_some_and(|byte| byte & 1 == 1) {
         return Err(ImageError::feature(FORMAT, "old-style LZW compression"));
     }
@@ -168,36 +168,6 @@ fn zstd(data: &[u8], context: &Context<'_>, out: &mut [u8]) -> Result<usize, Ima
         if written == 0 && input.pos() == before {
             break;
         }
-    }
-    Ok(filled)
-}
-
-/// White is 0, black 1.
-fn group4(data: &[u8], width: u32, row_bytes: usize, out: &mut [u8]) -> Result<usize, ImageError> {
-    let Ok(width) = u16::try_from(width) else {
-        return Err(ImageError::feature(FORMAT, "a fax wider than 65535 pixels"));
-    };
-    let bytes = data
-        .iter()
-        .map(|byte| Ok::<u8, std::convert::Infallible>(*byte));
-    let mut decoder = match fax::decoder::Group4Decoder::new(bytes, width) {
-        Ok(decoder) => decoder,
-        Err(never) => match never {},
-    };
-    let mut filled = 0;
-    for row in out.chunks_exact_mut(row_bytes) {
-        match decoder.advance() {
-            Ok(fax::decoder::DecodeStatus::Incomplete) => {}
-            Ok(fax::decoder::DecodeStatus::End) => break,
-            Err(_) => return Err(ImageError::corrupt(FORMAT, "an invalid fax code")),
-        }
-        row.fill(0);
-        for (x, color) in fax::decoder::pels(decoder.transition(), width).enumerate() {
-            if color == fax::Color::Black {
-                row[x / 8] |= 0x80 >> (x % 8);
-            }
-        }
-        filled += row_bytes;
     }
     Ok(filled)
 }

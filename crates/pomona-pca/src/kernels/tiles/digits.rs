@@ -1,4 +1,4 @@
-//! A strip of sixteen columns to whole numbers and their digits, in both layouts.
+//! Converts a strip of sixteen columns to whole numbers and their digits, in both layouts.
 
 use std::arch::x86_64::*;
 
@@ -8,8 +8,8 @@ use super::{DEPTH, DIGITS, ROWS, SIDE, STEP, STRIP, TILE};
 /// Rows that lie side by side in the right layout.
 const FOLD: usize = 4;
 
-/// What turns four bytes of a two's complement number into signed digits: 128 in each, added before
-/// the digits are cut and taken away after.
+/// 128 in each of four bytes: added before a two's complement number is cut into digits and subtracted
+/// from each digit after it, this makes the digits signed.
 const BALANCE: i64 = 0x8080_8080;
 
 /// How a strip was scaled, and the sum of each column before and after rounding.
@@ -72,7 +72,7 @@ pub(super) unsafe fn split(
 #[target_feature(enable = "avx512f")]
 fn extent(values: &[f32; SIDE * ROWS]) -> Extent {
     let (rows, _) = values.as_chunks::<SIDE>();
-    // Two of each: a sum waits for the one before it.
+    // Two sums of each, because an addition waits for the one before it.
     let mut least = [_mm512_set1_ps(f32::INFINITY); 2];
     let mut largest = [_mm512_set1_ps(f32::NEG_INFINITY); 2];
     let mut sum = [_mm512_setzero_ps(); 2];
@@ -177,7 +177,7 @@ impl Rounding {
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn gather(rows: [__m512i; FOLD]) -> [__m512i; 4] {
-    /// Takes bits of `a` where `mask` has ones, and of `b` elsewhere.
+    /// Selects bits of `a` where `mask` has ones, and of `b` elsewhere.
     const SELECT: i32 = 0xCA;
     let bytes = _mm512_set1_epi64(0x00FF_00FF_00FF_00FF);
     let words = _mm512_set1_epi64(0x0000_FFFF_0000_FFFF);
@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    /// Both layouts against the definition, one number at a time.
+    /// Compares both layouts with the definition, number by number.
     #[test]
     fn digits_are_those_of_the_whole_numbers() {
         if !(is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")) {
@@ -278,7 +278,7 @@ mod tests {
         }
         let values: [f32; SIDE * ROWS] = std::array::from_fn(|at| value(at / SIDE, at % SIDE));
         let (mut left, mut right) = ([0; STRIP], [0; STRIP]);
-        // SAFETY: the processor has what it takes.
+        // SAFETY: the processor has AVX-512F and AVX-512DQ.
         let split = unsafe { split(&values, &mut left, &mut right) };
         let scale = &split.scale;
         for column in 0..SIDE {

@@ -21,8 +21,8 @@
 //! Tw = sum over rows and over a + b = w of da d'b       |Tw| <= 256 * 5 * 2^14 < 2^31
 //! ```
 //!
-//! The seven sums are put together in f64, the products of what the rough centring left are taken
-//! away, and Chan's term for the mean is added.
+//! The seven sums are put together in f64, the products of the means that the rough
+//! centring left are subtracted, and Chan's term for the mean is added.
 //!
 //! # Error
 //!
@@ -50,7 +50,7 @@
 //! # Layout
 //!
 //! The unit multiplies a tile of 16 rows by 64 bytes with one of 16 rows by 16 groups of 4 bytes:
-//! the first operand wants 64 rows of a column side by side, the second 4. The digits are stored in
+//! the first operand has 64 rows of a column in sequence, the second 4. The digits are stored in
 //! both ways, 20 KB for 16 columns of a block each, 3.3 MB for 1280 columns:
 //!
 //! ```text
@@ -105,13 +105,13 @@ pub(crate) struct TileGram {
     terms: Terms,
 }
 
-/// What the update knows of each column of a block; padded to whole strips.
+/// Values of each column of a block, padded to whole strips.
 #[derive(Clone, Debug, Default)]
 struct Terms {
     /// The size of a unit.
     unit: AlignedBuffer,
     /// The mean of the block from the shift, times the root of the number of rows: its products are
-    /// taken away.
+    /// subtracted.
     residue: AlignedBuffer,
     /// The distance of the mean of the block from the mean so far, times the root of its weight: its
     /// products are added.
@@ -119,7 +119,7 @@ struct Terms {
 }
 
 /// Whether the processor has the instructions that the kernels of this module use, and the system
-/// lends this process its tiles.
+/// permits this process to use tiles.
 fn is_available() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512dq")
@@ -127,7 +127,7 @@ fn is_available() -> bool {
 }
 
 impl TileGram {
-    /// Nothing if this machine has no such unit, or for rows too short for it.
+    /// `None` if this machine has no tile unit, or the rows are too short for it.
     pub(crate) fn new(columns: usize) -> Option<Self> {
         (columns >= FEWEST_COLUMNS && is_available()).then(|| Self {
             columns,
@@ -161,7 +161,7 @@ impl TileGram {
         let weight = f64::sqrt(before * added / after);
         for (strip, values) in block.chunks_exact(SIDE * ROWS).enumerate() {
             let bytes = strip * STRIP..(strip + 1) * STRIP;
-            // SAFETY: `new` has found the processor fit.
+            // SAFETY: `new` has checked the processor.
             let split = unsafe {
                 digits::split(
                     values.try_into().expect("a strip"),
@@ -196,7 +196,7 @@ impl TileGram {
 }
 
 impl Terms {
-    /// Notes the `columns` of a strip and moves their `mean`.
+    /// Stores the values of the columns of a strip and updates their `mean`.
     fn set(
         &mut self,
         columns: Range<usize>,

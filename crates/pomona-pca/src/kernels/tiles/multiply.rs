@@ -1,6 +1,6 @@
 //! The innermost loop: sixteen columns times sixteen, over all rows of a block and pairs of digits.
 
-use std::arch::asm;
+use pomona_amx::{clear, multiply_int8 as multiply, store};
 
 use super::{DEPTH, ORDERS, ROWS, SIDE, STEP, TILE};
 
@@ -9,7 +9,7 @@ const ROW: usize = 64;
 
 /// Tiles of digits along the rows of a block.
 const STEPS: usize = ROWS / DEPTH;
-/// Parts of what is done beside a step.
+/// Calls of `interleaved` in one step.
 const PARTS: usize = SIDE / STEPS;
 
 /// The sums of each order of a tile of columns.
@@ -25,57 +25,19 @@ impl Sums {
 /// Loads a tile of digits.
 macro_rules! load {
     ($tile:literal, $from:expr, $digit:literal) => {
-        asm!(
-            concat!("tileloadd tmm", $tile, ", [{from} + {row}*1 + {digit}]"),
-            from = in(reg) $from,
-            row = in(reg) ROW,
-            digit = const $digit * TILE,
-            options(nostack, preserves_flags, readonly),
-        )
+        pomona_amx::load!($tile, $from, ROW, $digit * TILE)
     };
 }
 
-/// Adds the product of two tiles to a third.
-macro_rules! multiply {
-    ($sum:literal, $left:literal, $right:literal) => {
-        asm!(
-            concat!("tdpbssd tmm", $sum, ", tmm", $left, ", tmm", $right),
-            options(nostack, preserves_flags, nomem),
-        )
-    };
-}
-
-/// Sets tiles of sums to zero.
-macro_rules! clear {
-    ($($tile:literal),*) => {
-        asm!(
-            $(concat!("tilezero tmm", $tile),)*
-            options(nostack, preserves_flags, nomem),
-        )
-    };
-}
-
-/// Writes a tile of sums.
-macro_rules! store {
-    ($tile:literal, $to:expr) => {
-        asm!(
-            concat!("tilestored [{to} + {row}*1], tmm", $tile),
-            to = in(reg) $to,
-            row = in(reg) ROW,
-            options(nostack, preserves_flags),
-        )
-    };
-}
-
-/// The sums of the products of two strips, in the left and in the right layout. `beside` is called
-/// with each number below [`SIDE`] in order, before the first sum is written.
+/// The sums of the products of two strips, in the left and in the right layout. `interleaved` is
+/// called with each number below [`SIDE`] in order, before the first sum is written.
 ///
 /// The unit has eight tiles. Three or four orders at a time leave some for operands, so that a loaded
 /// tile serves more than one product: the unit takes one product in 16 cycles, and hardly more than
 /// three tiles in the time of four products. Loads stand as early as a tile is free.
 ///
-/// What `beside` does is done by the vector units while the tile unit multiplies, if it is no more
-/// than the processor can look ahead: hence a bit of it after each step.
+/// The vector units execute `interleaved` while the tile unit multiplies, if it fits into the window in
+/// which the processor reorders instructions: hence one call after each step.
 ///
 /// # Safety
 /// The unit is configured, a strip is readable from each of the pointers, and `sums` is writable.
@@ -84,16 +46,16 @@ pub(super) unsafe fn multiply(
     left: *const i8,
     right: *const i8,
     sums: *mut Sums,
-    mut beside: impl FnMut(usize),
+    mut interleaved: impl FnMut(usize),
 ) {
     let to: *mut [[i32; SIDE]; SIDE] = sums.cast();
-    // SAFETY: the caller vouches for the strips, and the sums are seven tiles.
+    // SAFETY: the caller guarantees the strips, and the sums are seven tiles.
     unsafe {
         clear!(0, 1, 2, 3);
         for step in 0..STEPS {
             low_orders(left.add(step * STEP), right.add(step * STEP));
             for part in 0..PARTS {
-                beside(PARTS * step + part);
+                interleaved(PARTS * step + part);
             }
         }
         store!(0, to);
@@ -110,7 +72,7 @@ pub(super) unsafe fn multiply(
     }
 }
 
-/// Orders 0 to 2, and what there is of order 6: seven products of eight tiles.
+/// Orders 0 to 2, and the one product of order 6: seven products of eight tiles.
 ///
 /// # Safety
 /// As [`multiply`], for one step.

@@ -1,4 +1,4 @@
-//! Where a column of a block is centred and how it is scaled to whole numbers.
+//! The centre of a column of a block, and its scale to whole numbers.
 
 use super::SIDE;
 
@@ -40,7 +40,7 @@ impl Scale {
         for j in 0..SIDE {
             let least = f64::from(extent.least[j]);
             let largest = f64::from(extent.largest[j]);
-            // The sum may have lost digits or overflowed; any place between the extremes will do.
+            // The sum may have lost digits or overflowed; any centre between the extremes is correct.
             let mean = (f64::from(extent.sum[j]) / rows as f64)
                 .max(least)
                 .min(largest);

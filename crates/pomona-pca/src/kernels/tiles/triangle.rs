@@ -24,8 +24,8 @@ pub(super) unsafe fn add(left: &[i8], right: &[i8], terms: &Terms, d: usize, pac
     );
     assert_eq!(row_start(d, d), packed.len());
     let start = packed.as_mut_ptr();
-    // One place for all sums: those of a tile are added while the first orders of the next one are
-    // multiplied, and written over after that. A second place would push operands out of the cache.
+    // One buffer for all sums: those of a tile are added while the first orders of the next tile are
+    // multiplied, and overwritten after that. A second buffer would evict operands from the cache.
     let mut sums = Sums::zeroed();
     let sums = &raw mut sums;
     let mut last: Option<Target<'_>> = None;
@@ -58,7 +58,7 @@ pub(super) unsafe fn add(left: &[i8], right: &[i8], terms: &Terms, d: usize, pac
     }
 }
 
-/// Where a tile of sums goes.
+/// The place of a tile of sums in the triangle.
 struct Target<'a> {
     terms: &'a Terms,
     /// The first row.
@@ -83,7 +83,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Where the first column of a row of the tile is, or would be if it were in the triangle.
+    /// Offset of the first column of a row of the tile, even if it lies left of the triangle.
     #[inline(always)]
     fn place(&self, row: usize) -> *mut f64 {
         self.packed
@@ -92,13 +92,13 @@ impl<'a> Target<'a> {
             .wrapping_sub(row)
     }
 
-    /// Fetches row `r` into the cache: it is wanted when the next tile is multiplied.
+    /// Prefetches row `r`, which is updated while the next tile is multiplied.
     #[inline(always)]
     fn prefetch(&self, r: usize) {
         if self.row + r < self.d {
             for line in 0..2 {
                 let place = self.place(self.row + r).wrapping_add(line * 8);
-                // SAFETY: a hint, which may be given for any address.
+                // SAFETY: a prefetch is valid for any address.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
             }
         }
@@ -108,16 +108,16 @@ impl<'a> Target<'a> {
     /// the matrix.
     ///
     /// # Safety
-    /// The processor has AVX-512F, `sums` is readable, the tile touches the triangle, `r` is below [`SIDE`], and the terms reach to the end of every
-    /// strip.
+    /// The processor has AVX-512F, `sums` is readable, the tile touches the triangle, `r` is below
+    /// [`SIDE`], and the terms reach to the end of every strip.
     #[inline(always)]
     unsafe fn put(&self, sums: *const Sums, r: usize) {
         let row = self.row + r;
         if self.edge && row >= self.d {
             return;
         }
-        // SAFETY: the caller vouches for the processor, the sums and the terms. Away from the edges all columns are in the
-        // triangle, and at an edge the mask has those that are.
+        // SAFETY: the caller guarantees the processor, the sums and the terms. Inside the triangle all
+        // columns are written; at an edge, those of the mask.
         unsafe {
             let base = _mm512_set1_pd(256.0);
             let of_row = |term: &[f64]| _mm512_set1_pd(*term.as_ptr().add(row));

@@ -30,7 +30,7 @@ pub(super) use pooled::pooled;
 pub(super) use product::product;
 
 /// Whether the processor has the instructions that the kernels of this module use, and the system
-/// lends this process its tiles.
+/// permits this process to use tiles.
 pub(super) fn is_available() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")

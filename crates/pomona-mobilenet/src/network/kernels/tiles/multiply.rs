@@ -1,6 +1,6 @@
 //! The innermost loop: up to two tiles of pixels by two of outputs, over all channels and parts.
 
-use std::arch::asm;
+use pomona_amx::{multiply_bf16 as multiply, store};
 
 use super::super::BLOCK;
 use super::super::parts::{SIDE, TILE, units};
@@ -13,34 +13,7 @@ const ROW: usize = 64;
 /// Loads a tile from rows a given number of bytes apart.
 macro_rules! load {
     ($tile:literal, $from:expr, $stride:expr) => {
-        asm!(
-            concat!("tileloadd tmm", $tile, ", [{from} + {stride}*1]"),
-            from = in(reg) $from,
-            stride = in(reg) $stride,
-            options(nostack, preserves_flags, readonly),
-        )
-    };
-}
-
-/// Adds the product of two tiles to a third.
-macro_rules! multiply {
-    ($sum:literal, $pixels:literal, $weights:literal) => {
-        asm!(
-            concat!("tdpbf16ps tmm", $sum, ", tmm", $pixels, ", tmm", $weights),
-            options(nostack, preserves_flags, nomem),
-        )
-    };
-}
-
-/// Writes a tile to sixteen rows of 64 bytes.
-macro_rules! store {
-    ($tile:literal, $to:expr) => {
-        asm!(
-            concat!("tilestored [{to} + {row}*1], tmm", $tile),
-            to = in(reg) $to,
-            row = in(reg) ROW,
-            options(nostack, preserves_flags),
-        )
+        pomona_amx::load!($tile, $from, $stride, 0)
     };
 }
 
@@ -57,10 +30,10 @@ pub(super) unsafe fn sum<const PARTS: usize, const ROWS: usize, const COLUMNS: u
     pixel: usize,
 ) {
     let units = units(task.depth);
-    // SAFETY: the caller vouches for the ranges.
+    // SAFETY: the caller guarantees the ranges.
     unsafe {
         let bias = task.bias.as_ptr().add(column);
-        // Rows no bytes apart: the same sixteen biases in each.
+        // A stride of zero: the same sixteen biases in each row.
         load!(0, bias, 0_usize);
         if COLUMNS == 2 {
             load!(1, bias.add(SIDE), 0_usize);

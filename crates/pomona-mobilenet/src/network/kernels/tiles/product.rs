@@ -1,4 +1,4 @@
-//! 1x1 convolution on tiles, with all that follows it.
+//! 1x1 convolution on tiles, with the residual and ReLU6 after it.
 
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -62,8 +62,8 @@ unsafe fn columns<const PARTS: usize, const COLUMNS: usize>(
     }
 }
 
-/// Takes a block of sums, `COLUMNS` tiles wide, through residual and ReLU6 to the output, those
-/// pixels that exist.
+/// Adds the residual to a block of sums, `COLUMNS` tiles wide, applies ReLU6, and stores the pixels
+/// that exist.
 #[inline(always)]
 unsafe fn finish<const PARTS: usize, const COLUMNS: usize>(
     task: &mut Product<'_>,

@@ -15,7 +15,7 @@ impl Parts {
     /// Stores sixteen channels of a pixel in `PARTS` parts.
     ///
     /// One part is rounded to nearest. Three are truncated, which is cheaper and just as exact
-    /// since the last takes what is left; the weights' parts are rounded, so that the products
+    /// since the last part is the remainder; the weights' parts are rounded, so that the products
     /// left out have either sign.
     ///
     /// # Safety

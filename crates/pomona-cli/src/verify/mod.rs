@@ -1,4 +1,6 @@
-//! `pomona verify`: results compared with others.
+//! `pomona verify`: compares results with those of another run or program.
+
+mod integrity;
 
 use std::process::ExitCode;
 
@@ -21,16 +23,20 @@ pub(crate) struct VerifyArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// The results: those of pomona run, or any folder of Parquet files
+    /// Results to check: those of pomona run, or a folder of Parquet files
     #[arg(value_name = "DIR")]
     pub(crate) dir: String,
 
-    /// What to compare them with: results of pomona run, or a folder of Parquet files, or one file,
-    /// that Spark, Keras or others wrote
-    #[arg(long, value_name = "DIR")]
-    pub(crate) against: String,
+    /// Results to compare with: those of pomona run, or Parquet files (a folder or one file) that
+    /// Spark, Keras or another program wrote
+    #[arg(long, value_name = "DIR", required_unless_present = "integrity")]
+    pub(crate) against: Option<String>,
 
-    /// Compare these columns alone [default: those that both have]
+    /// Compare every file of the run with the length and the sha256 in manifest.json
+    #[arg(long)]
+    pub(crate) integrity: bool,
+
+    /// Columns to compare [default: those that both have]
     #[arg(
         long = "column",
         value_name = "COLUMN",
@@ -39,52 +45,56 @@ pub(crate) struct VerifyArguments {
     )]
     pub(crate) columns: Vec<By>,
 
-    /// The largest difference of a feature that counts as equal
+    /// Largest difference of features that counts as equal
     #[arg(long, value_name = "X", default_value = "1e-4", value_parser = parse_tolerance)]
     pub(crate) tolerance: f64,
 
-    /// The largest difference of a principal component that counts as equal
+    /// Largest difference of principal components that counts as equal
     #[arg(long, value_name = "X", default_value = "1e-3", value_parser = parse_tolerance)]
     pub(crate) pca_tolerance: f64,
 
-    /// The column of --against with the images' paths
+    /// Column of --against with the paths
     #[arg(long, value_name = "NAME")]
     pub(crate) path_column: Option<String>,
 
-    /// The column of --against with the features
+    /// Column of --against with the features
     #[arg(long, value_name = "NAME")]
     pub(crate) features_column: Option<String>,
 
-    /// The column of --against with the principal components
+    /// Column of --against with the principal components
     #[arg(long, value_name = "NAME")]
     pub(crate) pca_column: Option<String>,
 
-    /// Match images by this many of the last parts of their paths
+    /// Number of path parts, from the end, by which images are matched
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) path_parts: u32,
 
-    /// Let images be missing on one side, or be there several times
+    /// Allow images that one side lacks or has several times
     #[arg(long)]
     pub(crate) allow_missing: bool,
 
-    /// The form of results
+    /// Format of the results
     #[arg(id = "verify_format", long = "format", value_name = "FORMAT", value_parser = FormatParser, default_value = "automatic")]
     pub(crate) format: PrintFormat,
 
-    /// Print the SQL, which pomona sql runs as it is, and run nothing
+    /// Print the SQL, for pomona sql, and run nothing
     #[arg(long)]
     pub(crate) show_sql: bool,
 }
 
-/// Runs the subcommand: exit code 0 where all is equal, 1 where it is not.
+/// Runs the subcommand: exit code 0 where all is equal and as it was published, 1 where it is not.
 pub(crate) async fn main(
     arguments: VerifyArguments,
     general: &GeneralArguments,
 ) -> Result<ExitCode> {
     let Session { ctx, .. } = open(&arguments.session).await?;
+    let is_intact = !arguments.integrity || integrity::is_intact(&ctx, &arguments, general).await?;
+    let Some(against) = arguments.against else {
+        return Ok(ExitCode::from(u8::from(!is_intact)));
+    };
     let options = VerifyOptions {
         here: arguments.dir,
-        against: arguments.against,
+        against,
         names: ColumnNames {
             path: arguments.path_column,
             features: arguments.features_column,
@@ -111,14 +121,14 @@ pub(crate) async fn main(
             note!("{line}");
         }
     }
-    Ok(ExitCode::from(u8::from(!all_equal(&rows)?)))
+    Ok(ExitCode::from(u8::from(!is_intact || !all_equal(&rows)?)))
 }
 
 /// Whether every verdict is `equal`.
 fn all_equal(rows: &[RecordBatch]) -> Result<bool> {
     for batch in rows {
         let verdicts = batch.column_by_name("verdict");
-        let verdicts = verdicts.expect("verify.sql gives a verdict");
+        let verdicts = verdicts.expect("verify.sql returns a verdict");
         let verdicts = cast(verdicts, &DataType::Utf8)?;
         let mut verdicts = verdicts.as_string::<i32>().iter();
         if verdicts.any(|verdict| verdict != Some("equal")) {

@@ -115,7 +115,7 @@ pub fn jpeg(side: u32, components: u8, scans: usize) -> Vec<u8> {
 }
 
 /// Every code has one symbol and so no bits.
-fn webp() -> Vec<u8> {
+pub fn webp() -> Vec<u8> {
     let mut file = b"RIFF\x1a\0\0\0WEBPVP8L\x0e\0\0\0".to_vec();
     file.extend([
         0x2f, 0xf3, 0xf3, 0xfc, 0x0c, 0x07, 0x10, 0x11, 0xfd, 0x0f, 0x44, 0x44, 0xff, 0x03,
@@ -145,7 +145,11 @@ fn bmp(side: u32, bits: u16, compression: u32) -> Vec<u8> {
 
 /// A PNG of zeros with chunks before its data.
 pub fn png(side: u32, depth: u8, kind: u8, before: &[u8]) -> Vec<u8> {
-    let channels = if kind == 2 { 3 } else { 1 };
+    let channels = match kind {
+        2 => 3,
+        6 => 4,
+        _ => 1,
+    };
     let row = (side as usize * usize::from(depth) * channels).div_ceil(8) + 1;
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut header = [side.to_be_bytes(), side.to_be_bytes()].concat();
@@ -158,7 +162,7 @@ pub fn png(side: u32, depth: u8, kind: u8, before: &[u8]) -> Vec<u8> {
 }
 
 /// A hundred megabytes of zeros, deflated, behind `start`.
-fn compressed_chunk(name: &[u8; 4], start: &[u8]) -> Vec<u8> {
+pub fn compressed_chunk(name: &[u8; 4], start: &[u8]) -> Vec<u8> {
     chunk(name, &[start, &zeros(100 << 20)].concat())
 }
 

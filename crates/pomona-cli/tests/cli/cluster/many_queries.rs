@@ -1,0 +1,138 @@
+//! After thousands of queries every process of a cluster takes what it took after hundreds.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use super::{Cluster, options, start};
+use crate::workplace::Workplace;
+
+/// Queries of the test, unless the variable says otherwise: 2000 take some minutes.
+const QUERIES: usize = 600;
+const QUERIES_VARIABLE: &str = "POMONA_TEST_QUERIES";
+
+/// Of the queries, those before the first measurement: caches, allocators and pools of threads fill.
+const WARM_UP: f64 = 0.4;
+
+/// Finished jobs that the scheduler keeps, so that the warm-up fills them.
+const KEPT_JOBS: usize = 50;
+
+/// What a process may grow by, from the warm-up to the end. Without bounds a scheduler grows by 30 kB a
+/// query, and by 250 kB a query with a shuffle: 37 MB meanwhile.
+const MOST_BYTES: u64 = 16 << 20;
+const MOST_THREADS: u64 = 24;
+const MOST_FILES: u64 = 24;
+const MOST_FOLDERS: u64 = 8;
+
+/// What a process takes of the machine.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    bytes: u64,
+    threads: u64,
+    files: u64,
+    /// In its working folder, where it has one.
+    folders: u64,
+}
+
+impl Taken {
+    fn of(pid: u32, folder: Option<&Path>) -> Self {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let number = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let value = line.and_then(|line| line.split_whitespace().next());
+            value.unwrap().parse().unwrap()
+        };
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        Self {
+            bytes: number("VmRSS:") << 10,
+            threads: number("Threads:"),
+            files: files.count() as u64,
+            folders: folder.map_or(0, entries),
+        }
+    }
+}
+
+/// Files and folders below a folder.
+fn entries(folder: &Path) -> u64 {
+    let below = fs::read_dir(folder).into_iter().flatten().flatten();
+    below
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => 1 + entries(&entry.path()),
+            _ => 1,
+        })
+        .sum()
+}
+
+fn taken(cluster: &Cluster, client: u32) -> Vec<(String, Taken)> {
+    let mut all = vec![
+        ("client".to_string(), Taken::of(client, None)),
+        (
+            "scheduler".to_string(),
+            Taken::of(cluster.scheduler_pid(), None),
+        ),
+    ];
+    for number in 0..2 {
+        let pid = cluster.executor_pid(number).unwrap();
+        let folder = cluster.work_dir(number);
+        all.push((format!("executor {number}"), Taken::of(pid, Some(&folder))));
+    }
+    all
+}
+
+#[test]
+fn no_process_grows_with_the_number_of_queries() {
+    let queries = env::var(QUERIES_VARIABLE).map_or(QUERIES, |number| number.parse().unwrap());
+    let place = Workplace::new();
+    let mut bounded = options();
+    bounded.scheduler = vec![format!("--finished-job-state-max-jobs={KEPT_JOBS}")];
+    let cluster = start(bounded);
+    let script: String = (0..queries)
+        .map(|n| match n % 3 {
+            // With a shuffle.
+            0 => format!(
+                "SELECT {n} AS n, count(*) AS c FROM (
+                    SELECT value % 5 AS g FROM generate_series(1, 100) GROUP BY 1);\n"
+            ),
+            _ => format!("SELECT {n} AS n, sum(value) AS s FROM generate_series(1, {n});\n"),
+        })
+        .collect();
+    fs::write(place.path("many.sql"), script).unwrap();
+    let url = format!("--scheduler={}", cluster.url());
+    let mut client = place
+        .command(["sql", "-q", "--format", "csv", &url, "-f", "many.sql"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let warm = (queries as f64 * WARM_UP) as usize;
+    // The client ends after its last query.
+    let measured = [warm, queries - 5];
+    let mut taken_at = vec![];
+    let mut answers = 0;
+    for line in BufReader::new(client.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if !line.starts_with("n,") {
+            assert!(line.starts_with(&format!("{answers},")), "{line}");
+            answers += 1;
+            if measured.contains(&answers) {
+                taken_at.push(taken(&cluster, client.id()));
+            }
+        }
+    }
+    assert!(client.wait().unwrap().success());
+    assert_eq!(answers, queries);
+    assert_eq!(cluster.jobs().unwrap().len(), KEPT_JOBS);
+    for ((name, before), (_, after)) in taken_at[0].iter().zip(&taken_at[1]) {
+        println!("{name}: {before:?}, {after:?}");
+        let grown = [
+            (before.bytes, after.bytes, MOST_BYTES),
+            (before.threads, after.threads, MOST_THREADS),
+            (before.files, after.files, MOST_FILES),
+            (before.folders, after.folders, MOST_FOLDERS),
+        ];
+        for (before, after, most) in grown {
+            assert!(after <= before + most, "{name} grows: {taken_at:?}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `kill -9` at every step of a publication in a bucket: what programs that read folders see, what
+//! Pomona's own commands answer, and what the next run makes of it.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use pomona_tests::images;
+use pomona_tests::s3_faults::{Fault, FaultPlan, RequestLine};
+use pomona_tests::s3_server::S3Server;
+
+use crate::resume::files;
+use crate::workplace::Workplace;
+
+const RUN: [&str; 9] = [
+    "-i",
+    "images",
+    "-o",
+    "s3://results/out",
+    "--no-report",
+    "--format",
+    "parquet",
+    "--file-size",
+    "12k",
+];
+
+/// Which write of a publication a run is to get a signal at.
+#[derive(Default)]
+pub struct Strike {
+    process: Mutex<Option<Pid>>,
+    is_publishing: AtomicBool,
+    at: AtomicUsize,
+    seen: AtomicUsize,
+    /// The process that got it.
+    pub hit: AtomicI32,
+}
+
+impl Strike {
+    /// From now on: the process, and the number of the write, where that which announces the
+    /// publication is 0.
+    pub fn aim(&self, process: u32, at: usize) {
+        self.is_publishing.store(false, Ordering::Relaxed);
+        self.at.store(at, Ordering::Relaxed);
+        self.seen.store(0, Ordering::Relaxed);
+        self.hit.store(0, Ordering::Relaxed);
+        *self.process.lock().unwrap() = Some(Pid::from_raw(process as i32));
+    }
+
+    pub fn stop(&self) {
+        *self.process.lock().unwrap() = None;
+    }
+
+    /// Sends the signal when it is time for it, and returns whether it did.
+    fn strikes(&self, line: &RequestLine, signal: Signal) -> bool {
+        let Some(process) = *self.process.lock().unwrap() else {
+            return false;
+        };
+        if line.method == "PUT" && line.path.ends_with("publication.json") {
+            self.is_publishing.store(true, Ordering::Relaxed);
+        }
+        let is_step = line.writes() && !line.path.contains("lock");
+        if !is_step || !self.is_publishing.load(Ordering::Relaxed) {
+            return false;
+        }
+        let number = self.seen.fetch_add(1, Ordering::Relaxed);
+        let is_time = number == self.at.load(Ordering::Relaxed);
+        if is_time {
+            kill(process, signal).unwrap();
+            self.hit.store(process.as_raw(), Ordering::Relaxed);
+        }
+        is_time
+    }
+
+    /// The plan of a server: the request that the signal comes at is not served.
+    pub fn plan(self: &Arc<Self>, signal: Signal) -> FaultPlan {
+        let this = Arc::clone(self);
+        Box::new(move |line| this.strikes(line, signal).then_some(Fault::Reset))
+    }
+}
+
+/// The column `path`, or the first, of every row that a program finds which reads all Parquet files
+/// of a folder whose names begin with neither `_` nor `.`.
+pub fn folder_reader(folder: &Path) -> Vec<String> {
+    let mut rows = vec![];
+    for path in files(folder).keys() {
+        let hidden = path.split('/').any(|part| part.starts_with(['_', '.']));
+        if hidden || !path.ends_with(".parquet") {
+            continue;
+        }
+        let file = File::open(folder.join(path)).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        for batch in reader.build().unwrap() {
+            let batch = batch.unwrap();
+            match batch.column_by_name("path") {
+                Some(paths) => {
+                    let paths = cast(paths, &DataType::Utf8).unwrap();
+                    let paths = paths.as_string::<i32>().iter();
+                    rows.extend(paths.map(|path| path.unwrap().to_string()));
+                }
+                // A model.
+                None => rows.extend((0..batch.num_rows()).map(|row| format!("row {row}"))),
+            }
+        }
+    }
+    rows
+}
+
+/// The same image over the whole result: whoever reads a part of it answers otherwise.
+fn answers(place: &Workplace) -> [String; 3] {
+    let ask = |question: &[&str]| {
+        let results = ["--in", "s3://results/out", "--format", "csv"];
+        place.pomona([question, &results].concat()).code(0).stdout()
+    };
+    [
+        ask(&["similar", "Kiwi/0.png", "--by", "pca", "-n", "100"]),
+        ask(&["outliers", "-n", "100"]),
+        ask(&["suspects", "--by", "features", "-n", "100"]),
+    ]
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in files(from).keys() {
+        let target = to.join(file);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(from.join(file), target).unwrap();
+    }
+}
+
+/// New and changed images, and one that is gone.
+fn change_images(place: &Workplace) {
+    for number in 0..3 {
+        let image = images::png(200 + number, 90, 90);
+        fs::write(place.path(&format!("images/Kiwi/{number}.png")), &image).unwrap();
+        fs::write(place.path(&format!("images/Kiwi/1{number}.png")), &image).unwrap();
+    }
+    fs::remove_file(place.path("images/Apple Red/4.png")).unwrap();
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_step_is_not_misread() {
+    let strike = Arc::new(Strike::default());
+    let server = S3Server::start_faulty(&["results"], strike.plan(Signal::SIGKILL)).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    let output = server.bucket("results").join("out");
+    place.run(&RUN).code(0);
+    let before = answers(&place);
+    let base = place.path("base");
+    copy(&output, &base);
+    change_images(&place);
+
+    let extending = [&RUN[..], &["--prune"]].concat();
+    let mut killed = 0;
+    for number in 0.. {
+        fs::remove_dir_all(&output).unwrap();
+        copy(&base, &output);
+        let mut run = place.start(&extending);
+        strike.aim(run.id(), number);
+        let ended = run.wait().unwrap();
+        strike.stop();
+        if ended.code() == Some(0) {
+            break;
+        }
+        assert_eq!(ended.code(), None, "write {number}");
+        killed += 1;
+
+        for folder in ["features", "metadata", "pca", "model", "moments"] {
+            let rows = folder_reader(&output.join(folder));
+            let once: BTreeSet<&String> = rows.iter().collect();
+            assert_eq!(rows.len(), once.len(), "write {number}: {folder}: {rows:?}");
+        }
+        let seen = answers(&place);
+        let intact = ["verify", "s3://results/out", "--integrity"];
+        place.pomona(intact).code(0);
+        let is_announced = number > 0;
+        assert_eq!(seen == before, !is_announced, "write {number}");
+
+        // The next run finishes what was announced, and has nothing else to do.
+        let ran = place.run(&extending).code(0);
+        let has_nothing_to_do = ran.stderr().contains("nothing has changed");
+        assert_eq!(has_nothing_to_do, is_announced, "write {number}");
+        if is_announced {
+            assert_eq!(answers(&place), seen, "write {number}");
+        }
+        assert!(
+            !output.join("_temporary").is_dir() || files(&output.join("_temporary")).is_empty()
+        );
+    }
+    // Four folders lose files, and as many get new ones.
+    assert!(killed >= 10, "{killed} runs were killed");
+}

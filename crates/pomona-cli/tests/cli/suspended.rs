@@ -1,0 +1,250 @@
+//! Runs that are suspended, as by Ctrl-Z or a machine that sleeps, and go on after another has taken
+//! their output.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hyper::StatusCode;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pomona_tests::images;
+use pomona_tests::s3_faults::{Fault, FaultPlan};
+use pomona_tests::s3_server::S3Server;
+
+use crate::publishing::Strike;
+use crate::resume::files;
+use crate::workplace::Workplace;
+
+/// How long a run acts on what it knows of its lock.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(120), "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether a lock is that of a process.
+fn is_held_by(lock: &Path, child: &Child) -> bool {
+    let held = fs::read_to_string(lock).unwrap_or_default();
+    held.contains(&format!("\"pid\":{},", child.id()))
+}
+
+/// A run whose messages are kept.
+fn start(place: &Workplace, arguments: &[&str]) -> Child {
+    let weights = ["run", "-k", "3", "--weights", place.weights()];
+    let mut command = place.command(weights.iter().chain(arguments));
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// That a run ends because another has its output.
+#[track_caller]
+fn assert_lost(child: Child) {
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("was taken over"), "{stderr}");
+}
+
+/// A run is suspended, another takes its output over, and it goes on: the lock stays that of the
+/// other.
+fn suspend_the_holder(place: &Workplace, output: &str, lock: &Path) {
+    let run = ["-i", "many", "-o", output];
+    let first = start(place, &run);
+    wait_until("no lock", || is_held_by(lock, &first));
+    signal(&first, Signal::SIGSTOP);
+    let mut second = start(place, &[&run[..], &["--force-unlock"]].concat());
+    wait_until("not taken over", || is_held_by(lock, &second));
+    signal(&first, Signal::SIGCONT);
+    assert_lost(first);
+    assert!(is_held_by(lock, &second));
+    second.kill().unwrap();
+    second.wait().unwrap();
+}
+
+#[test]
+fn a_suspended_run_leaves_the_lock_of_its_successor_alone() {
+    let place = Workplace::new();
+    place.many_images(3000);
+    let lock = place.path("out/_temporary/lock.json");
+    suspend_the_holder(&place, "out", &lock);
+}
+
+#[test]
+fn a_suspended_run_leaves_the_lock_of_its_successor_in_a_bucket_alone() {
+    let server = S3Server::start(&["results"]).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    place.many_images(3000);
+    let lock = server.bucket("results").join("out/_temporary/lock.json");
+    suspend_the_holder(&place, "s3://results/out", &lock);
+}
+
+/// The renewal of a suspended run reaches the store after its lock has been taken over: the request
+/// itself says what it replaces.
+#[test]
+fn a_renewal_that_comes_late_is_refused_by_the_store() {
+    // Of the writes of a lock the first creates it and the second makes sure that the store would
+    // not create it twice; the third is a renewal.
+    let written = Arc::new(AtomicUsize::new(0));
+    let plan: FaultPlan = {
+        let written = Arc::clone(&written);
+        Box::new(move |line| {
+            let is_lock = line.method == "PUT" && line.path.ends_with("/lock.json");
+            let is_late = is_lock && written.fetch_add(1, Ordering::Relaxed) == 2;
+            is_late.then_some(Fault::Slow(Duration::from_secs(20)))
+        })
+    };
+    let server = S3Server::start_faulty(&["results"], plan).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    place.many_images(3000);
+    let lock = server.bucket("results").join("out/_temporary/lock.json");
+    let run = ["-i", "many", "-o", "s3://results/out"];
+    let first = start(&place, &run);
+    wait_until("no renewal", || written.load(Ordering::Relaxed) > 2);
+    let asked = Instant::now();
+    signal(&first, Signal::SIGSTOP);
+    let mut second = start(&place, &[&run[..], &["--force-unlock"]].concat());
+    wait_until("not taken over", || is_held_by(&lock, &second));
+    assert!(
+        asked.elapsed() < Duration::from_secs(20),
+        "too slow a machine"
+    );
+    // The server has the request, and carries it out now.
+    thread::sleep(Duration::from_secs(22).saturating_sub(asked.elapsed()));
+    assert!(is_held_by(&lock, &second));
+    signal(&first, Signal::SIGCONT);
+    assert_lost(first);
+    assert!(is_held_by(&lock, &second));
+    second.kill().unwrap();
+    second.wait().unwrap();
+}
+
+/// Every file of an output and its bytes, but for what is below `_temporary`.
+fn contents(output: &Path) -> BTreeMap<String, Vec<u8>> {
+    let results = files(output).into_keys();
+    results
+        .filter(|path| !path.starts_with("_temporary"))
+        .map(|path| {
+            let bytes = fs::read(output.join(&path)).unwrap();
+            (path, bytes)
+        })
+        .collect()
+}
+
+/// A run is suspended at a write of its publication, another finishes that and publishes more, and
+/// the first goes on: nothing of the other's is moved or removed.
+#[test]
+fn a_suspended_publication_leaves_the_results_of_its_successor_alone() {
+    let strike = Arc::new(Strike::default());
+    let server = S3Server::start_faulty(&["results"], strike.plan(Signal::SIGSTOP)).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    let output = server.bucket("results").join("out");
+    let run = ["-i", "images", "-o", "s3://results/out", "--no-report"];
+    place.run(&run).code(0);
+    // At the announcement, at a removal or a move, and near the end.
+    for (round, at) in [0, 2, 9].into_iter().enumerate() {
+        let image = |place: &Workplace, name: &str, seed: u32| {
+            let path: PathBuf = place.path(&format!("images/Kiwi/{name}_{round}.png"));
+            fs::write(path, images::png(seed + round as u32, 90, 90)).unwrap();
+        };
+        image(&place, "first", 100);
+        let first = start(&place, &run);
+        strike.aim(first.id(), at);
+        wait_until("it is not suspended", || {
+            strike.hit.load(Ordering::Relaxed) == first.id() as i32
+        });
+        strike.stop();
+        let suspended = Instant::now();
+        image(&place, "second", 150);
+        // Other formats, so that the names of some files were obsolete before.
+        let formats = match round % 2 {
+            0 => "parquet,csv",
+            _ => "parquet",
+        };
+        let taking_over = [&run[..], &["--force-unlock", "--format", formats]].concat();
+        place.run(&taking_over).code(0);
+        let published = contents(&output);
+        thread::sleep((HEARTBEAT + Duration::from_secs(1)).saturating_sub(suspended.elapsed()));
+        signal(&first, Signal::SIGCONT);
+        assert_lost(first);
+        assert_eq!(contents(&output), published, "write {at}");
+        place
+            .pomona(["verify", "s3://results/out", "--integrity"])
+            .code(0);
+        place
+            .run(&[&run[..], &["--format", formats]].concat())
+            .code(0)
+            .says("nothing has changed");
+        assert_eq!(contents(&output), published, "write {at}");
+    }
+}
+
+/// Two runs that see no lock and create theirs, in a store that lets both: one goes on.
+fn two_runs_of_one_output(plan: FaultPlan, more: &[(&'static str, &str)]) {
+    let server = S3Server::start_faulty(&["results"], plan).unwrap();
+    let mut place = Workplace::new().with_environment(server.environment());
+    for (name, value) in more {
+        place = place.with_environment([(*name, value.to_string())]);
+    }
+    place.many_images(600);
+    let run = ["-i", "many", "-o", "s3://results/out", "--no-report"];
+    let runs = [start(&place, &run), start(&place, &run)];
+    let mut refused = 0;
+    for run in runs {
+        let ended = run.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        match ended.status.code() {
+            Some(0) => assert!(stderr.contains("may not see each other"), "{stderr}"),
+            Some(1) => {
+                assert!(stderr.contains("written by another run"), "{stderr}");
+                refused += 1;
+            }
+            code => panic!("{code:?}: {stderr}"),
+        }
+    }
+    assert_eq!(refused, 1);
+    let count = place.query("SELECT count(*) AS n FROM 's3://results/out/features/'");
+    assert_eq!(count, "n\n600\n");
+    place
+        .pomona(["verify", "s3://results/out", "--integrity"])
+        .code(0);
+}
+
+#[test]
+fn a_store_that_creates_over_what_is_there_is_found_out() {
+    two_runs_of_one_output(
+        Box::new(|line| {
+            let creates = line.is_conditional && line.path.ends_with("/lock.json");
+            // Both have seen no lock when the first request is carried out.
+            creates.then_some(Fault::CreatesOver(Duration::from_secs(2)))
+        }),
+        &[],
+    );
+}
+
+#[test]
+fn a_store_that_refuses_conditions_is_read_back() {
+    two_runs_of_one_output(
+        Box::new(|line| {
+            line.is_conditional.then_some(Fault::Refusal(
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplemented",
+            ))
+        }),
+        // It would be asked again and again.
+        &[("AWS_MAX_ATTEMPTS", "1")],
+    );
+}

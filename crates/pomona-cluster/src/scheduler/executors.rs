@@ -1,0 +1,92 @@
+//! [`Executors`]: the executors that a scheduler knows, whose loss is noticed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ballista_core::JobId;
+use ballista_core::error::Result;
+use ballista_core::serde::protobuf::ExecutorHeartbeat;
+use ballista_core::serde::scheduler::{ExecutorData, ExecutorMetadata};
+use ballista_scheduler::cluster::memory::InMemoryClusterState;
+use ballista_scheduler::cluster::{BoundTask, ClusterState, ClusterStateEventStream, ExecutorSlot};
+use ballista_scheduler::config::TaskDistributionPolicy;
+use ballista_scheduler::state::task_manager::JobInfoCache;
+
+use super::guard::JobGuard;
+
+/// Ballista's executors in memory. Before one is removed, and its tasks are given to others, the
+/// guard sees which tasks it was running.
+pub(super) struct Executors {
+    executors: InMemoryClusterState,
+    guard: Arc<JobGuard>,
+}
+
+impl Executors {
+    pub(super) fn new(guard: Arc<JobGuard>) -> Self {
+        Self {
+            executors: InMemoryClusterState::default(),
+            guard,
+        }
+    }
+}
+
+#[async_trait]
+impl ClusterState for Executors {
+    async fn bind_schedulable_tasks(
+        &self,
+        distribution: TaskDistributionPolicy,
+        active_jobs: Arc<HashMap<JobId, JobInfoCache>>,
+        executors: Option<HashSet<String>>,
+    ) -> Result<Vec<BoundTask>> {
+        let bound = self
+            .executors
+            .bind_schedulable_tasks(distribution, active_jobs, executors);
+        bound.await
+    }
+
+    async fn unbind_tasks(&self, slots: Vec<ExecutorSlot>) -> Result<()> {
+        self.executors.unbind_tasks(slots).await
+    }
+
+    async fn register_executor(
+        &self,
+        metadata: ExecutorMetadata,
+        spec: ExecutorData,
+    ) -> Result<()> {
+        self.executors.register_executor(metadata, spec).await
+    }
+
+    async fn save_executor_metadata(&self, metadata: ExecutorMetadata) -> Result<()> {
+        self.executors.save_executor_metadata(metadata).await
+    }
+
+    async fn get_executor_metadata(&self, id: &str) -> Result<ExecutorMetadata> {
+        self.executors.get_executor_metadata(id).await
+    }
+
+    async fn registered_executor_metadata(&self) -> Vec<ExecutorMetadata> {
+        self.executors.registered_executor_metadata().await
+    }
+
+    async fn save_executor_heartbeat(&self, heartbeat: ExecutorHeartbeat) -> Result<()> {
+        self.executors.save_executor_heartbeat(heartbeat).await
+    }
+
+    async fn remove_executor(&self, id: &str) -> Result<()> {
+        self.guard.executor_lost(id).await;
+        self.executors.remove_executor(id).await
+    }
+
+    fn executor_heartbeats(&self) -> HashMap<String, ExecutorHeartbeat> {
+        self.executors.executor_heartbeats()
+    }
+
+    fn get_executor_heartbeat(&self, id: &str) -> Option<ExecutorHeartbeat> {
+        self.executors.get_executor_heartbeat(id)
+    }
+
+    async fn cluster_state_events(&self) -> Result<ClusterStateEventStream> {
+        self.executors.cluster_state_events().await
+    }
+}

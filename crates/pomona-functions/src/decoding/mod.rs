@@ -1,0 +1,78 @@
+//! The memory and the cancellation of a query, as the functions that decode images find them.
+//!
+//! A scalar function is called with columns and options, and knows neither the memory pool of its
+//! task nor whether anybody still wants the rows. Both are known to operators. So [`DecodeApart`], a
+//! rule of the physical plan, puts a [`DecodeExec`] above each operator whose expressions decode
+//! images; it runs that operator on a thread of its own, and the functions find its [`Scope`] there:
+//!
+//! ```text
+//! consumer ── polls ──> DecodeExec ── asks ──> thread { Scope { ProjectionExec { mobilenet_v2(…) } } }
+//!    └── drops it: the interrupt is raised, and the decoder stops between two rows of the image
+//! ```
+//!
+//! The pool is that of the task's own context. An option of the session that carried it would be lost
+//! on the way to an executor, and a pool that is kept by the process would not be the one of the task:
+//! Ballista makes a pool for each. And that a stream was dropped can be heard of from another thread
+//! alone, while this one decodes.
+
+mod apart;
+mod exec;
+mod memory;
+mod rule;
+
+use std::sync::Arc;
+
+use datafusion::execution::TaskContext;
+use pomona_mobilenet::preprocess::{DecodeMemory, Decoding, Interrupt};
+
+pub use exec::DecodeExec;
+pub use rule::DecodeApart;
+
+use crate::PomonaOptions;
+use memory::PoolMemory;
+
+/// The functions that decode whole images.
+const DECODING_FUNCTIONS: [&str; 7] = [
+    "classify_image",
+    "image_error",
+    "image_features",
+    "mobilenet_v2",
+    "try_classify_image",
+    "try_image_features",
+    "try_mobilenet_v2",
+];
+
+tokio::task_local! {
+    static SCOPE: Scope;
+}
+
+/// What the functions of one partition share.
+#[derive(Debug, Clone)]
+struct Scope {
+    interrupt: Interrupt,
+    /// `None` where the pool has no limit.
+    memory: Option<Arc<dyn DecodeMemory>>,
+}
+
+impl Scope {
+    fn new(context: &TaskContext) -> Self {
+        let memory = PoolMemory::of(context.memory_pool());
+        Self {
+            interrupt: Interrupt::new(),
+            memory: memory.map(|memory| Arc::new(memory) as Arc<dyn DecodeMemory>),
+        }
+    }
+}
+
+/// How images are decoded: by the options, within the scope of the thread. There is none where a constant
+/// is evaluated while a query is planned.
+pub(crate) fn decoding(options: &PomonaOptions) -> Decoding {
+    let scope = SCOPE.try_with(Scope::clone).ok();
+    let (interrupt, memory) = scope.map(|scope| (scope.interrupt, scope.memory)).unzip();
+    Decoding {
+        limits: options.decode_limits(),
+        options: options.decode_options(),
+        interrupt,
+        memory: memory.flatten(),
+    }
+}
