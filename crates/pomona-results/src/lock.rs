@@ -176,10 +176,8 @@ impl Drop for Taking {
         let place = self.place.clone();
         let (ended, stopped) = mpsc::channel();
         io_runtime().spawn(async move {
-            if let Ok(Ok(())) = task.await
-                && let Err(error) = place.release().await
-            {
-                log::warn!("the lock of {} was not removed: {error}", place.output);
+            if let Ok(Ok(())) = task.await {
+                place.release().await;
             }
             let _ = ended.send(());
         });

@@ -197,9 +197,7 @@ impl LockPlace {
                 Err(error) => log::warn!("the lock of {} was not renewed: {error}", self.output),
             }
         }
-        if let Err(error) = self.release().await {
-            log::warn!("the lock of {} was not removed: {error}", self.output);
-        }
+        self.release().await;
     }
 
     async fn renew(&self) -> Result<(), ResultsError> {
@@ -217,7 +215,14 @@ impl LockPlace {
     }
 
     /// Removes the lock if it is this run's, and then the rights to succeed that this run used.
-    pub(crate) async fn release(&self) -> Result<(), ResultsError> {
+    /// Removes the lock if it is this run's; where that fails it will be stale.
+    pub(crate) async fn release(&self) {
+        if let Err(error) = self.remove().await {
+            log::warn!("the lock of {} was not removed: {error}", self.output);
+        }
+    }
+
+    async fn remove(&self) -> Result<(), ResultsError> {
         let held = self.folder.remove_if(LOCK, |there| self.wrote(there));
         held.await?;
         self.remove_claims(|holder| self.is_mine(holder) || holder.process.is_gone())

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use pomona_tests::bombs;
 use serde_json::Value;
 
-use crate::interrupt::interrupt;
+use crate::interrupt::assert_stops;
 use crate::workplace::Workplace;
 
 /// The options of a run of the images in `turned`, which have an orientation in their EXIF block.
@@ -250,15 +250,7 @@ fn assert_hears(place: &Workplace, arguments: &[&str]) {
         assert!(begun.elapsed() < Duration::from_secs(120));
         thread::sleep(Duration::from_millis(20));
     }
-    let start = Instant::now();
-    interrupt(&child);
-    let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
-    );
+    assert_stops(&mut child);
 }
 
 /// The processor's time that a process has had.

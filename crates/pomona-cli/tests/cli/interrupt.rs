@@ -15,6 +15,19 @@ pub(crate) fn interrupt(child: &Child) {
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
 }
 
+/// Interrupts a command, and requires that it ends soon, and by that.
+pub(crate) fn assert_stops(child: &mut Child) {
+    let start = Instant::now();
+    interrupt(child);
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
 #[test]
 fn a_run_stops_and_publishes_nothing() {
     let place = Workplace::new();
@@ -45,15 +58,7 @@ fn a_run_stops_and_publishes_nothing() {
             "the run has ended"
         );
     }
-    let start = Instant::now();
-    interrupt(&child);
-    let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
-    );
+    assert_stops(&mut child);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
     assert!(
