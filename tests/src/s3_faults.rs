@@ -1,10 +1,12 @@
 //! What can go wrong between a client and an S3 server, to be played by the test's server.
 
-use std::sync::Mutex;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::StatusCode;
+use tokio::time::sleep;
 
 /// A request as the server sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +41,7 @@ impl RequestLine {
 }
 
 /// What happens to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Fault {
     /// The server answers with this status, and does nothing.
     Status(StatusCode),
@@ -47,12 +49,42 @@ pub enum Fault {
     Refusal(StatusCode, &'static str),
     /// The server does what it is asked, and answers late.
     Slow(Duration),
+    /// The server does what it is asked as soon as this is so.
+    Held(Condition),
     /// The connection is closed before the server does anything.
     Reset,
     /// The server does what it is asked, and the connection is closed instead of an answer.
     LostAnswer,
-    /// The server creates an object over what is there, late, whatever the client asks for.
-    CreatesOver(Duration),
+    /// The server creates an object over what is there, whatever the client asks for, as soon as
+    /// this is so.
+    CreatesOver(Condition),
+}
+
+/// Something that a server waits for.
+#[derive(Clone)]
+pub struct Condition(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Condition {
+    /// What is so when a function says so.
+    pub fn new(is_so: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(is_so))
+    }
+
+    /// Waits until it is so, for a minute at most.
+    pub(crate) async fn wait(&self) {
+        for _ in 0..6000 {
+            if (self.0)() {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Condition({})", (self.0)())
+    }
 }
 
 /// Chooses the fault of each request.

@@ -198,8 +198,12 @@ async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>, r
                             sleep(late).await;
                             served(request).await
                         }
-                        Some(Fault::CreatesOver(late)) => {
-                            sleep(late).await;
+                        Some(Fault::Held(condition)) => {
+                            condition.wait().await;
+                            served(request).await
+                        }
+                        Some(Fault::CreatesOver(condition)) => {
+                            condition.wait().await;
                             let _ = fs::remove_file(object);
                             served(request).await
                         }

@@ -18,7 +18,7 @@ use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
     BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FormatVersion,
     Formats, Listing, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters,
-    Pending, Prepared, ResultBuilder, read_model,
+    Pending, Prepared, ResultBuilder, ResultsError, read_model,
 };
 use pomona_session::{Variables, condition, configure, weights_objects};
 
@@ -88,7 +88,11 @@ impl<'a> Pipeline<'a> {
                 // reader looks.
                 let options = self.feature_options();
                 let _ = output.discard(weights_sha256, &options).await;
-                Err(error)
+                // Whoever has taken the output over may have removed what this run was reading.
+                match lock.check().await {
+                    Err(lost @ ResultsError::LockLost { .. }) => Err(lost.into()),
+                    _ => Err(error),
+                }
             }
         }
     }

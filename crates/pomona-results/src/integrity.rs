@@ -6,11 +6,9 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::layout::TEMPORARY;
+use crate::output::CONCURRENCY;
 use crate::store_folder::StoreFolder;
 use crate::{FinishedRun, PublishedFile, ResultsError};
-
-/// Files that are read at the same time.
-const CONCURRENCY: usize = 16;
 
 /// What is not as the manifest says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

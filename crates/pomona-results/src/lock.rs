@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::ResultsError;
 use crate::layout::is_run;
-use crate::lock_place::{HEARTBEAT, LOCK, LockPlace};
+use crate::lock_place::{HEARTBEAT, LockPlace};
 use crate::moment::Moment;
 use crate::store_folder::StoreFolder;
 
@@ -120,14 +120,9 @@ impl OutputLock {
     /// # Errors
     /// [`ResultsError::LockLost`], and when the store fails.
     pub async fn check(&self) -> Result<(), ResultsError> {
-        match self.place.holder(LOCK).await? {
-            Some(holder) if self.place.is_mine(&holder) => {
-                *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Moment::now();
-                Ok(())
-            }
-            Some(holder) => Err(self.place.lost(format!("{} has it now", holder.process))),
-            None => Err(self.place.lost("the lock was removed".to_string())),
-        }
+        self.place.check().await?;
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Moment::now();
+        Ok(())
     }
 }
 

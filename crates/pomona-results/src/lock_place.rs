@@ -82,7 +82,8 @@ impl LockPlace {
                 continue;
             }
             match self.folder.create_once(LOCK, json.clone()).await? {
-                Created::Here => {}
+                // Only a user who forces it takes over a lock that was created just now.
+                Created::Here => return self.check().await,
                 Created::Exists => continue,
                 Created::Unsupported => {
                     note(format!(
@@ -207,15 +208,21 @@ impl LockPlace {
             .replace(LOCK, |there| self.wrote(there), renewed);
         match renewed.await? {
             true => Ok(()),
-            false => Err(self.lost(match self.holder(LOCK).await? {
-                Some(holder) => format!("{} has it now", holder.process),
-                None => "the lock was removed".to_string(),
-            })),
+            false => self.check().await,
         }
     }
 
-    /// Removes the lock if it is this run's, and then the rights to succeed that this run used.
-    /// Removes the lock if it is this run's; where that fails it will be stale.
+    /// Fails when another run has the lock.
+    pub(crate) async fn check(&self) -> Result<(), ResultsError> {
+        match self.holder(LOCK).await? {
+            Some(holder) if self.is_mine(&holder) => Ok(()),
+            Some(holder) => Err(self.lost(format!("{} has it now", holder.process))),
+            None => Err(self.lost("the lock was removed".to_string())),
+        }
+    }
+
+    /// Removes the lock if it is this run's, and then the rights to succeed that this run used; where
+    /// that fails it will be stale.
     pub(crate) async fn release(&self) {
         if let Err(error) = self.remove().await {
             log::warn!("the lock of {} was not removed: {error}", self.output);

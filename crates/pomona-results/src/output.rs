@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use datafusion::prelude::SessionContext;
+use futures::{StreamExt, stream};
 use pomona_images::Location;
 use serde::de::DeserializeOwned;
 
@@ -16,6 +17,9 @@ use crate::manifest::PublishedFile;
 use crate::publication::Publication;
 use crate::store_folder::StoreFolder;
 use crate::{FeatureOptions, Manifest, ResultsError};
+
+/// How many files are read or moved at the same time.
+pub(crate) const CONCURRENCY: usize = 16;
 
 /// How many files of others an error lists.
 const LISTED: usize = 5;
@@ -168,6 +172,27 @@ impl Output {
             }
         }
         Ok(())
+    }
+
+    /// Fails when a file has other bytes than those whose sha256 is recorded for it.
+    pub(crate) async fn check_bytes(&self, files: &[&PublishedFile]) -> Result<(), ResultsError> {
+        let read = stream::iter(files).map(|file| self.is_intact(file));
+        let mut read = read.buffered(CONCURRENCY).zip(stream::iter(files));
+        while let Some((is_intact, file)) = read.next().await {
+            if !is_intact? {
+                return Err(self.missing(file.path.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file has the bytes whose sha256 is recorded for it, if one is.
+    pub(crate) async fn is_intact(&self, file: &PublishedFile) -> Result<bool, ResultsError> {
+        let Some(expected) = &file.sha256 else {
+            return Ok(true);
+        };
+        let (bytes, found) = self.folder.digest(&file.path).await?;
+        Ok(bytes == file.bytes && found == *expected)
     }
 
     /// Whether all files that a manifest names are there as it names them.

@@ -8,19 +8,17 @@ use crate::attempts::Attempts;
 use crate::layout::{MANIFEST, PUBLICATION, TEMPORARY};
 use crate::lock::OutputLock;
 use crate::manifest::PublishedFile;
-use crate::output::Output;
+use crate::output::{CONCURRENCY, Output};
 use crate::publication::{FolderSteps, Publication};
 use crate::{Manifest, ResultsError};
-
-/// How many files are read or moved at the same time.
-const CONCURRENCY: usize = 16;
 
 impl Output {
     /// Publishes staged files, given with where they belong, and adds them to a manifest that names
     /// those which stay: removes the `owned` files that it does not name, moves the new ones to
     /// their places and writes the manifest, as [`Publication`] says.
     ///
-    /// Every file is read for its sha256, and those on a disk are on it before anything is removed.
+    /// Every file without a sha256 is read for it, and those on a disk are on it before anything is
+    /// removed.
     ///
     /// # Errors
     /// [`ResultsError::ForeignFiles`] when somebody has put files there since the run began,
@@ -84,10 +82,17 @@ impl Output {
 
     /// A file at its place, with its sha256.
     async fn digest(&self, from: PublishedFile, to: String) -> Result<PublishedFile, ResultsError> {
-        let (bytes, sha256) = self.folder.digest(&from.path).await?;
-        if bytes != from.bytes {
-            return Err(self.missing(from.path));
-        }
+        let PublishedFile { path, bytes, .. } = from;
+        let sha256 = match from.sha256 {
+            Some(sha256) => sha256,
+            None => {
+                let (read, sha256) = self.folder.digest(&path).await?;
+                if read != bytes {
+                    return Err(self.missing(path));
+                }
+                sha256
+            }
+        };
         Ok(PublishedFile {
             path: to,
             bytes,

@@ -74,6 +74,10 @@ impl<'a> ResultBuilder<'a> {
             chunks: vec![],
         };
         for checkpoint in Checkpoint::left(output.folder(), weights_sha256, options).await? {
+            if let Some(file) = this.damaged(&checkpoint).await? {
+                log::warn!("{file} is not as it was written: its images are computed again");
+                continue;
+            }
             let rows = parquet_rows::keys(ctx, this.urls(&checkpoint.features)).await?;
             this.chunks.push((this.row_index.add(rows), checkpoint));
         }
@@ -113,10 +117,18 @@ impl<'a> ResultBuilder<'a> {
     }
 
     /// Adds a chunk that is complete, and records it under a name if a later run can use it.
-    pub async fn computed(&mut self, chunk: Checkpoint, name: &str) -> Result<(), ResultsError> {
+    pub async fn computed(
+        &mut self,
+        mut chunk: Checkpoint,
+        name: &str,
+    ) -> Result<(), ResultsError> {
         let rows = parquet_rows::keys(self.ctx, self.urls(&chunk.features)).await?;
         // Images without features are tried again anyway.
         if rows.iter().any(|row| row.error.is_none()) {
+            for file in &mut chunk.features {
+                let (_, sha256) = self.output.folder().digest(&file.path).await?;
+                file.sha256 = Some(sha256);
+            }
             chunk.record(self.output.folder(), name).await?;
         }
         self.chunks.push((self.row_index.computed(rows), chunk));
@@ -132,10 +144,17 @@ impl<'a> ResultBuilder<'a> {
     ///
     /// Files of the right size of which every row belongs to the result stay as they are; the rows
     /// of others are written together below `results`, relative to the output.
+    ///
+    /// # Errors
+    /// [`ResultsError::FileMissing`] when a file of the finished run has other bytes than those
+    /// that were published, and when storage fails.
     pub async fn build(&self, results: &str, size: FileSize) -> Result<BuiltRows, ResultsError> {
         let mut built = BuiltRows::default();
         let mut whole = vec![];
         let candidates = self.candidates();
+        let published = candidates.iter().filter(|c| c.source < self.features.len());
+        let published: Vec<_> = published.flat_map(|c| &c.files).collect();
+        self.output.check_bytes(&published).await?;
         let pieces: Vec<Piece> = candidates.iter().map(|c| c.piece).collect();
         size.apply(self.ctx, FEATURES_ROW_BYTES)?;
         let mut is_rewritten = vec![false; candidates.len()];
@@ -213,6 +232,16 @@ impl<'a> ResultBuilder<'a> {
             rows.write_parquet(&url, options, None).await?;
         }
         Ok(())
+    }
+
+    /// The first file of a chunk whose bytes are not those that were written.
+    async fn damaged(&self, checkpoint: &Checkpoint) -> Result<Option<String>, ResultsError> {
+        for file in checkpoint.files() {
+            if !self.output.is_intact(file).await? {
+                return Ok(Some(file.path.clone()));
+            }
+        }
+        Ok(None)
     }
 
     fn urls(&self, files: &[PublishedFile]) -> Vec<String> {

@@ -9,7 +9,7 @@ use pomona_tests::images;
 use serde_json::Value;
 
 use crate::publishing::folder_reader;
-use crate::resume::{assert_alike, assert_consistent, assert_same, counts, files, manifest};
+use crate::resume::{assert_alike, assert_consistent, assert_same, counts, files, flip, manifest};
 use crate::workplace::Workplace;
 
 /// Images between checkpoints.
@@ -102,6 +102,22 @@ fn a_continuing_run_that_is_killed_leaves_the_old_results_or_the_new() {
         assert_alike(&place, "undisturbed", "out");
     }
     assert!(killed >= 2, "{killed} runs were killed");
+}
+
+#[test]
+fn a_chunk_with_other_bytes_is_computed_again() {
+    let place = place();
+    place
+        .run(&["-i", "images", "-o", "undisturbed", "--checkpoint", "4"])
+        .code(0);
+    let mut killed = 0;
+    kill(&place, &Moment::Checkpoints(2), &mut killed);
+    assert_eq!(killed, 1);
+    let chunk = files(&place.path("out/_temporary"));
+    let chunk = chunk.keys().find(|path| path.contains("chunks/000000/"));
+    flip(&place.path("out/_temporary").join(chunk.unwrap()));
+    place.run(&RUN).code(0).says("computed again");
+    assert_same(&place, "undisturbed", "out");
 }
 
 fn place() -> Workplace {

@@ -169,6 +169,38 @@ fn what_cannot_be_continued_is_refused() {
     assert_consistent(&place);
 }
 
+/// Changes the byte in the middle of a file, and nothing else.
+pub fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// A byte of a vector is another, and the file as long as it was: only its sha256 shows that.
+#[test]
+fn features_with_other_bytes_are_not_continued() {
+    let place = Workplace::new();
+    place.run(&RUN).code(0);
+    let published = files(&place.path("out"));
+    let parquet = published.keys().find(|path| path.starts_with("features/"));
+    let parquet = place.path("out").join(parquet.unwrap());
+    let intact = fs::read(&parquet).unwrap();
+    flip(&parquet);
+
+    let pca = files(&place.path("out/pca"));
+    fs::write(place.path("images/Kiwi/new.png"), images::png(77, 90, 90)).unwrap();
+    let name = parquet.file_name().unwrap().to_str().unwrap().to_string();
+    place.run(&RUN).code(1).says(&name).says("--integrity");
+    assert_eq!(files(&place.path("out/pca")), pca);
+
+    // What was computed meanwhile is kept.
+    fs::write(&parquet, intact).unwrap();
+    place.run(&RUN).code(0);
+    assert_eq!(counts(&place), (16, 16, 0));
+    place.pomona(["verify", "out", "--integrity"]).code(0);
+}
+
 /// Images, reused and computed, as the manifest has them.
 pub fn counts(place: &Workplace) -> (u64, u64, u64) {
     let manifest = manifest(place, "out");
