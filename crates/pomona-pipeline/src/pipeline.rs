@@ -136,6 +136,11 @@ impl<'a> Pipeline<'a> {
             &options,
         )
         .await?;
+        for file in builder.damaged() {
+            stages.note(format!(
+                "{file} is not as it was written: its images are computed again"
+            ));
+        }
         if let Some(images) = builder.strangers(&listing) {
             return Err(PipelineError::OtherInput {
                 output: self.options.output.to_string(),

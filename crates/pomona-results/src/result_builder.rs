@@ -21,6 +21,8 @@ pub struct ResultBuilder<'a> {
     features: Vec<PublishedFile>,
     /// The complete chunks, each with its number in the row index.
     chunks: Vec<(usize, Checkpoint)>,
+    /// The first damaged file of each chunk that cannot be used.
+    damaged: Vec<String>,
 }
 
 /// The files of features of the result.
@@ -72,16 +74,23 @@ impl<'a> ResultBuilder<'a> {
             row_index: RowIndex::new(published),
             features,
             chunks: vec![],
+            damaged: vec![],
         };
         for checkpoint in Checkpoint::left(output.folder(), weights_sha256, options).await? {
-            if let Some(file) = this.damaged(&checkpoint).await? {
-                log::warn!("{file} is not as it was written: its images are computed again");
+            if let Some(file) = this.first_damaged(&checkpoint).await? {
+                this.damaged.push(file);
                 continue;
             }
             let rows = parquet_rows::keys(ctx, this.urls(&checkpoint.features)).await?;
             this.chunks.push((this.row_index.add(rows), checkpoint));
         }
         Ok(this)
+    }
+
+    /// Files of interrupted runs whose bytes are not those that were written, so that their chunks
+    /// are not used.
+    pub fn damaged(&self) -> &[String] {
+        &self.damaged
     }
 
     /// What of a listing must be computed. With `prune`, rows of images that are not listed are
@@ -235,7 +244,7 @@ impl<'a> ResultBuilder<'a> {
     }
 
     /// The first file of a chunk whose bytes are not those that were written.
-    async fn damaged(&self, checkpoint: &Checkpoint) -> Result<Option<String>, ResultsError> {
+    async fn first_damaged(&self, checkpoint: &Checkpoint) -> Result<Option<String>, ResultsError> {
         for file in checkpoint.files() {
             if !self.output.is_intact(file).await? {
                 return Ok(Some(file.path.clone()));

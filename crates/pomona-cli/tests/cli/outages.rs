@@ -106,74 +106,81 @@ fn one_denied_object_is_a_row_with_the_reason() {
     assert!(errors.contains("not found"), "{errors}");
 }
 
-/// Each request of a publication fails once, in each of three ways: the same run or the next one
-/// publishes the right rows.
-#[test]
-fn a_fault_while_publishing_wedges_nothing() {
-    for fault in [
-        Fault::Reset,
-        Fault::LostAnswer,
-        Fault::Status(StatusCode::INTERNAL_SERVER_ERROR),
-    ] {
-        // The requests of a publication, counted from the one that announces it.
-        let is_publishing = Arc::new(AtomicBool::new(false));
-        let (since, failing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let plan: FaultPlan = {
-            let (is_publishing, since, failing) = (
-                Arc::clone(&is_publishing),
-                Arc::clone(&since),
-                Arc::clone(&failing),
-            );
-            Box::new(move |line| {
-                if line.method == "PUT" && line.path.ends_with("publication.json") {
-                    is_publishing.store(true, Ordering::Relaxed);
-                    since.store(0, Ordering::Relaxed);
-                    return None;
-                }
-                if !is_publishing.load(Ordering::Relaxed) || line.path.contains("lock") {
-                    return None;
-                }
-                let number = since.fetch_add(1, Ordering::Relaxed);
-                (number == failing.load(Ordering::Relaxed)).then(|| fault.clone())
-            })
-        };
-        let (server, place) = place(2, plan);
-        // Few files make few requests.
-        let run = [
-            "-i",
-            "s3://images/",
-            "-o",
-            "s3://results/out",
-            "--no-report",
-            "--format",
-            "parquet",
-        ];
-        let mut expected = None;
-        for number in 0.. {
-            is_publishing.store(false, Ordering::Relaxed);
-            failing.store(number, Ordering::Relaxed);
-            let _ = std::fs::remove_dir_all(server.bucket("results").join("out"));
-            let first = place.run(&run);
-            let requests = since.load(Ordering::Relaxed);
-            is_publishing.store(false, Ordering::Relaxed);
-            if first.is_failure() {
-                place.run(&run).code(0);
+/// Each request of a publication fails once: the same run or the next one publishes the right rows.
+fn fail_each_request_of_a_publication(fault: Fault) {
+    // The requests of a publication, counted from the one that announces it.
+    let is_publishing = Arc::new(AtomicBool::new(false));
+    let (since, failing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let plan: FaultPlan = {
+        let (is_publishing, since, failing) = (
+            Arc::clone(&is_publishing),
+            Arc::clone(&since),
+            Arc::clone(&failing),
+        );
+        Box::new(move |line| {
+            if line.method == "PUT" && line.path.ends_with("publication.json") {
+                is_publishing.store(true, Ordering::Relaxed);
+                since.store(0, Ordering::Relaxed);
+                return None;
             }
-            let rows = rows(&place, "s3://results/out");
-            assert_eq!(
-                *expected.get_or_insert(rows.clone()),
-                rows,
-                "request {number}"
-            );
-            let left = server
-                .bucket("results")
-                .join("out/_temporary/publication.json");
-            assert!(!left.exists(), "request {number}");
-            if number >= requests {
-                break;
+            if !is_publishing.load(Ordering::Relaxed) || line.path.contains("lock") {
+                return None;
             }
+            let number = since.fetch_add(1, Ordering::Relaxed);
+            (number == failing.load(Ordering::Relaxed)).then(|| fault.clone())
+        })
+    };
+    let (server, place) = place(2, plan);
+    // Few files make few requests.
+    let run = [
+        "-i",
+        "s3://images/",
+        "-o",
+        "s3://results/out",
+        "--no-report",
+        "--format",
+        "parquet",
+    ];
+    let mut expected = None;
+    for number in 0.. {
+        is_publishing.store(false, Ordering::Relaxed);
+        failing.store(number, Ordering::Relaxed);
+        let _ = std::fs::remove_dir_all(server.bucket("results").join("out"));
+        let first = place.run(&run);
+        let requests = since.load(Ordering::Relaxed);
+        is_publishing.store(false, Ordering::Relaxed);
+        if first.is_failure() {
+            place.run(&run).code(0);
+        }
+        let rows = rows(&place, "s3://results/out");
+        assert_eq!(
+            *expected.get_or_insert(rows.clone()),
+            rows,
+            "request {number}"
+        );
+        let left = server
+            .bucket("results")
+            .join("out/_temporary/publication.json");
+        assert!(!left.exists(), "request {number}");
+        if number >= requests {
+            break;
         }
     }
+}
+
+#[test]
+fn resets_while_publishing_wedge_nothing() {
+    fail_each_request_of_a_publication(Fault::Reset);
+}
+
+#[test]
+fn lost_answers_while_publishing_wedge_nothing() {
+    fail_each_request_of_a_publication(Fault::LostAnswer);
+}
+
+#[test]
+fn errors_while_publishing_wedge_nothing() {
+    fail_each_request_of_a_publication(Fault::Status(StatusCode::INTERNAL_SERVER_ERROR));
 }
 
 #[test]
