@@ -13,6 +13,9 @@ const EXTENSIONS: [&str; 10] = [
     "jpg", "jpeg", "jfif", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff",
 ];
 
+/// Those of JPEG 2000 and JPEG XL, which a build with the feature `more-formats` takes too.
+const MORE_EXTENSIONS: [&str; 7] = ["jp2", "j2k", "j2c", "jpc", "jpf", "jpx", "jxl"];
+
 /// `*` stays within a folder, as in a shell; `**` crosses folders.
 const SHELL: MatchOptions = MatchOptions {
     case_sensitive: true,
@@ -116,7 +119,11 @@ fn file_name(path: &str) -> &str {
 fn has_image_extension(path: &str) -> bool {
     file_name(path)
         .rsplit_once('.')
-        .is_some_and(|(_, extension)| EXTENSIONS.iter().any(|e| extension.eq_ignore_ascii_case(e)))
+        .is_some_and(|(_, extension)| {
+            let is_in =
+                |extensions: &[&str]| extensions.iter().any(|e| extension.eq_ignore_ascii_case(e));
+            is_in(&EXTENSIONS) || cfg!(feature = "more-formats") && is_in(&MORE_EXTENSIONS)
+        })
 }
 
 fn ends_in_extension(pattern: &str) -> bool {
@@ -186,6 +193,19 @@ mod tests {
             accepted(None, &options(None, false)),
             ["0.jpg", "_DSC8.jpg"]
         );
+    }
+
+    #[test]
+    fn names_of_more_formats_are_taken_where_they_are_read() {
+        let location = Location::parse("/data/").unwrap().literal(false);
+        let matcher = ObjectMatcher::new(&location, &options(None, true)).unwrap();
+        for name in ["a.jp2", "A/b.J2K", "c.jxl"] {
+            assert_eq!(
+                matcher.accepts(name),
+                cfg!(feature = "more-formats"),
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -26,6 +26,17 @@ pub enum ImageError {
         found: &'static str,
     },
 
+    /// The file has a format that is read where the program was built with a Cargo feature, and it was not.
+    #[error(
+        "{found} is not read by this program: build it with the Cargo feature `{feature}` (page Building of the manual)"
+    )]
+    NotBuiltIn {
+        /// The format of the file.
+        found: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
+
     /// The format is supported; this variety of it is not.
     #[error("unsupported {format}: {feature}")]
     UnsupportedFeature {

@@ -240,11 +240,22 @@ def jpeg_files():
         yield from damaged(f"jpeg-head/{name}", bases[name][:bases[name].index(b"\xff\xda")], 2, 6)
         yield from damaged(f"jpeg-tail/{name}", bases[name], len(bases[name]) - 12, 12)
         scan = bases[name].index(b"\xff\xda")
-        # But for the tables of a component: what a wrong one makes is noise, as of a bit in the data.
-        for at in (*range(scan + 2, scan + 6), scan + 7, scan + 9, scan + 11, scan + 13):
+        for at in range(scan + 2, scan + 14):
             changed = bytearray(bases[name])
             changed[at] ^= 1
             yield f"jpeg-scan/{name}/flip{at - scan}", bytes(changed)
+        # Bits within the coefficients: of some, the transform overflows.
+        first, chooser = scan + 14, random.Random(name)
+        for i in range(60):
+            at = chooser.randrange(first, len(bases[name]))
+            changed = bytearray(bases[name])
+            changed[at] ^= 1 << chooser.randrange(8)
+            yield f"jpeg-overflow/{name}/{i}", bytes(changed)
+    for quality in range(1, 101, 3):
+        specks = noise(24 * 16 * 3, quality)
+        for sampling, content in [(0, specks), (2, bytes(255 * (speck & 1) for speck in specks))]:
+            im = Image.frombytes("RGB", (24, 16), content)
+            yield f"jpeg-noise/s{sampling}q{quality}", saved(im, "JPEG", quality=quality, subsampling=sampling)
     for name in ["s0q75", "s2progressive", "grey", "cmyk"]:
         for orientation in range(10):
             for order in "<>":
@@ -653,11 +664,11 @@ def webp_files():
         yield f"webp-exif/xmp{orientation}", saved(image("RGBA"), "WEBP", xmp=xmp(orientation))
 
 
-def verdict(data, transpose=False):
+def verdict(data, formats, transpose=False):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"]) as im:
+            with Image.open(io.BytesIO(data), formats=formats) as im:
                 mode = im.mode
                 if transpose:
                     im = ImageOps.exif_transpose(im)
@@ -668,27 +679,28 @@ def verdict(data, transpose=False):
         return "-"
 
 
-def main():
+def write(target, parts, formats):
     lines, blob, seen = [], bytearray(), set()
-    for part in (png_files, jpeg_files, gif_files, bmp_files, tiff_files, webp_files):
+    for part in parts:
         for name, data in part():
             if data in seen:
                 continue
             seen.add(data)
-            first = verdict(data)
+            first = verdict(data, formats)
             ImageFile.LOAD_TRUNCATED_IMAGES = True
-            padded = verdict(data)
+            padded = verdict(data, formats)
             ImageFile.LOAD_TRUNCATED_IMAGES = False
-            turned = verdict(data, True)
+            turned = verdict(data, formats, True)
             others = ["=" if other == first else other for other in (padded, turned)]
             lines.append("\t".join([name, str(len(data)), first, *others]))
             blob += data
-    (TARGET / "matrix.tsv").write_text("\n".join(lines) + "\n")
+    (TARGET / f"{target}.tsv").write_text("\n".join(lines) + "\n")
     packed = zlib.compress(bytes(blob), 9)
-    (TARGET / "matrix.zlib").write_bytes(packed)
+    (TARGET / f"{target}.zlib").write_bytes(packed)
     good = sum(line.split("\t")[2] != "-" for line in lines)
     print(f"{len(lines)} files, {good} that Pillow reads, {len(blob)} bytes, {len(packed)} deflated")
 
 
 if __name__ == "__main__":
-    main()
+    files = (png_files, jpeg_files, gif_files, bmp_files, tiff_files, webp_files)
+    write("matrix", files, ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])

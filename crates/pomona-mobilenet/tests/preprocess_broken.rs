@@ -34,6 +34,29 @@ fn text_and_noise_are_not_images() {
 }
 
 #[test]
+#[cfg(not(feature = "more-formats"))]
+fn formats_that_are_not_built_in_name_the_feature_that_reads_them() {
+    let cases: [(&[u8], &str); 4] = [
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51\0\x2f", "JPEG 2000"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl ", "JPEG XL"),
+        (b"\xff\x0a\x41\x12", "JPEG XL"),
+    ];
+    for (bytes, found) in cases {
+        let feature = "more-formats";
+        let expected = ImageError::NotBuiltIn { found, feature };
+        assert_eq!(failure(bytes), expected);
+        assert_eq!(
+            expected.to_string(),
+            format!(
+                "{found} is not read by this program: build it with the Cargo feature `more-formats` \
+                 (page Building of the manual)"
+            )
+        );
+    }
+}
+
+#[test]
 fn other_formats_are_named() {
     let cases: [(&[u8], &str); 12] = [
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),

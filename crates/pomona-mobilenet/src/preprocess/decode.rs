@@ -8,6 +8,8 @@ use super::{
     DecodeLimits, DecodeOptions, Decoding, ExifOrientation, ImageFormat, ImageInfo, RgbImage,
 };
 use super::{bmp, gif, jpeg, orientation, png, tiff, webp};
+#[cfg(feature = "more-formats")]
+use super::{jpeg2000, jxl};
 use crate::ImageError;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,6 +103,10 @@ fn decode(
             ImageFormat::Bmp => bmp::decode(bytes, &context, into),
             ImageFormat::Gif => gif::decode(bytes, &context, into),
             ImageFormat::Tiff => tiff::decode(bytes, &context, into),
+            #[cfg(feature = "more-formats")]
+            ImageFormat::Jpeg2000 => jpeg2000::decode(bytes, &context, into),
+            #[cfg(feature = "more-formats")]
+            ImageFormat::JpegXl => jxl::decode(bytes, &context, into),
         }?;
         match orientation {
             Some(orientation) => orientation::apply(into, orientation, format),
@@ -132,6 +138,10 @@ pub fn image_info_with(bytes: &[u8], options: &DecodeOptions) -> Result<ImageInf
             ImageFormat::Bmp => bmp::info(bytes),
             ImageFormat::Gif => gif::info(bytes),
             ImageFormat::Tiff => tiff::info(bytes),
+            #[cfg(feature = "more-formats")]
+            ImageFormat::Jpeg2000 => jpeg2000::info(bytes),
+            #[cfg(feature = "more-formats")]
+            ImageFormat::JpegXl => jxl::info(bytes),
         }?;
         Ok(orientation::upright(
             info,
@@ -192,6 +202,10 @@ fn plan(format: ImageFormat, bytes: &[u8]) -> Result<Plan, ImageError> {
         ImageFormat::Bmp => bmp::plan(bytes),
         ImageFormat::Gif => gif::plan(bytes),
         ImageFormat::Tiff => tiff::plan(bytes),
+        #[cfg(feature = "more-formats")]
+        ImageFormat::Jpeg2000 => jpeg2000::plan(bytes),
+        #[cfg(feature = "more-formats")]
+        ImageFormat::JpegXl => jxl::plan(bytes),
     }
 }
 
@@ -210,6 +224,8 @@ fn recorded(
         ImageFormat::Png => png::orientation(bytes),
         ImageFormat::WebP => webp::orientation(bytes),
         ImageFormat::Bmp | ImageFormat::Gif | ImageFormat::Tiff => Ok(None),
+        #[cfg(feature = "more-formats")]
+        ImageFormat::Jpeg2000 | ImageFormat::JpegXl => Ok(None),
     }
 }
 

@@ -18,6 +18,12 @@ pub enum ImageFormat {
     Gif,
     /// TIFF and BigTIFF; of several pages, the first.
     Tiff,
+    /// JPEG 2000 behind the reversible filter.
+    #[cfg(feature = "more-formats")]
+    Jpeg2000,
+    /// JPEG XL of whole samples; of an animation, the first frame.
+    #[cfg(feature = "more-formats")]
+    JpegXl,
 }
 
 impl fmt::Display for ImageFormat {
@@ -29,6 +35,10 @@ impl fmt::Display for ImageFormat {
             Self::Bmp => "BMP",
             Self::Gif => "GIF",
             Self::Tiff => "TIFF",
+            #[cfg(feature = "more-formats")]
+            Self::Jpeg2000 => "JPEG2000",
+            #[cfg(feature = "more-formats")]
+            Self::JpegXl => "JXL",
         })
     }
 }
@@ -108,10 +118,20 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<ImageFormat, ImageError> {
             }
             return Ok(*format);
         }
-        // Two bytes of a signature say enough: the rest was lost.
-        if bytes.len() >= 2 && signature.starts_with(bytes) {
+        // Two bytes of a signature say enough, unless they are zeros: the rest was lost.
+        if bytes.len() >= 2 && signature.starts_with(bytes) && bytes != [0; 3] && bytes != [0; 2] {
             return Err(ImageError::Truncated { format: *format });
         }
+    }
+    #[cfg(not(feature = "more-formats"))]
+    if let Some((_, found)) = NOT_BUILT_IN
+        .iter()
+        .find(|(start, _)| bytes.starts_with(start))
+    {
+        return Err(ImageError::NotBuiltIn {
+            found,
+            feature: "more-formats",
+        });
     }
     Err(match foreign(bytes) {
         Some(found) => ImageError::UnsupportedFormat { found },
@@ -133,6 +153,23 @@ const SIGNATURES: &[(&[u8], ImageFormat)] = &[
     (b"MM\0*", ImageFormat::Tiff),
     (b"II+\0", ImageFormat::Tiff),
     (b"MM\0+", ImageFormat::Tiff),
+    #[cfg(feature = "more-formats")]
+    (b"\0\0\0\x0cjP  \r\n\x87\n", ImageFormat::Jpeg2000),
+    #[cfg(feature = "more-formats")]
+    (b"\xff\x4f\xff\x51", ImageFormat::Jpeg2000),
+    #[cfg(feature = "more-formats")]
+    (b"\0\0\0\x0cJXL \r\n\x87\n", ImageFormat::JpegXl),
+    #[cfg(feature = "more-formats")]
+    (b"\xff\x0a", ImageFormat::JpegXl),
+];
+
+/// The formats of the feature `more-formats`, where it is not built in.
+#[cfg(not(feature = "more-formats"))]
+const NOT_BUILT_IN: &[(&[u8], &str)] = &[
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
 ];
 
 /// Names what people find among their images that is not one of ours.
@@ -141,10 +178,6 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
         (b"%PDF", "PDF"),
         (b"8BPS", "Photoshop (PSD)"),
         (b"\0\0\x01\0", "a Windows icon (ICO)"),
-        (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-        (b"\xff\x4f\xff\x51", "JPEG 2000"),
-        (b"\0\0\0\x0cJXL ", "JPEG XL"),
-        (b"\xff\x0a", "JPEG XL"),
         (b"DDS ", "DDS"),
         (b"qoif", "QOI"),
         (b"v/1\x01", "OpenEXR"),

@@ -13,6 +13,10 @@ mod format;
 mod gif;
 mod image;
 mod jpeg;
+#[cfg(feature = "more-formats")]
+mod jpeg2000;
+#[cfg(feature = "more-formats")]
+mod jxl;
 mod limits;
 mod memory;
 mod orientation;

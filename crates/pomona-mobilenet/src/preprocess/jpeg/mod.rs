@@ -1,9 +1,15 @@
 //! JPEG through libjpeg-turbo's C code, with the settings under which Pillow's bytes come out.
 //!
-//! Accurate integer DCT and fancy upsampling, which are libjpeg's defaults. Data that ends early is
+//! Accurate integer DCT, in the arithmetic of Pillow's vector code (`idct.rs`), and fancy upsampling. Data that ends early is
 //! an error as in Pillow, where libjpeg by itself would invent an end marker and paint a grey band;
 //! other warnings (bytes between segments, a bad code word) are tolerated, as Pillow tolerates them.
 
+#[expect(
+    unsafe_code,
+    reason = "libjpeg's callbacks, on what libjpeg passes to them"
+)]
+mod callbacks;
+mod idct;
 mod layout;
 mod part;
 mod source;
@@ -126,7 +132,7 @@ pub(super) fn decode(
 }
 
 fn open(source: Source<'_>) -> Result<Decompress<Source<'_>>, ImageError> {
-    Decompress::new_reader(source).map_err(failed)
+    callbacks::open(source).map_err(failed)
 }
 
 /// Pillow's mode, which follows the number of components alone.
@@ -164,12 +170,9 @@ fn guarded<T>(
         return Err(error);
     }
     outcome.unwrap_or_else(|payload| {
-        let reason = match payload.downcast_ref::<String>() {
-            Some(message) => message
-                .strip_prefix("libjpeg fatal error: ")
-                .unwrap_or(message),
-            None => "the decoder failed",
-        };
+        let reason = payload
+            .downcast_ref::<String>()
+            .map_or("the decoder failed", String::as_str);
         // Arithmetic coding, 12-bit samples, lossless JPEG: libjpeg says so in its message alone.
         if reason.starts_with("Unsupported") || reason.contains("not implemented") {
             return Err(ImageError::feature(ImageFormat::Jpeg, reason));
