@@ -26,6 +26,7 @@ mod run;
 mod s3;
 mod s3_output;
 mod shells;
+mod shell;
 mod similar;
 mod small;
 mod spark;
