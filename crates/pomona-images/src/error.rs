@@ -163,6 +163,11 @@ impl ImagesError {
 
 impl From<ImagesError> for DataFusionError {
     /// A fault of the storage becomes a root `IoError`, the only kind of error for which a
+    /// Whether a location is wrong as it is written, wherever it is asked for.
+    pub fn is_misspelt(&self) -> bool {
+        matches!(self, Self::InvalidLocation { .. })
+    }
+
     /// distributed scheduler runs a task again; everything else is `External`. Both keep the
     /// [`ImagesError`] inside.
     fn from(error: ImagesError) -> Self {

@@ -71,7 +71,7 @@ fn filter_and_limit_choose_the_images() {
     assert_eq!(ran.stdout(), "label\nPêche+Plate\n");
     place
         .run(&["-i", "images", "-o", "other", "--filter", "label LIKE"])
-        .code(1);
+        .code(2);
     place
         .run(&["-i", "images", "-o", "other", "--filter", "label = 'none'"])
         .code(1)
@@ -136,7 +136,7 @@ fn mistakes_name_the_way_out_and_leave_nothing() {
         .says("text.safetensors");
     place
         .run(&["-i", "images", "-o", "ftp://host/out"])
-        .code(1)
+        .code(2)
         .says("ftp://");
     assert!(!files_below(&place.path("out")));
 }
