@@ -210,8 +210,8 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// Folder of images: a path or an s3:// URL
-    #[arg(short, long, value_name = "DIR")]
+    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', or a file; a path or an s3:// URL
+    #[arg(short, long, value_name = "IMAGES")]
     pub(crate) input: String,
 
     /// Folder of the results: a path or an s3:// URL

@@ -33,6 +33,17 @@ pub enum ImagesError {
     },
     /// The folder of `LOCATION` is not there.
     #[error("no such folder: {folder} (LOCATION '{location}'): {advice}")]
+    /// The table function `images` cannot be called so.
+    #[error(
+        "images(…) cannot be called so: {reason}; write images('s3://bucket/folder/'), or a list of \
+         locations, and options by their names, as in images('folder/', recursive => false)"
+    )]
+    Arguments { reason: String },
+    /// A glob in a query matches nothing.
+    #[error(
+        "no image matches {location}: check the pattern, in which * stays within a folder and ** crosses folders"
+    )]
+    NothingMatches { location: String },
     NoSuchFolder {
         folder: String,
         location: String,

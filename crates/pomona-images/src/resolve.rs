@@ -15,7 +15,10 @@ use crate::location::{ImageLocation, Location};
 ///
 /// What exists under the literal name wins over reading it as a glob, so a folder named
 /// `photos [2019]` needs no escaping.
-pub(crate) async fn resolve(runtime: &Arc<RuntimeEnv>, text: &str) -> Result<ImageLocation> {
+///
+/// # Errors
+/// If the location cannot be understood, does not exist, or cannot be asked for.
+pub async fn resolve(runtime: &Arc<RuntimeEnv>, text: &str) -> Result<ImageLocation> {
     let written = Location::parse(text)?;
     let literal = written.literal(false);
     let store = runtime.object_store(literal.object_store_url()?)?;

@@ -35,6 +35,15 @@ pub enum SessionError {
         reason: String,
     },
 
+    /// A name in FROM is that of files, of which no table can be made.
+    #[error("'{name}' is no table: {reason}")]
+    NoTable {
+        /// The name, as written.
+        name: String,
+        /// Why it is none, and what to write instead.
+        reason: String,
+    },
+
     /// An environment variable has an invalid value.
     #[error("{name} is '{value}', but must be {expected}")]
     Setting {

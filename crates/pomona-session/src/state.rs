@@ -10,11 +10,11 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use pomona_functions::{DecodeApart, aggregate_functions, scalar_functions};
-use pomona_images::ImageTableFactory;
+use pomona_images::{ImageTableFactory, ImagesFunction};
 
 use crate::csv_nesting::JsonTextInCsv;
 use crate::limit_above_sort::LimitAboveSort;
-use crate::{RuntimeOptions, runtime_env, session_config, weights_objects};
+use crate::{RuntimeOptions, runtime_env, session_config, weights_objects, with_file_names};
 
 /// The rules that rewrite physical plans: DataFusion's, one before them that corrects a limit, and one
 /// after them that decodes images apart.
@@ -42,6 +42,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
         ImageTableFactory::FILE_TYPE.to_string(),
         Arc::new(ImageTableFactory),
     );
+    state.register_relation_planner(Arc::new(ImagesFunction))?;
     for function in scalar_functions(&objects) {
         state.register_udf(function)?;
     }
@@ -57,5 +58,5 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
 /// As [`session_config`], [`runtime_env`] and [`session_state`].
 pub fn session_context(options: RuntimeOptions) -> Result<SessionContext> {
     let state = session_state(session_config()?, runtime_env(options)?)?;
-    Ok(SessionContext::new_with_state(state).enable_url_table())
+    Ok(with_file_names(SessionContext::new_with_state(state)))
 }

@@ -304,3 +304,99 @@ fn a_query_lists_what_it_needs() {
         );
     }
 }
+
+#[test]
+fn tables_without_a_definition_read_buckets() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    let data = server.bucket("photos").join("data");
+    for number in 0..2_600 {
+        let folder = data.join(format!("label {:02}", number % 20));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{number}.png")), "x").unwrap();
+    }
+    let names = ["it's", "#1?", "100%20"];
+    images::write_folder(&server.bucket("photos").join("names"), &names, 2);
+    let place = Workplace::new().with_environment(server.environment());
+    let lists = |query: &str| {
+        let before = server.lists();
+        let printed = place.query(query);
+        (server.lists() - before, printed)
+    };
+    let count = "SELECT count(*) AS n FROM";
+    for (query, rows, most) in [
+        // One asks what the location is, one shows what it holds.
+        (
+            "SELECT path FROM images('s3://photos/data/') LIMIT 3".to_owned(),
+            "path\ns3://photos/data/label 00/0.png\n",
+            2,
+        ),
+        (
+            "SELECT path FROM 's3://photos/data/' LIMIT 3".to_owned(),
+            "path\ns3://photos/data/label 00/0.png\n",
+            3,
+        ),
+        (
+            "SELECT path FROM 's3://photos/data/*/1*.png' LIMIT 3".to_owned(),
+            "path\ns3://photos/data/label 00/1",
+            4,
+        ),
+        (
+            format!(
+                "{count} images('s3://photos/data/') WHERE path LIKE 's3://photos/data/label 07/%'"
+            ),
+            "n\n130\n",
+            2,
+        ),
+        (
+            format!(
+                "{count} images('s3://photos/data/*', recursive => false) WHERE label = 'label 03'"
+            ),
+            "n\n130\n",
+            4,
+        ),
+        (
+            format!("{count} 's3://photos/data/'"),
+            "n\n2600\n",
+            2 + 2 + 2 + 20,
+        ),
+        (format!("{count} 's3://photos/names/it''s/'"), "n\n2\n", 3),
+        (format!("{count} 's3://photos/names/#1?/'"), "n\n2\n", 3),
+        (
+            format!("{count} 's3://photos/names/100%20/1.png'"),
+            "n\n1\n",
+            0,
+        ),
+        (
+            format!("{count} images('s3://photos/names/#1?/')"),
+            "n\n2\n",
+            2,
+        ),
+    ] {
+        let (asked, printed) = lists(&query);
+        assert!(printed.starts_with(rows), "{query}: {printed}");
+        assert!(asked <= most, "{asked} LIST requests for {query}");
+    }
+    let copy = "COPY (SELECT 7 AS n) TO 's3://photos/numbers/' STORED AS PARQUET";
+    place.query(copy);
+    assert_eq!(
+        place.query("SELECT n FROM 's3://photos/numbers/'"),
+        "n\n7\n"
+    );
+    assert_eq!(
+        place.query("SELECT n FROM 's3://photos/numbers/*.parquet'"),
+        "n\n7\n"
+    );
+    for (name, words) in [
+        (
+            "s3://photos/nothing/",
+            "no object found below s3://photos/nothing/",
+        ),
+        (
+            "s3://photos/data/*.gif",
+            "no file matches s3://photos/data/*.gif",
+        ),
+    ] {
+        let query = format!("SELECT * FROM '{name}'");
+        place.pomona(["sql", "-c", &query]).code(1).says(words);
+    }
+}

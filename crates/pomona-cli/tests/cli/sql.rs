@@ -249,7 +249,7 @@ fn functions_are_listed() {
     let ran = place
         .pomona(["sql", "-q", "--format", "csv", "-c", "\\h"])
         .code(0);
-    for function in ["mobilenet_v2", "pca_fit", "abs"] {
+    for function in ["mobilenet_v2", "pca_fit", "abs", "images"] {
         let line = |line: &str| line.starts_with(&format!("{function},"));
         assert!(
             ran.stdout().lines().any(line),
@@ -257,4 +257,22 @@ fn functions_are_listed() {
             ran.stdout()
         );
     }
+}
+
+#[test]
+fn tables_without_a_definition_are_described() {
+    let place = Workplace::new();
+    let ask = |command: &str| {
+        let ran = place.pomona(["sql", "-q", "--format", "csv", "-c", command]);
+        ran.code(0).stdout()
+    };
+    let columns = "column_name,data_type,is_nullable\npath,Utf8,NO\n";
+    for command in [
+        "\\d images/",
+        "\\d 'images/Apple Red/*.png'",
+        "DESCRIBE 'images/'",
+    ] {
+        assert!(ask(command).starts_with(columns), "{command}");
+    }
+    assert!(ask("\\h images").contains("recursive => false"));
 }
