@@ -21,6 +21,12 @@ impl OtherKeys {
         keys.insert((bucket.to_owned(), key.to_owned()), size);
     }
 
+    /// The bytes that an object of exactly this key is said to have.
+    fn size(&self, bucket: &str, key: &str) -> Option<i64> {
+        let keys = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
+        keys.get(&(bucket.to_owned(), key.to_owned())).copied()
+    }
+
     fn of(&self, bucket: &str, prefix: &str) -> Vec<Object> {
         let keys = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
         let of_bucket = keys.iter().filter(|((of, _), _)| of == bucket);
@@ -60,6 +66,13 @@ macro_rules! of_files {
                 &self,
                 request: S3Request<dto::HeadObjectInput>,
             ) -> S3Result<S3Response<dto::HeadObjectOutput>> {
+                if let Some(size) = self.others.size(&request.input.bucket, &request.input.key) {
+                    return Ok(S3Response::new(dto::HeadObjectOutput {
+                        content_length: Some(size),
+                        last_modified: Some(std::time::SystemTime::UNIX_EPOCH.into()),
+                        ..dto::HeadObjectOutput::default()
+                    }));
+                }
                 // The file system fails at a folder, where S3 has no key.
                 let path = self.root.join(&request.input.bucket).join(&request.input.key);
                 if path.is_dir() {

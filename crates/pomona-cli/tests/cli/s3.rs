@@ -400,3 +400,23 @@ fn tables_without_a_definition_read_buckets() {
         place.pomona(["sql", "-c", &query]).code(1).says(words);
     }
 }
+
+#[test]
+fn a_folder_wins_over_an_object_of_its_name() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    images::write_folder(&server.bucket("photos").join("data"), &["Kiwi"], 4);
+    server.list_key("photos", "data", 0);
+    let place = Workplace::new().with_environment(server.environment());
+    place
+        .run(&["-i", "s3://photos/data", "-o", "out"])
+        .code(0)
+        .says("s3://photos/data is an object and a folder: what is read is the folder");
+    assert_eq!(
+        place.query("SELECT count(*) AS n FROM 'out/features/'"),
+        "n\n4\n"
+    );
+    assert_eq!(
+        place.query("SELECT count(*) AS n FROM 's3://photos/data'"),
+        "n\n4\n"
+    );
+}
