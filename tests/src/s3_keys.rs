@@ -81,6 +81,17 @@ macro_rules! of_files {
                 self.files.head_object(request).await
             }
 
+            async fn put_object(
+                &self,
+                request: S3Request<dto::PutObjectInput>,
+            ) -> S3Result<S3Response<dto::PutObjectOutput>> {
+                // The file system makes a bucket, where S3 has none.
+                if !self.root.join(&request.input.bucket).is_dir() {
+                    return Err(s3_error!(NoSuchBucket));
+                }
+                self.files.put_object(request).await
+            }
+
             async fn list_objects_v2(
                 &self,
                 request: S3Request<ListObjectsV2Input>,
@@ -102,7 +113,6 @@ of_files! {
     head_bucket(HeadBucketInput) -> HeadBucketOutput,
     list_buckets(ListBucketsInput) -> ListBucketsOutput,
     list_objects(ListObjectsInput) -> ListObjectsOutput,
-    put_object(PutObjectInput) -> PutObjectOutput,
     create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput,
     upload_part(UploadPartInput) -> UploadPartOutput,
     upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput,

@@ -26,7 +26,7 @@ use super::parallel_sink::ParallelSinkExec;
 use super::query::ClusterQueryExec;
 use super::sink_folder::{folder, unique_name, with_folder, writes_files};
 use super::subqueries::evaluate_scalar_subqueries;
-use pomona_session::weights_objects;
+use pomona_session::{explain_writes, weights_objects};
 
 /// Options of one query that differ from the session's.
 type Overrides = Vec<(&'static str, String)>;
@@ -133,7 +133,7 @@ impl QueryPlanner for ClusterPlanner {
         };
         let plan = planner.create_physical_plan(&plan, session).await?;
         match Leaves::of(&plan, here) {
-            Leaves::Local => return Ok(plan),
+            Leaves::Local => return explain_writes(plan),
             Leaves::OnCluster => {}
             Leaves::Mixed => {
                 let plan = read_local_leaves(plan, session.task_ctx(), here).await?;

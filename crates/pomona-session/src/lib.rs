@@ -26,12 +26,13 @@ mod scripts;
 mod state;
 mod statements;
 mod weights_objects;
+mod writes;
 
 pub use config::session_config;
 pub use configure::configure;
 pub use error::{SessionError, plain_message};
-pub use job_name::name_jobs;
 pub use file_names::with_file_names;
+pub use job_name::name_jobs;
 pub use object_storage::ObjectStores;
 pub use pomona_functions::PomonaOptions;
 pub use runtime::{RuntimeOptions, runtime_env};
@@ -41,3 +42,4 @@ pub use scripts::{
 pub use state::{physical_rules, session_context, session_state};
 pub use statements::{parse_statements, plan_statement};
 pub use weights_objects::weights_objects;
+pub use writes::{Writes, explain_writes};

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use hyper::StatusCode;
 use pomona_tests::images;
 use pomona_tests::instance_metadata::InstanceMetadata;
+use pomona_tests::s3_faults::{Fault, RequestLine};
 use pomona_tests::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 use crate::workplace::Workplace;
@@ -399,6 +401,92 @@ fn tables_without_a_definition_read_buckets() {
         let query = format!("SELECT * FROM '{name}'");
         place.pomona(["sql", "-c", &query]).code(1).says(words);
     }
+}
+
+/// Commands that read or write a bucket, each with the exit code that it has where it cannot.
+fn commands(read: &str, written: &str) -> Vec<Vec<String>> {
+    let sql = |query: String| vec!["sql".to_owned(), "-q".to_owned(), "-c".to_owned(), query];
+    let run = |input: &str, output: &str| {
+        let run = [
+            "run",
+            "--weights",
+            "random.safetensors",
+            "-k",
+            "3",
+            "-i",
+            input,
+            "-o",
+            output,
+        ];
+        run.map(str::to_owned).to_vec()
+    };
+    vec![
+        sql(format!("SELECT count(*) FROM images('s3://{read}/')")),
+        sql(format!("SELECT count(*) FROM 's3://{read}/Training/'")),
+        sql(format!("COPY (SELECT 1 AS n) TO 's3://{written}/n.csv'")),
+        sql(format!(
+            "COPY (SELECT 1 AS n) TO 's3://{written}/n/' STORED AS PARQUET"
+        )),
+        run(&format!("s3://{read}/Training/"), "out"),
+        run("images", &format!("s3://{written}/out")),
+    ]
+}
+
+#[test]
+fn a_bucket_that_does_not_serve_is_explained() {
+    let explained = |place: &Workplace, read: &str, written: &str, words: &str| {
+        for command in commands(read, written) {
+            let ran = place.pomona(&command).code(1).says(words);
+            let said = ran.stderr();
+            for raw in [
+                "<Code>",
+                "<?xml",
+                "Internal error",
+                "object_store",
+                "Generic S3",
+            ] {
+                assert!(!said.contains(raw), "{command:?}: {said}");
+            }
+        }
+    };
+    let server = S3Server::start(&["photos"]).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    let words = "the bucket 'nowhere' does not exist (NoSuchBucket)";
+    explained(&place, "nowhere", "nowhere", words);
+
+    let stranger = Workplace::new()
+        .with_environment(server.environment())
+        .with_environment([("AWS_SECRET_ACCESS_KEY", "wrong".to_string())]);
+    explained(&stranger, "photos", "photos", "check AWS_SECRET_ACCESS_KEY");
+
+    for (code, words) in [
+        ("InvalidAccessKeyId", "check AWS_ACCESS_KEY_ID"),
+        ("PermanentRedirect", "set AWS_REGION to"),
+        ("AccessDenied", "AccessDenied"),
+    ] {
+        let refuse =
+            Box::new(move |_: &RequestLine| Some(Fault::Refusal(StatusCode::FORBIDDEN, code)));
+        let server = S3Server::start_faulty(&["photos"], refuse).unwrap();
+        let place = Workplace::new().with_environment(server.environment());
+        explained(&place, "photos", "photos", words);
+    }
+
+    let closed = format!(
+        "http://127.0.0.1:{}",
+        pomona_tests::ports::free_port().unwrap()
+    );
+    let place = Workplace::new()
+        .with_environment(server.environment())
+        .with_environment([
+            ("AWS_ENDPOINT_URL", closed),
+            ("AWS_MAX_ATTEMPTS", "1".to_string()),
+        ]);
+    explained(
+        &place,
+        "photos",
+        "photos",
+        "the server of the bucket 'photos' cannot be reached",
+    );
 }
 
 #[test]
