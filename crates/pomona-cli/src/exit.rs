@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use pomona_analysis::AnalysisError;
-use pomona_images::ImagesError;
+use pomona_images::{ImagesError, store_answer};
 use pomona_pipeline::PipelineError;
 use pomona_session::{ScriptError, plain_message};
 use thiserror::Error;
@@ -74,8 +74,11 @@ fn message(error: &anyhow::Error) -> String {
     message
 }
 
-/// Whether the message includes the root of an engine's error.
+/// Whether the message includes the root of an engine's error, or what a store said without its XML.
 fn is_included(cause: &(dyn StdError + 'static), message: &str) -> bool {
+    if store_answer(cause).is_some_and(|answer| message.contains(&answer)) {
+        return true;
+    }
     let boxed = cause.downcast_ref::<Box<DataFusionError>>();
     boxed.is_some_and(|engine| message.contains(&plain_message(engine)))
 }

@@ -148,7 +148,7 @@ fn input_and_output_must_not_be_one_place() {
     ] {
         place
             .run(&["-i", input, "-o", output])
-            .code(1)
+            .code(2)
             .says("--output");
         assert_eq!(contents(&place.path("images")), before, "{input} {output}");
     }
