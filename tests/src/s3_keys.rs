@@ -21,6 +21,12 @@ impl OtherKeys {
         keys.insert((bucket.to_owned(), key.to_owned()), size);
     }
 
+    /// The bytes that an object of exactly this key is said to have.
+    fn size(&self, bucket: &str, key: &str) -> Option<i64> {
+        let keys = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
+        keys.get(&(bucket.to_owned(), key.to_owned())).copied()
+    }
+
     fn of(&self, bucket: &str, prefix: &str) -> Vec<Object> {
         let keys = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
         let of_bucket = keys.iter().filter(|((of, _), _)| of == bucket);
@@ -60,12 +66,30 @@ macro_rules! of_files {
                 &self,
                 request: S3Request<dto::HeadObjectInput>,
             ) -> S3Result<S3Response<dto::HeadObjectOutput>> {
+                if let Some(size) = self.others.size(&request.input.bucket, &request.input.key) {
+                    return Ok(S3Response::new(dto::HeadObjectOutput {
+                        content_length: Some(size),
+                        last_modified: Some(std::time::SystemTime::UNIX_EPOCH.into()),
+                        ..dto::HeadObjectOutput::default()
+                    }));
+                }
                 // The file system fails at a folder, where S3 has no key.
                 let path = self.root.join(&request.input.bucket).join(&request.input.key);
                 if path.is_dir() {
                     return Err(s3_error!(NoSuchKey));
                 }
                 self.files.head_object(request).await
+            }
+
+            async fn put_object(
+                &self,
+                request: S3Request<dto::PutObjectInput>,
+            ) -> S3Result<S3Response<dto::PutObjectOutput>> {
+                // The file system makes a bucket, where S3 has none.
+                if !self.root.join(&request.input.bucket).is_dir() {
+                    return Err(s3_error!(NoSuchBucket));
+                }
+                self.files.put_object(request).await
             }
 
             async fn list_objects_v2(
@@ -89,7 +113,6 @@ of_files! {
     head_bucket(HeadBucketInput) -> HeadBucketOutput,
     list_buckets(ListBucketsInput) -> ListBucketsOutput,
     list_objects(ListObjectsInput) -> ListObjectsOutput,
-    put_object(PutObjectInput) -> PutObjectOutput,
     create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput,
     upload_part(UploadPartInput) -> UploadPartOutput,
     upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput,

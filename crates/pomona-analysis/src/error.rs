@@ -114,6 +114,13 @@ pub enum AnalysisError {
     },
 }
 
+impl AnalysisError {
+    /// Whether a location is wrong as it is written.
+    pub fn is_misspelt(&self) -> bool {
+        matches!(self, Self::Images(error) if error.is_misspelt())
+    }
+}
+
 impl From<DataFusionError> for AnalysisError {
     fn from(error: DataFusionError) -> Self {
         Self::Script(error.into())

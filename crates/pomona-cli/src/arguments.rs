@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
+use pomona_functions::FEATURE_LEN;
 use pomona_pca::Components;
 use pomona_results::Formats;
 
@@ -209,8 +210,8 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// Folder of images: a path or an s3:// URL
-    #[arg(short, long, value_name = "DIR")]
+    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', or a file; a path or an s3:// URL
+    #[arg(short, long, value_name = "IMAGES")]
     pub(crate) input: String,
 
     /// Folder of the results: a path or an s3:// URL
@@ -279,5 +280,11 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 }
 
 fn parse_components(text: &str) -> Result<Components, String> {
-    Components::from_str(text).map_err(|error| error.to_string())
+    let components = Components::from_str(text).map_err(|error| error.to_string())?;
+    match components {
+        Components::Count(count) if count > FEATURE_LEN => Err(format!(
+            "there are at most {FEATURE_LEN}, as many as features; 'at most {count}' keeps as many as possible"
+        )),
+        components => Ok(components),
+    }
 }

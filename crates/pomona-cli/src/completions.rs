@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 
+use crate::exit::UsageError;
 use crate::terminal::stdout;
 
 /// Prints the completions of a shell.
@@ -31,7 +32,9 @@ pub(crate) fn man(mut command: Command, of: Option<&str>) -> Result<ExitCode> {
             }
             None => {
                 let known: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
-                bail!("no command '{name}': the commands are {}", known.join(", "));
+                let known = known.join(", ");
+                let message = format!("no command '{name}': the commands are {known}");
+                return Err(UsageError(message).into());
             }
         },
     };

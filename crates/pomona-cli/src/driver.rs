@@ -9,8 +9,9 @@ use clap::Parser;
 use pomona_session::{RuntimeOptions, Variables, find_script};
 
 use crate::cluster_arguments::{ClusterArguments, open_session};
+use crate::exit;
 use crate::interrupt::{INTERRUPTED, interruptible};
-use crate::terminal::{note, stdout};
+use crate::terminal::stdout;
 use crate::threads::on_large_stack;
 
 /// Run SQL scripts with parameters: built-in ones by name, others by path
@@ -50,10 +51,7 @@ pub fn pomona_driver() -> ExitCode {
     match on_large_stack(async move || interruptible(on_cluster, run(arguments)).await) {
         Ok(Some(())) => ExitCode::SUCCESS,
         Ok(None) => ExitCode::from(INTERRUPTED),
-        Err(error) => {
-            note!("Error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => exit::report(&error),
     }
 }
 

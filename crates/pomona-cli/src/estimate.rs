@@ -23,8 +23,13 @@ pub(crate) struct EstimateArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// Folder of images: a path or an s3:// URL
-    #[arg(id = "estimate_input", short = 'i', long = "input", value_name = "DIR")]
+    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', or a file; a path or an s3:// URL
+    #[arg(
+        id = "estimate_input",
+        short = 'i',
+        long = "input",
+        value_name = "IMAGES"
+    )]
     input: String,
 
     /// Use only images that meet this SQL condition, such as "label LIKE 'Apple%'"

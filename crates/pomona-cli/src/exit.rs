@@ -1,12 +1,16 @@
 //! Exit codes, and errors on standard error.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::io;
 use std::process::ExitCode;
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use pomona_session::plain_message;
+use pomona_analysis::AnalysisError;
+use pomona_images::{ImagesError, store_answer};
+use pomona_pipeline::PipelineError;
+use pomona_session::{ScriptError, plain_message};
+use thiserror::Error;
 
 use crate::config::ConfigError;
 use crate::terminal::{ReaderLeft, is_reader_left, note};
@@ -17,17 +21,39 @@ pub(crate) const USAGE: u8 = 2;
 /// The work is done, with more bad images than `--max-error-rate` allows.
 pub(crate) const BAD_IMAGES: u8 = 3;
 
-/// Prints an error and returns its exit code: 1, or 2 if a setting is wrong, or 0 if the reader of
-/// standard output has closed it (`pomona sql … | head`).
+/// Arguments that clap accepts and the command does not.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
+/// Prints an error and returns its exit code: 0 if the reader of standard output has closed it
+/// (`pomona sql … | head`), 2 if an argument or a setting is wrong as it is written, or 1.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(is_no_longer_read) {
         return ExitCode::SUCCESS;
     }
     note!("Error: {}", message(error));
-    match error.downcast_ref::<ConfigError>() {
-        Some(_) => ExitCode::from(USAGE),
-        None => ExitCode::FAILURE,
+    match is_usage(error) {
+        true => ExitCode::from(USAGE),
+        false => ExitCode::FAILURE,
     }
+}
+
+/// Whether what was typed is at fault, whatever there is on disks and in stores. An error of SQL is
+/// none of these: its type is the engine's.
+fn is_usage(error: &anyhow::Error) -> bool {
+    fn is<E: StdError + Send + Sync + 'static>(
+        error: &anyhow::Error,
+        at_fault: fn(&E) -> bool,
+    ) -> bool {
+        error.downcast_ref().is_some_and(at_fault)
+    }
+    error.is::<ConfigError>()
+        || error.is::<UsageError>()
+        || is(error, ImagesError::is_misspelt)
+        || is(error, ScriptError::is_misspelt)
+        || is(error, PipelineError::is_misspelt)
+        || is(error, AnalysisError::is_misspelt)
 }
 
 /// The text of an error. Pomona's errors include the text of their causes, so a cause that is
@@ -48,13 +74,16 @@ fn message(error: &anyhow::Error) -> String {
     message
 }
 
-/// Whether the message includes the root of an engine's error.
-fn is_included(cause: &(dyn Error + 'static), message: &str) -> bool {
+/// Whether the message includes the root of an engine's error, or what a store said without its XML.
+fn is_included(cause: &(dyn StdError + 'static), message: &str) -> bool {
+    if store_answer(cause).is_some_and(|answer| message.contains(&answer)) {
+        return true;
+    }
     let boxed = cause.downcast_ref::<Box<DataFusionError>>();
     boxed.is_some_and(|engine| message.contains(&plain_message(engine)))
 }
 
-fn is_no_longer_read(cause: &(dyn Error + 'static)) -> bool {
+fn is_no_longer_read(cause: &(dyn StdError + 'static)) -> bool {
     match cause.downcast_ref::<DataFusionError>() {
         Some(DataFusionError::IoError(error)) => is_reader_left(error),
         Some(DataFusionError::ArrowError(error, _)) => match error.as_ref() {

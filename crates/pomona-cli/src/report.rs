@@ -11,6 +11,7 @@ use pomona_images::Location;
 use pomona_results::layout::REPORT;
 
 use crate::arguments::SessionArguments;
+use crate::exit::UsageError;
 use crate::session::open;
 use crate::terminal::{note, stdout};
 
@@ -19,9 +20,14 @@ pub(crate) struct ReportArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// Folder of a finished run (its --output): a path or an s3:// URL
+    /// Folder of a finished run (its --output): a path or an s3:// URL; also after --in
     #[arg(value_name = "DIR")]
-    pub(crate) run: String,
+    pub(crate) run: Option<String>,
+
+    /// Results of pomona run: a path or an s3:// URL
+    // The setting of the look-ups; DIR is stronger.
+    #[arg(long = "in", value_name = "DIR")]
+    pub(crate) results: Option<String>,
 
     #[command(flatten)]
     pub(crate) language: LanguageArguments,
@@ -84,8 +90,12 @@ impl From<Lang> for Language {
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: ReportArguments, is_quiet: bool) -> Result<ExitCode> {
     let ctx = open(&arguments.session).await?.ctx;
-    let run = Location::parse(&arguments.run)?;
-    let html = report_html(&ctx, &run, arguments.language.lang.into()).await?;
+    let run = arguments.run.or(arguments.results);
+    let run = run.ok_or_else(|| {
+        UsageError("no run is named: pass its folder, pomona report DIR or --in DIR".to_string())
+    })?;
+    let location = Location::parse(&run)?;
+    let html = report_html(&ctx, &location, arguments.language.lang.into()).await?;
     let file = match arguments.file.as_deref() {
         Some("-") => {
             stdout().write_all(html.as_bytes())?;
@@ -97,8 +107,8 @@ pub(crate) async fn main(arguments: ReportArguments, is_quiet: bool) -> Result<E
             file.to_string()
         }
         None => {
-            replace_report(&ctx, &run, html).await?;
-            format!("{}/{REPORT}", arguments.run.trim_end_matches('/'))
+            replace_report(&ctx, &location, html).await?;
+            format!("{}/{REPORT}", run.trim_end_matches('/'))
         }
     };
     if !is_quiet {

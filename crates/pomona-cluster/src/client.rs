@@ -11,7 +11,7 @@ use super::location::Cluster;
 use super::planner::ClusterPlanner;
 use super::rules::{cluster_rules, keep_window_directions};
 use super::settings::cluster_config;
-use pomona_session::{RuntimeOptions, runtime_env, session_state};
+use pomona_session::{RuntimeOptions, runtime_env, session_state, with_file_names};
 
 /// A context for one process whose queries run on a cluster. Tables are listed and queries planned
 /// here. Nothing is sent before the first query.
@@ -27,5 +27,5 @@ pub fn cluster_context(options: RuntimeOptions, cluster: Cluster) -> Result<Sess
         .with_query_planner(Arc::new(ClusterPlanner::new(cluster)))
         .build();
     keep_window_directions(&mut state)?;
-    Ok(SessionContext::new_with_state(state).enable_url_table())
+    Ok(with_file_names(SessionContext::new_with_state(state)))
 }

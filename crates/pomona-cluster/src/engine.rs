@@ -16,6 +16,7 @@ use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet}
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionConfig;
 use pomona_functions::take_network_loads;
+use pomona_session::Writes;
 use tokio::sync::watch;
 
 use super::measured_source::measured;
@@ -105,8 +106,9 @@ impl QueryStageExecutor for Stage {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        let (context, writes) = Writes::watched(&context);
         let outcome = self.inner.execute_query_stage(task_id, context).await;
-        outcome.map_err(marked)
+        outcome.map_err(|error| marked(writes.explain(error)))
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {

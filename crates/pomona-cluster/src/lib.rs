@@ -16,6 +16,7 @@ mod analyze;
 mod api;
 mod cancellation;
 mod client;
+mod client_json;
 mod client_windows;
 mod codec;
 mod commit;

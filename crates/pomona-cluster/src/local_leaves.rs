@@ -28,25 +28,27 @@ pub(crate) enum Leaves {
     Mixed,
 }
 
-/// Whether the client computes window functions itself.
+/// What of a query the client does itself, because the encoding of its plan would lose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Windows {
-    OnClient,
-    OnCluster,
+pub(crate) struct ReadHere {
+    /// Window functions.
+    pub(crate) windows: bool,
+    /// Files of JSON.
+    pub(crate) json: bool,
 }
 
 impl Leaves {
-    pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>, windows: Windows) -> Self {
+    pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>, here: ReadHere) -> Self {
         // What a definition gives; nothing is to be computed.
         if plan.is::<EmptyExec>() {
             return Self::Local;
         }
-        Self::below(plan, windows)
+        Self::below(plan, here)
     }
 
-    fn below(plan: &Arc<dyn ExecutionPlan>, windows: Windows) -> Self {
-        if is_leaf(plan, windows) {
-            return if travels(plan) {
+    fn below(plan: &Arc<dyn ExecutionPlan>, here: ReadHere) -> Self {
+        if is_leaf(plan, here) {
+            return if travels(plan, here) {
                 Self::OnCluster
             } else {
                 Self::Local
@@ -54,7 +56,7 @@ impl Leaves {
         }
         let children = plan.children().into_iter();
         children
-            .map(|child| Self::below(child, windows))
+            .map(|child| Self::below(child, here))
             .reduce(|a, b| if a == b { a } else { Self::Mixed })
             .unwrap_or(Self::OnCluster)
     }
@@ -62,17 +64,15 @@ impl Leaves {
 
 /// Whether a plan is a source. A recursive query is one, too: its rounds hand their rows on in memory.
 /// And so are windows that the client computes, with all that is below them.
-fn is_leaf(plan: &Arc<dyn ExecutionPlan>, windows: Windows) -> bool {
+fn is_leaf(plan: &Arc<dyn ExecutionPlan>, here: ReadHere) -> bool {
     let is_window = plan.is::<WindowAggExec>() || plan.is::<BoundedWindowAggExec>();
-    plan.children().is_empty()
-        || plan.is::<RecursiveQueryExec>()
-        || (is_window && windows == Windows::OnClient)
+    plan.children().is_empty() || plan.is::<RecursiveQueryExec>() || (is_window && here.windows)
 }
 
 /// Whether the scheduler knows how to divide a source among tasks, and executors how to read it.
-fn travels(leaf: &Arc<dyn ExecutionPlan>) -> bool {
+fn travels(leaf: &Arc<dyn ExecutionPlan>, here: ReadHere) -> bool {
     leaf.downcast_ref::<DataSourceExec>()
-        .is_some_and(|source| !is_compressed(source))
+        .is_some_and(|source| !(is_compressed(source) || here.json && is_json(source)))
         || leaf.is::<EmptyExec>()
         || leaf.is::<PlaceholderRowExec>()
         || leaf.is::<LazyMemoryExec>()
@@ -85,15 +85,20 @@ fn is_compressed(source: &DataSourceExec) -> bool {
     files.is_some_and(|files| files.file_compression_type.is_compressed())
 }
 
+fn is_json(source: &DataSourceExec) -> bool {
+    let files = source.data_source().downcast_ref::<FileScanConfig>();
+    files.is_some_and(|files| files.file_source().file_type() == "json")
+}
+
 /// Reads the sources that do not travel, and puts their rows in their place.
 pub(crate) fn read_local_leaves(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
-    windows: Windows,
+    here: ReadHere,
 ) -> BoxFuture<'static, Result<Arc<dyn ExecutionPlan>>> {
     async move {
-        if is_leaf(&plan, windows) {
-            if travels(&plan) {
+        if is_leaf(&plan, here) {
+            if travels(&plan, here) {
                 return Ok(plan);
             }
             let schema = plan.schema();
@@ -103,7 +108,7 @@ pub(crate) fn read_local_leaves(
         }
         let mut children = vec![];
         for child in plan.children() {
-            let child = read_local_leaves(Arc::clone(child), Arc::clone(&context), windows);
+            let child = read_local_leaves(Arc::clone(child), Arc::clone(&context), here);
             children.push(child.await?);
         }
         replace_children_if_necessary(plan, children)

@@ -16,16 +16,17 @@ use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use pomona_functions::{PomonaOptions, pins};
 
 use super::analyze::ClusterAnalyzeExec;
+use super::client_json::has_json_arrays;
 use super::client_windows::has_client_windows;
 use super::codec::PomonaCodec;
 use super::commit::CommitExec;
-use super::local_leaves::{Leaves, Windows, read_local_leaves};
+use super::local_leaves::{Leaves, ReadHere, read_local_leaves};
 use super::location::Cluster;
 use super::parallel_sink::ParallelSinkExec;
 use super::query::ClusterQueryExec;
 use super::sink_folder::{folder, unique_name, with_folder, writes_files};
 use super::subqueries::evaluate_scalar_subqueries;
-use pomona_session::weights_objects;
+use pomona_session::{explain_writes, weights_objects};
 
 /// Options of one query that differ from the session's.
 type Overrides = Vec<(&'static str, String)>;
@@ -126,16 +127,16 @@ impl QueryPlanner for ClusterPlanner {
         let is_ordered = writes_in_order(plan);
         let is_single = session.config().target_partitions() == 1;
         let plan = evaluate_scalar_subqueries(plan, session).await?;
-        let windows = match has_client_windows(&plan)? {
-            true => Windows::OnClient,
-            false => Windows::OnCluster,
+        let here = ReadHere {
+            windows: has_client_windows(&plan)?,
+            json: has_json_arrays(&plan)?,
         };
         let plan = planner.create_physical_plan(&plan, session).await?;
-        match Leaves::of(&plan, windows) {
-            Leaves::Local => return Ok(plan),
+        match Leaves::of(&plan, here) {
+            Leaves::Local => return explain_writes(plan),
             Leaves::OnCluster => {}
             Leaves::Mixed => {
-                let plan = read_local_leaves(plan, session.task_ctx(), windows).await?;
+                let plan = read_local_leaves(plan, session.task_ctx(), here).await?;
                 return Ok(self.on_cluster(plan, overrides));
             }
         }

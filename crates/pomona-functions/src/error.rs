@@ -166,6 +166,19 @@ pub enum FunctionError {
 }
 
 impl FunctionError {
+    /// The error of a vector with a number that is not finite. Which row of the table it is is not known
+    /// where it is found; its place in the vector is, and counts from 1 in SQL.
+    pub(crate) fn not_finite(function: &'static str, at: usize, value: f64) -> Self {
+        let at = at + 1;
+        Self::Features {
+            function,
+            reason: format!(
+                "features[{at}] of a row is {value}, and features must be finite: \
+                 WHERE isnan(features[{at}] - features[{at}]) finds it"
+            ),
+        }
+    }
+
     /// Says which function a PCA error came from.
     pub(crate) fn pca(function: &'static str) -> impl Fn(PcaError) -> Self {
         move |source| Self::Pca { function, source }

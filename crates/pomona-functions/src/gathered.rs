@@ -68,13 +68,9 @@ impl GatheredMoments {
             let moments = self.moments.get_or_insert_with(|| Moments::new(row.len()));
             if let Err(error) = moments.update(row) {
                 return Err(match error {
-                    // Which row of the table it is is not known here; its place in the vector is, and
-                    // counts from 1 in SQL.
-                    PcaError::NonFinite { column, value, .. } => self.refused(format!(
-                        "features[{at}] of a row is {value}, and features must be finite: \
-                         WHERE isnan(features[{at}] - features[{at}]) finds it",
-                        at = column + 1
-                    )),
+                    PcaError::NonFinite { column, value, .. } => {
+                        FunctionError::not_finite(self.function, column, value).into()
+                    }
                     other => FunctionError::pca(self.function)(other).into(),
                 });
             }

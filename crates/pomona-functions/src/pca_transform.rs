@@ -24,10 +24,11 @@ const NAME: &str = "pca_transform";
 /// `f32` vectors and `List<Float64>` of all others, as scikit-learn's `transform` keeps the type.
 ///
 /// With `center` (the default) the mean is subtracted first, as scikit-learn's `transform` does;
-/// without it the numbers are those of Spark MLlib's `PCAModel.transform`. NULL gives NULL.
+/// without it the numbers are those of Spark MLlib's `PCAModel.transform`. NULL gives NULL; a vector
+/// with a NaN or an infinity is an error, as it is to scikit-learn and to `pca_fit`.
 #[user_doc(
     doc_section(label = "PCA Functions"),
-    description = "Projects vectors on the components of a model and returns a list of k numbers, of Float32 where the features are and of Float64 otherwise. With center (the default) the mean is subtracted first, as scikit-learn does; without it the numbers are those of Spark MLlib. NULL features give NULL. Fails where the features are not as long as those that the model was fitted on, where the model is not what pca_fit returns, and where center is no constant.",
+    description = "Projects vectors on the components of a model and returns a list of k numbers, of Float32 where the features are and of Float64 otherwise. With center (the default) the mean is subtracted first, as scikit-learn does; without it the numbers are those of Spark MLlib. NULL features give NULL. Fails where the features are not as long as those that the model was fitted on, where they hold NULL or a number that is not finite, where the model is not what pca_fit returns, and where center is no constant.",
     syntax_example = "pca_transform(features, model [, center])",
     sql_example = r#"```sql
 > SELECT path, pca_transform(features, (SELECT model FROM pca_model)) AS pca FROM features;
@@ -177,6 +178,12 @@ where
         let start = values.len();
         values.resize(start + projection.k(), T::Native::default());
         projection.apply(vector, &mut values[start..]);
+        // A row that is not finite has coordinates that are not; those of one that is may overflow.
+        if values[start..].iter().any(|&value| !is_finite(value))
+            && let Some(at) = vector.iter().position(|&value| !is_finite(value))
+        {
+            return Err(FunctionError::not_finite(NAME, at, vector[at].into()).into());
+        }
         lengths.push(projection.k());
         valid.push(true);
     }
@@ -187,6 +194,10 @@ where
         Arc::new(PrimitiveArray::<T>::from_iter_values(values)),
         Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0),
     )?))
+}
+
+fn is_finite<T: Feature>(value: T) -> bool {
+    value.into().is_finite()
 }
 
 fn same_row(models: &StructArray, a: usize, b: usize) -> bool {

@@ -40,6 +40,14 @@ pub const OPTIONS: [OptionDocumentation; 5] = [
     },
 ];
 
+/// How the table function `images` is called.
+pub const FUNCTION_SYNTAX: &str = "images(location [, option => value, …])";
+
+/// What it returns.
+pub const FUNCTION: &str = "The rows of CREATE EXTERNAL TABLE … STORED AS IMAGES LOCATION location, \
+    with its options by their names: images('s3://bucket/data/', glob => '*.png', recursive => false). \
+    The location is a text or a list of texts.";
+
 /// What each column of [`image_schema`](crate::image_schema) means, in its order, in Markdown.
 pub const COLUMNS: [&str; 6] = [
     "the object's URL as a person writes it: `s3://bucket/Apple Braeburn/0_100.jpg`",

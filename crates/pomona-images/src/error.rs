@@ -5,6 +5,8 @@ use std::io;
 
 use datafusion::error::DataFusionError;
 
+use crate::store_refusal::store_answer;
+
 /// Errors of image tables. Each names the option, folder or object at fault.
 #[derive(Debug, thiserror::Error)]
 #[expect(
@@ -31,6 +33,17 @@ pub enum ImagesError {
         clause: &'static str,
         reason: &'static str,
     },
+    /// The table function `images` cannot be called so.
+    #[error(
+        "images(…) cannot be called so: {reason}; write images('s3://bucket/folder/'), or a list of \
+         locations, and options by their names, as in images('folder/', recursive => false)"
+    )]
+    Arguments { reason: String },
+    /// A glob in a query matches nothing.
+    #[error(
+        "no image matches {location}: check the pattern, in which * stays within a folder and ** crosses folders"
+    )]
+    NothingMatches { location: String },
     /// The folder of `LOCATION` is not there.
     #[error("no such folder: {folder} (LOCATION '{location}'): {advice}")]
     NoSuchFolder {
@@ -46,7 +59,7 @@ pub enum ImagesError {
         advice: String,
     },
     /// The store refused or failed to list.
-    #[error("cannot list {location}: {source}")]
+    #[error("cannot list {location}: {}", said(source))]
     List {
         location: String,
         source: object_store::Error,
@@ -61,7 +74,8 @@ pub enum ImagesError {
     },
     /// The object was listed, but may not be read.
     #[error(
-        "{path} may not be read (OPTIONS (missing 'null') reads such objects as NULL): {source}"
+        "{path} may not be read (OPTIONS (missing 'null') reads such objects as NULL): {}",
+        said(source)
     )]
     Forbidden {
         path: String,
@@ -74,7 +88,7 @@ pub enum ImagesError {
     )]
     Denied { count: u64, last: String },
     /// The object could not be read for a reason that another attempt may not meet.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {}", said(source))]
     Fetch {
         path: String,
         source: object_store::Error,
@@ -149,6 +163,11 @@ impl ImagesError {
         }
     }
 
+    /// Whether a location is wrong as it is written, wherever it is asked for.
+    pub fn is_misspelt(&self) -> bool {
+        matches!(self, Self::InvalidLocation { .. })
+    }
+
     /// Whether the same request may succeed when it is made again.
     pub fn is_transient(&self) -> bool {
         use object_store::Error::{Generic, JoinError};
@@ -174,18 +193,15 @@ impl From<ImagesError> for DataFusionError {
     }
 }
 
-/// Code and message of an S3 answer, or the words of the innermost cause.
+/// What a store said in words, or all of the error.
+fn said(error: &object_store::Error) -> String {
+    store_answer(error).unwrap_or_else(|| error.to_string())
+}
+
+/// What a store said in words, or the innermost cause.
 fn words(error: &object_store::Error) -> String {
-    let text = error.to_string();
-    let element = |name: &str| {
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        Some(rest.split_once(&format!("</{name}>"))?.0)
-    };
-    if let Some(code) = element("Code") {
-        return match element("Message") {
-            Some(message) if !message.is_empty() => format!("{code}: {message}"),
-            _ => code.to_owned(),
-        };
+    if let Some(answer) = store_answer(error) {
+        return answer;
     }
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {

@@ -3,6 +3,7 @@
 //! ```sql
 //! CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://bucket/data/Training/'
 //!   OPTIONS (glob '*.jpg', concurrency 64);
+//! SELECT label, count(*) FROM images('s3://bucket/data/Training/', glob => '*.jpg') GROUP BY label;
 //! ```
 //!
 //! The table has one row an object: `path`, `label` (the parent folder), `length`,
@@ -27,6 +28,8 @@ mod error;
 mod exec;
 mod factory;
 mod fetch;
+mod first_page;
+mod images_function;
 mod io_runtime;
 mod listing;
 mod listing_exec;
@@ -40,17 +43,23 @@ mod rows;
 mod schema;
 mod selection;
 mod skipped;
+mod store_refusal;
 mod summary;
 mod table;
 
 pub use error::ImagesError;
 pub use exec::{ImageScanConfig, ImageScanExec};
 pub use factory::ImageTableFactory;
+pub use first_page::first_paths;
+pub use images_function::ImagesFunction;
 pub use io_runtime::io_runtime;
 pub use listing::{SkippedSink, list_requests};
 pub use listing_exec::ImageListingExec;
 pub use location::{ImageLocation, Location};
+pub use matching::is_image_name;
 pub use options::{ImageTableOptions, Missing};
+pub use resolve::resolve;
 pub use schema::{all_columns, image_schema, needs_object, table_schema};
 pub use skipped::Skipped;
+pub use store_refusal::{Request, StoreRefusal, store_answer};
 pub use table::{ImageTable, ListWhilePlanning};

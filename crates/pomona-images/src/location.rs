@@ -50,6 +50,33 @@ impl ImageLocation {
         (self.store == "file:///").then(|| PathBuf::from(format!("/{}", self.path)))
     }
 
+    /// The glob below the folder, if the location has one.
+    pub fn pattern(&self) -> Option<&str> {
+        self.pattern.as_deref()
+    }
+
+    /// Whether the location is one object.
+    pub fn is_object(&self) -> bool {
+        self.is_object
+    }
+
+    /// The folder, or the object, without any glob, as a percent-encoded URL: a folder's ends in a
+    /// slash.
+    ///
+    /// # Errors
+    /// [`ImagesError::InvalidLocation`] if scheme and authority are no URL.
+    pub fn encoded_url(&self) -> Result<Url, ImagesError> {
+        let mut url = Url::parse(&self.store).map_err(|e| self.invalid(e.to_string()))?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            let path = self.path.split('/').filter(|segment| !segment.is_empty());
+            segments.pop_if_empty().extend(path);
+            if !self.is_object {
+                segments.push("");
+            }
+        }
+        Ok(url)
+    }
+
     /// Whether a path of the column `path` is this object or below this folder.
     pub fn holds(&self, path: &str) -> bool {
         let rest = path.strip_prefix(&self.url());

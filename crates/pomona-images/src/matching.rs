@@ -107,7 +107,7 @@ impl ObjectMatcher {
         match &self.glob {
             Some(glob) if self.glob_is_name => glob.matches_with(file_name(relative), SHELL),
             Some(glob) => glob.matches_with(relative, SHELL),
-            None => is_named || has_image_extension(relative),
+            None => is_named || is_image_name(relative),
         }
     }
 }
@@ -116,7 +116,8 @@ fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-fn has_image_extension(path: &str) -> bool {
+/// Whether the last segment of a path, or of a URL, has the extension of an image.
+pub fn is_image_name(path: &str) -> bool {
     file_name(path)
         .rsplit_once('.')
         .is_some_and(|(_, extension)| {

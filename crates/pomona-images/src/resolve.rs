@@ -10,12 +10,16 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use crate::error::ImagesError;
 use crate::io_runtime::on_io_runtime;
 use crate::location::{ImageLocation, Location};
+use crate::matching::is_image_name;
 
 /// Finds out whether `text` names an object, a folder, or a glob below a folder.
 ///
 /// What exists under the literal name wins over reading it as a glob, so a folder named
 /// `photos [2019]` needs no escaping.
-pub(crate) async fn resolve(runtime: &Arc<RuntimeEnv>, text: &str) -> Result<ImageLocation> {
+///
+/// # Errors
+/// If the location cannot be understood, does not exist, or cannot be asked for.
+pub async fn resolve(runtime: &Arc<RuntimeEnv>, text: &str) -> Result<ImageLocation> {
     let written = Location::parse(text)?;
     let literal = written.literal(false);
     let store = runtime.object_store(literal.object_store_url()?)?;
@@ -25,7 +29,17 @@ pub(crate) async fn resolve(runtime: &Arc<RuntimeEnv>, text: &str) -> Result<Ima
             // A store that forbids HEAD, or reports a folder as an odd kind of object, says so
             // again when it is asked to list.
             if store.head(&object.object_path()?).await.is_ok() {
-                return Ok(object);
+                // In a bucket both may be there; who names an image means the image.
+                if is_image_name(&object.path)
+                    || object.local_path().is_some()
+                    || !is_folder(store.as_ref(), &literal).await?
+                {
+                    return Ok(object);
+                }
+                log::warn!(
+                    "{object} is an object and a folder: what is read is the folder, {literal}"
+                );
+                return Ok(literal);
             }
         }
         if is_folder(store.as_ref(), &literal).await? {

@@ -8,7 +8,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::logical_expr::{ColumnarValue, Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::PhysicalExpr;
 
 use crate::listing::ListedObject;
@@ -65,6 +65,15 @@ pub(crate) fn is_about_listing(filter: &Expr) -> bool {
         && !filter
             .exists(|expr| Ok(needs_execution(expr)))
             .unwrap_or(true)
+}
+
+/// Which filters a table over a listing applies itself.
+pub(crate) fn pushdown(filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
+    let pushdown = |filter: &&Expr| match is_about_listing(filter) {
+        true => TableProviderFilterPushDown::Exact,
+        false => TableProviderFilterPushDown::Unsupported,
+    };
+    filters.iter().map(pushdown).collect()
 }
 
 /// NULL counts as false, as in WHERE.

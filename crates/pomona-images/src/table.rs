@@ -10,6 +10,7 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -18,6 +19,7 @@ use futures::StreamExt;
 use crate::assignment::assign;
 use crate::error::ImagesError;
 use crate::exec::{ImageScanConfig, ImageScanExec, listed_columns, path_ordering};
+use crate::first_page::first_objects;
 use crate::io_runtime::on_io_runtime;
 use crate::listing::{ListedObject, PAGE, Pages, Report, Scope, Source};
 use crate::listing_exec::{ImageListingExec, ListingScan};
@@ -26,7 +28,7 @@ use crate::options::ImageTableOptions;
 use crate::resolve::resolve;
 use crate::rows::listing_batches;
 use crate::schema::{all_columns, needs_object, projected_schema, table_schema};
-use crate::selection::{Selection, is_about_listing};
+use crate::selection::{Selection, pushdown};
 
 /// The most rows that a partition takes at once to read their objects: about a second of inference,
 /// so that partitions end together.
@@ -103,6 +105,22 @@ impl ImageTable {
         Ok(urls)
     }
 
+    /// Fails where a glob matches no image: who writes a pattern where a query stands means what is
+    /// there, whereas the folder of a table may fill later.
+    pub(crate) async fn require_matches(&self, runtime: &Arc<RuntimeEnv>) -> Result<()> {
+        for location in &self.locations {
+            if location.pattern().is_none() {
+                continue;
+            }
+            let first = first_objects(runtime, location, &self.options).await?;
+            if first.is_empty() {
+                let location = location.to_string();
+                return Err(ImagesError::NothingMatches { location }.into());
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of a whole listing as a plan: `columns` of the objects of each partition, sorted by
     /// path.
     fn listing_plan(
@@ -137,11 +155,7 @@ impl TableProvider for ImageTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let pushdown = |filter: &&Expr| match is_about_listing(filter) {
-            true => TableProviderFilterPushDown::Exact,
-            false => TableProviderFilterPushDown::Unsupported,
-        };
-        Ok(filters.iter().map(pushdown).collect())
+        Ok(pushdown(filters))
     }
 
     async fn scan(

@@ -1,18 +1,28 @@
 //! What is refused before anything is computed.
 
+use std::sync::Arc;
+
 use pomona_functions::{FEATURE_LEN, PomonaOptions};
-use pomona_images::Location;
+use pomona_images::{ImagesError, Location};
 use pomona_results::layout::is_result;
 use pomona_results::{FeatureOptions, FormatVersion, Manifest, Output};
+use pomona_session::plain_message;
 
 use crate::{Pipeline, PipelineError};
 
 impl Pipeline<'_> {
     /// Refuses to write results over images, and to read images from among results.
     pub(crate) fn check_places(&self) -> Result<(), PipelineError> {
-        let input = Location::parse(&self.options.input)?
-            .before_glob()
-            .resolved();
+        let input = Location::parse(&self.options.input)?;
+        let stores = Arc::clone(&self.ctx.runtime_env().object_store_registry);
+        for location in [&input, &self.options.output] {
+            let store = stores.get_store(&location.url());
+            store.map_err(|error| ImagesError::InvalidLocation {
+                location: location.to_string(),
+                reason: plain_message(&error),
+            })?;
+        }
+        let input = input.before_glob().resolved();
         let below = self.options.output.resolved();
         let relation = match below.strip(&input) {
             Some([]) => "the same folder",

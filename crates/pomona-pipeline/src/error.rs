@@ -27,6 +27,15 @@ pub enum PipelineError {
     #[error(transparent)]
     Images(#[from] ImagesError),
 
+    /// The filter is a condition, but not one on images.
+    #[error("the filter '{filter}' is no condition on the columns of images: {reason}")]
+    Filter {
+        /// The filter.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// There is nothing to do.
     #[error(
         "no image found in '{input}'{}: images are files ending in jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or tiff",
@@ -160,6 +169,18 @@ pub enum PipelineError {
         /// All names.
         known: String,
     },
+}
+
+impl PipelineError {
+    /// Whether the options are wrong as they are written: another input or output would not help.
+    pub fn is_misspelt(&self) -> bool {
+        match self {
+            Self::Script(error) => error.is_misspelt(),
+            Self::Images(error) => error.is_misspelt(),
+            Self::Filter { .. } | Self::InputIsOutput { .. } | Self::UnknownNodeType { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 impl From<DataFusionError> for PipelineError {

@@ -22,7 +22,7 @@ use pomona_results::{
 };
 use pomona_session::{Variables, condition, configure, weights_objects};
 
-use crate::scripts::script;
+use crate::scripts::select_images;
 use crate::stages::Stages;
 use crate::{Outcome, PipelineError, PipelineOptions, Progress};
 
@@ -108,7 +108,7 @@ impl<'a> Pipeline<'a> {
     ) -> Result<Outcome, PipelineError> {
         let Prepared { finished, owned } = prepared;
         let mut variables = self.variables();
-        script("images").run(self.ctx, &variables).await?;
+        select_images(self.ctx, &variables, self.options.filter.as_deref()).await?;
         let listing = Listing::collect(self.ctx, &self.options.input).await?;
         let images = listing.len() as u64;
         if images == 0 {

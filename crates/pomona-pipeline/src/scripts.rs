@@ -1,6 +1,9 @@
 //! The scripts of the pipeline, which are part of the program.
 
-use pomona_session::{BuiltIn, Script};
+use datafusion::prelude::SessionContext;
+use pomona_session::{BuiltIn, Script, ScriptError, Variables, plain_message};
+
+use crate::PipelineError;
 
 /// The scripts in the order in which they run.
 pub const SCRIPTS: [BuiltIn; 10] = [
@@ -37,4 +40,29 @@ pub const SCRIPTS: [BuiltIn; 10] = [
 /// When there is none.
 pub(crate) fn script(name: &str) -> Script {
     Script::built_in(name, &SCRIPTS).expect("the names are written in this crate")
+}
+
+/// Makes the tables `images` and `selected_images`.
+///
+/// # Errors
+/// [`PipelineError::Filter`] where the filter is at fault: the statement that has it has nothing else that
+/// could be.
+pub(crate) async fn select_images(
+    ctx: &SessionContext,
+    variables: &Variables,
+    filter: Option<&str>,
+) -> Result<(), PipelineError> {
+    match (script("images").run(ctx, variables).await, filter) {
+        (Ok(_), _) => Ok(()),
+        (
+            Err(ScriptError::Statement {
+                number: 2, source, ..
+            }),
+            Some(filter),
+        ) => Err(PipelineError::Filter {
+            filter: filter.to_string(),
+            reason: plain_message(&source),
+        }),
+        (Err(error), _) => Err(error.into()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
-use pomona_images::ImagesError;
+use pomona_images::{ImagesError, store_answer};
 use pomona_session::ScriptError;
 use thiserror::Error;
 
@@ -139,7 +139,10 @@ pub enum ResultsError {
     },
 
     /// Storage failed while results were published or read back.
-    #[error("{action} '{path}': {source}")]
+    #[error(
+        "{action} '{path}': {}",
+        store_answer(source).unwrap_or_else(|| source.to_string())
+    )]
     Storage {
         /// What was being done.
         action: &'static str,

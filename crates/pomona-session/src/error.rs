@@ -1,6 +1,9 @@
 //! The errors of reaching storage.
 
+use std::io;
+
 use datafusion::error::DataFusionError;
+use pomona_images::{ImagesError, store_answer};
 use thiserror::Error;
 
 /// The error of a session that cannot reach its storage.
@@ -35,6 +38,24 @@ pub enum SessionError {
         reason: String,
     },
 
+    /// A name in FROM is that of files, of which no table can be made.
+    #[error("'{name}' is no table: {reason}")]
+    NoTable {
+        /// The name, as written.
+        name: String,
+        /// Why it is none, and what to write instead.
+        reason: String,
+    },
+
+    /// A file or an object cannot be written.
+    #[error("cannot write {place}: {reason}")]
+    Write {
+        /// The file or the object.
+        place: String,
+        /// What the store or the system says.
+        reason: String,
+    },
+
     /// An environment variable has an invalid value.
     #[error("{name} is '{value}', but must be {expected}")]
     Setting {
@@ -48,14 +69,26 @@ pub enum SessionError {
 }
 
 /// The text of an error for users: that of the innermost error, without the engine's prefixes
-/// "External error:" and "IO error:".
+/// "External error:" and "IO error:", and what a store said without its XML.
 pub fn plain_message(error: &DataFusionError) -> String {
     match error.find_root() {
         DataFusionError::External(inner) => inner.to_string(),
-        DataFusionError::IoError(inner) => inner.to_string(),
-        DataFusionError::ObjectStore(inner) => inner.to_string(),
-        root => root.to_string(),
+        // It has the location, too.
+        DataFusionError::IoError(inner) if is_of_images(inner) => inner.to_string(),
+        DataFusionError::IoError(inner) => said(inner),
+        DataFusionError::ObjectStore(inner) => said(inner.as_ref()),
+        root => said(root),
     }
+}
+
+fn is_of_images(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<ImagesError>())
+}
+
+fn said(error: &(dyn std::error::Error + 'static)) -> String {
+    store_answer(error).unwrap_or_else(|| error.to_string())
 }
 
 impl From<SessionError> for DataFusionError {

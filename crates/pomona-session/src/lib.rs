@@ -9,6 +9,7 @@
 //! - [`session_state`]: the state over both, with `STORED AS IMAGES` and every function.
 //! - [`weights_objects`]: access to the object stores for functions that read weights.
 //! - [`physical_rules`]: the rules by which it rewrites physical plans.
+//! - [`with_file_names`]: files, folders and globs as names of tables.
 //! - [`session_context`]: a context over the state, for one process.
 //! - [`Script`]: a file of SQL statements with `${name}` [`Variables`].
 
@@ -16,6 +17,7 @@ mod config;
 mod configure;
 mod csv_nesting;
 mod error;
+mod file_names;
 mod job_name;
 mod limit_above_sort;
 mod object_storage;
@@ -24,10 +26,12 @@ mod scripts;
 mod state;
 mod statements;
 mod weights_objects;
+mod writes;
 
 pub use config::session_config;
 pub use configure::configure;
 pub use error::{SessionError, plain_message};
+pub use file_names::with_file_names;
 pub use job_name::name_jobs;
 pub use object_storage::ObjectStores;
 pub use pomona_functions::PomonaOptions;
@@ -38,3 +42,4 @@ pub use scripts::{
 pub use state::{physical_rules, session_context, session_state};
 pub use statements::{parse_statements, plan_statement};
 pub use weights_objects::weights_objects;
+pub use writes::{Writes, explain_writes};

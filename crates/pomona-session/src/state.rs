@@ -10,11 +10,12 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use pomona_functions::{DecodeApart, aggregate_functions, scalar_functions};
-use pomona_images::ImageTableFactory;
+use pomona_images::{ImageTableFactory, ImagesFunction};
 
 use crate::csv_nesting::JsonTextInCsv;
 use crate::limit_above_sort::LimitAboveSort;
-use crate::{RuntimeOptions, runtime_env, session_config, weights_objects};
+use crate::writes::ExplainWrites;
+use crate::{RuntimeOptions, runtime_env, session_config, weights_objects, with_file_names};
 
 /// The rules that rewrite physical plans: DataFusion's, one before them that corrects a limit, and one
 /// after them that decodes images apart.
@@ -22,6 +23,13 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(LimitAboveSort));
     rules.push(Arc::new(DecodeApart));
+    rules
+}
+
+/// The rules of one process: those, and one that explains why a file cannot be written.
+fn local_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = physical_rules();
+    rules.push(Arc::new(ExplainWrites));
     rules
 }
 
@@ -42,6 +50,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
         ImageTableFactory::FILE_TYPE.to_string(),
         Arc::new(ImageTableFactory),
     );
+    state.register_relation_planner(Arc::new(ImagesFunction))?;
     for function in scalar_functions(&objects) {
         state.register_udf(function)?;
     }
@@ -57,5 +66,8 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Result<
 /// As [`session_config`], [`runtime_env`] and [`session_state`].
 pub fn session_context(options: RuntimeOptions) -> Result<SessionContext> {
     let state = session_state(session_config()?, runtime_env(options)?)?;
-    Ok(SessionContext::new_with_state(state).enable_url_table())
+    let state = SessionStateBuilder::new_from_existing(state)
+        .with_physical_optimizer_rules(local_rules())
+        .build();
+    Ok(with_file_names(SessionContext::new_with_state(state)))
 }

@@ -57,7 +57,7 @@ macro_rules! slt_files {
 }
 
 slt_files!(
-    classes, errors, functions, images, joins, pca, queries, vectors
+    classes, errors, file_names, functions, images, joins, pca, queries, vectors
 );
 
 #[test]
@@ -100,14 +100,24 @@ impl Fixtures {
         }
         fs::write(damaged.join("good.png"), images::png(3, 50, 40)).unwrap();
         fs::create_dir(damaged.join("directory.jpg")).unwrap();
+        let array = r#"[{"x": 1, "s": "one"}, {"x": 5, "s": "five"}]"#;
+        fs::write(folder.path().join("scratch/array.json"), array).unwrap();
+        let names = folder.path().join("names");
+        images::write_folder(&names, &["it's", "#1?", "100%20", "two words", "mixed"], 1);
+        fs::write(names.join("mixed/labels.csv"), "n\n3\n").unwrap();
+        for folder in ["notes", "empty"] {
+            fs::create_dir(names.join(folder)).unwrap();
+        }
+        fs::write(names.join("notes/readme.txt"), "text").unwrap();
         Self { folder }
     }
 
-    fn variables(&self) -> [(&'static str, PathBuf); 5] {
+    fn variables(&self) -> [(&'static str, PathBuf); 6] {
         let below = |name| self.folder.path().join(name);
         [
             ("IMAGES", below("images")),
             ("BROKEN", below("broken")),
+            ("NAMES", below("names")),
             ("SCRATCH", below("scratch")),
             ("OPTIONS", folder().with_file_name("data").join("options")),
             ("WEIGHTS", random_weights()),

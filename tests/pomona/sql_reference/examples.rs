@@ -130,6 +130,10 @@ impl World {
         let root = self.folder.path().display();
         let example = example
             .replace("'s3://bucket/data/Training/'", &format!("'{root}/images'"))
+            .replace(
+                "'s3://bucket/data/Training/*/",
+                &format!("'{root}/images/*/"),
+            )
             .replace("'s3://bucket/spark-results/'", &format!("'{root}/spark/'"))
             .replace("'results/", &format!("'{root}/results/"));
         let ran = run_statements(&ctx, &example).await;

@@ -15,6 +15,7 @@ mod distribution;
 mod fields;
 mod functions;
 mod hostile_plans;
+mod json;
 mod leaves;
 mod memory;
 mod messages;

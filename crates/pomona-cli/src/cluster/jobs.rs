@@ -17,6 +17,7 @@ use pomona_session::{RuntimeOptions, session_context};
 
 use crate::arguments::GeneralArguments;
 use crate::cluster_arguments::TlsArguments;
+use crate::exit::UsageError;
 use crate::format::FormatParser;
 use crate::lookup::print;
 use crate::terminal::{note, stdout};
@@ -59,7 +60,9 @@ enum JobsCommand {
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: JobsArguments, general: &GeneralArguments) -> Result<ExitCode> {
     let Some(scheduler) = arguments.scheduler else {
-        bail!("no cluster is named: pass --scheduler df://HOST:PORT, or set POMONA_SCHEDULER");
+        let message =
+            "no cluster is named: pass --scheduler df://HOST:PORT, or set POMONA_SCHEDULER";
+        return Err(UsageError(message.to_string()).into());
     };
     let api = SchedulerApi::new(Cluster::new(scheduler, arguments.tls.read()?));
     match arguments.command.unwrap_or(JobsCommand::List) {

@@ -8,6 +8,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::prelude::SessionContext;
 use datafusion_cli::command::{Command, OutputFormat};
 use datafusion_cli::print_options::PrintOptions;
+use pomona_images::{ImagesFunction, documentation};
 
 use super::execute::{Audience, execute};
 use crate::terminal::stdout;
@@ -39,13 +40,22 @@ pub(super) async fn obey(
         Command::Quit => return Ok(Next::Quit),
         Command::ListTables => execute(ctx, "SHOW TABLES", print_options, audience).await?,
         Command::DescribeTableStmt(table) => {
-            let sql = format!("SHOW COLUMNS FROM {table}");
+            // The information schema knows tables that exist; DESCRIBE, those that a name makes.
+            let sql = match table.contains('/') {
+                true if table.starts_with(['\'', '"']) => format!("DESCRIBE {table}"),
+                true => format!("DESCRIBE '{}'", table.replace('\'', "''")),
+                false => format!("SHOW COLUMNS FROM {table}"),
+            };
             execute(ctx, &sql, print_options, audience).await?;
         }
         Command::ListFunctions => {
-            let sql = "SELECT DISTINCT routine_name AS function_name, function_type, syntax_example \
-                       FROM information_schema.routines ORDER BY 1, 2, 3";
-            execute(ctx, sql, print_options, audience).await?;
+            let (images, syntax) = (ImagesFunction::NAME, documentation::FUNCTION_SYNTAX);
+            let sql = format!(
+                "SELECT DISTINCT routine_name AS function_name, function_type, syntax_example \
+                 FROM information_schema.routines \
+                 UNION ALL SELECT '{images}', 'TABLE', '{syntax}' ORDER BY 1, 2, 3"
+            );
+            execute(ctx, &sql, print_options, audience).await?;
         }
         Command::SearchFunctions(name) => describe(ctx, &name).await?,
         Command::OutputFormat(None) => {
@@ -66,6 +76,11 @@ pub(super) async fn obey(
 
 /// Prints the documentation of a function.
 async fn describe(ctx: &SessionContext, name: &str) -> Result<()> {
+    if name.eq_ignore_ascii_case(ImagesFunction::NAME) {
+        let (syntax, meaning) = (documentation::FUNCTION_SYNTAX, documentation::FUNCTION);
+        writeln!(stdout(), "{syntax}\n\n{meaning}\n")?;
+        return Ok(());
+    }
     let sql = format!(
         "SELECT DISTINCT syntax_example, description FROM information_schema.routines \
          WHERE routine_name = '{}' AND description IS NOT NULL",

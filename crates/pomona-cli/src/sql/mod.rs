@@ -2,6 +2,7 @@
 
 mod commands;
 mod execute;
+mod line_helper;
 mod script_text;
 mod shell;
 

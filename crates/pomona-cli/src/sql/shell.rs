@@ -9,7 +9,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use datafusion::prelude::SessionContext;
-use datafusion_cli::helper::CliHelper;
 use datafusion_cli::print_options::PrintOptions;
 use pomona_session::plain_message;
 use rustyline::Editor;
@@ -18,9 +17,10 @@ use rustyline::history::FileHistory;
 
 use super::commands::{Next, obey};
 use super::execute::{Audience, execute};
+use super::line_helper::LineHelper;
 use crate::terminal::{note, stdout};
 
-type Shell = Editor<CliHelper, FileHistory>;
+type Shell = Editor<LineHelper, FileHistory>;
 
 /// Reads and runs until the end of the input or `\q`. An error is printed, and the shell continues.
 pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) -> Result<()> {
@@ -32,8 +32,8 @@ pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) 
         )?;
     }
     let mut editor: Shell = Editor::new().context("open the terminal")?;
-    let dialect = ctx.state().config_options().sql_parser.dialect;
-    editor.set_helper(Some(CliHelper::new(&dialect, print_options.color)));
+    let dialect = || ctx.state().config_options().sql_parser.dialect;
+    editor.set_helper(Some(LineHelper::new(dialect(), print_options.color)));
     let history = history_file();
     if let Some(file) = &history {
         // The file does not exist before the first session.
@@ -55,8 +55,7 @@ pub(super) async fn run(ctx: &SessionContext, print_options: &mut PrintOptions) 
                     interruptible(execute(ctx, &line, print_options, Audience::Person)).await;
                 }
                 if let Some(helper) = editor.helper_mut() {
-                    helper.set_dialect(&ctx.state().config_options().sql_parser.dialect);
-                    helper.reset_hint();
+                    helper.begin(dialect());
                 }
             }
             Err(ReadlineError::Interrupted) => writeln!(stdout(), "^C")?,

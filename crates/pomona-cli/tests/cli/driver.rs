@@ -172,6 +172,6 @@ fn a_script_is_shown_with_its_variables_replaced() {
         .args(["images", "--show-sql"])
         .output()
         .unwrap();
-    assert_eq!(missing.status.code(), Some(1));
+    assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("input"));
 }

@@ -166,7 +166,7 @@ fn mistakes_name_the_way_out() {
     let images = ["-i", "images"];
     let with = |more: &[&'static str]| estimate(&place, &[&images[..], more].concat());
     with(&["--type", "m5.xlage"])
-        .code(1)
+        .code(2)
         .says("did you mean 'm5.xlarge'?")
         .says("c7i.2xlarge");
     with(&["--prices", "none.toml"]).code(1).says("none.toml");

@@ -148,7 +148,7 @@ fn input_and_output_must_not_be_one_place() {
     ] {
         place
             .run(&["-i", input, "-o", output])
-            .code(1)
+            .code(2)
             .says("--output");
         assert_eq!(contents(&place.path("images")), before, "{input} {output}");
     }
@@ -235,9 +235,9 @@ fn outputs_are_literal() {
     place.run(&["-i", "images", "-o", &url]).code(0);
     assert!(absolute.join("manifest.json").is_file());
     for refused in ["~/out", "file:out", "s3://", "s3://KEY:HUSH@out/x", ""] {
-        let ran = place.run(&["-i", "images", "-o", refused]).code(1);
+        let ran = place.run(&["-i", "images", "-o", refused]).code(2);
         assert!(!ran.stderr().contains("HUSH"), "{}", ran.stderr());
-        let ran = place.run(&["-i", refused, "-o", "new"]).code(1);
+        let ran = place.run(&["-i", refused, "-o", "new"]).code(2);
         assert!(!ran.stderr().contains("HUSH"), "{}", ran.stderr());
         assert!(!place.path("new").exists());
     }
@@ -316,7 +316,7 @@ fn a_filter_is_one_condition() {
             ];
             place
                 .pomona([command, &given].concat())
-                .code(1)
+                .code(2)
                 .says("is not a condition");
             assert!(!place.path("y.csv").exists() && !place.path("d").exists());
         }

@@ -139,6 +139,10 @@ fn a_report_is_written_again_in_another_language() {
         .pomona(["report", "out", "-o", "new/folder/a.html"])
         .code(0);
     assert_eq!(read(&place.path("new/folder/a.html")), after);
+    place
+        .pomona(["report", "--in", "out", "-o", "by_name.html"])
+        .code(0);
+    assert_eq!(read(&place.path("by_name.html")), after);
     let settings = "lang = \"fr\"\n[report]\noutput = \"there.html\"\n";
     fs::write(place.path("pomona.toml"), settings).unwrap();
     place.pomona(["-q", "report", "out"]).code(0);

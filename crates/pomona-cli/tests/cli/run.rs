@@ -71,11 +71,48 @@ fn filter_and_limit_choose_the_images() {
     assert_eq!(ran.stdout(), "label\nPêche+Plate\n");
     place
         .run(&["-i", "images", "-o", "other", "--filter", "label LIKE"])
-        .code(1);
+        .code(2);
     place
         .run(&["-i", "images", "-o", "other", "--filter", "label = 'none'"])
         .code(1)
         .says("no image found in 'images' where label = 'none'");
+}
+
+#[test]
+fn an_input_is_whatever_a_table_reads() {
+    let place = Workplace::new();
+    let label = "SELECT DISTINCT label FROM 'out/features/' ORDER BY label";
+    place.run(&["-i", "images/*/[12].png", "-o", "out"]).code(0);
+    let count = "SELECT count(*) AS n FROM 'out/features/'";
+    assert_eq!(place.query(count), "n\n6\n");
+    assert_eq!(place.query(label), "label\nApple Red\nKiwi\nPêche+Plate\n");
+
+    // A file, and then the folder that it is in: the file is not computed again.
+    let paths = "SELECT count(*) AS n FROM 'one/features/'";
+    let one = |input: &str| {
+        let run = [
+            "run",
+            "--weights",
+            place.weights(),
+            "-o",
+            "one",
+            "-i",
+            input,
+        ];
+        place.pomona(run).code(0);
+    };
+    one("images/Kiwi/0.png");
+    assert_eq!(place.query(paths), "n\n1\n");
+    one("images/Kiwi/*.png");
+    assert_eq!(place.query(paths), "n\n5\n");
+    let manifest = fs::read_to_string(place.path("one/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["counts"]["computed"], 4);
+
+    place
+        .run(&["-i", "images/*/*.gif", "-o", "none"])
+        .code(1)
+        .says("no image found in 'images/*/*.gif'");
 }
 
 #[test]
@@ -136,7 +173,7 @@ fn mistakes_name_the_way_out_and_leave_nothing() {
         .says("text.safetensors");
     place
         .run(&["-i", "images", "-o", "ftp://host/out"])
-        .code(1)
+        .code(2)
         .says("ftp://");
     assert!(!files_below(&place.path("out")));
 }

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use hyper::StatusCode;
 use pomona_tests::images;
 use pomona_tests::instance_metadata::InstanceMetadata;
+use pomona_tests::s3_faults::{Fault, RequestLine};
 use pomona_tests::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 use crate::workplace::Workplace;
@@ -303,4 +305,206 @@ fn a_query_lists_what_it_needs() {
             asked - create
         );
     }
+}
+
+#[test]
+fn tables_without_a_definition_read_buckets() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    let data = server.bucket("photos").join("data");
+    for number in 0..2_600 {
+        let folder = data.join(format!("label {:02}", number % 20));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{number}.png")), "x").unwrap();
+    }
+    let names = ["it's", "#1?", "100%20"];
+    images::write_folder(&server.bucket("photos").join("names"), &names, 2);
+    let place = Workplace::new().with_environment(server.environment());
+    let lists = |query: &str| {
+        let before = server.lists();
+        let printed = place.query(query);
+        (server.lists() - before, printed)
+    };
+    let count = "SELECT count(*) AS n FROM";
+    for (query, rows, most) in [
+        // One asks what the location is, one shows what it holds.
+        (
+            "SELECT path FROM images('s3://photos/data/') LIMIT 3".to_owned(),
+            "path\ns3://photos/data/label 00/0.png\n",
+            2,
+        ),
+        (
+            "SELECT path FROM 's3://photos/data/' LIMIT 3".to_owned(),
+            "path\ns3://photos/data/label 00/0.png\n",
+            3,
+        ),
+        (
+            "SELECT path FROM 's3://photos/data/*/1*.png' LIMIT 3".to_owned(),
+            "path\ns3://photos/data/label 00/1",
+            4,
+        ),
+        (
+            format!(
+                "{count} images('s3://photos/data/') WHERE path LIKE 's3://photos/data/label 07/%'"
+            ),
+            "n\n130\n",
+            2,
+        ),
+        (
+            format!(
+                "{count} images('s3://photos/data/*', recursive => false) WHERE label = 'label 03'"
+            ),
+            "n\n130\n",
+            4,
+        ),
+        (
+            format!("{count} 's3://photos/data/'"),
+            "n\n2600\n",
+            2 + 2 + 2 + 20,
+        ),
+        (format!("{count} 's3://photos/names/it''s/'"), "n\n2\n", 3),
+        (format!("{count} 's3://photos/names/#1?/'"), "n\n2\n", 3),
+        (
+            format!("{count} 's3://photos/names/100%20/1.png'"),
+            "n\n1\n",
+            0,
+        ),
+        (
+            format!("{count} images('s3://photos/names/#1?/')"),
+            "n\n2\n",
+            2,
+        ),
+    ] {
+        let (asked, printed) = lists(&query);
+        assert!(printed.starts_with(rows), "{query}: {printed}");
+        assert!(asked <= most, "{asked} LIST requests for {query}");
+    }
+    let copy = "COPY (SELECT 7 AS n) TO 's3://photos/numbers/' STORED AS PARQUET";
+    place.query(copy);
+    assert_eq!(
+        place.query("SELECT n FROM 's3://photos/numbers/'"),
+        "n\n7\n"
+    );
+    assert_eq!(
+        place.query("SELECT n FROM 's3://photos/numbers/*.parquet'"),
+        "n\n7\n"
+    );
+    for (name, words) in [
+        (
+            "s3://photos/nothing/",
+            "no object found below s3://photos/nothing/",
+        ),
+        (
+            "s3://photos/data/*.gif",
+            "no file matches s3://photos/data/*.gif",
+        ),
+    ] {
+        let query = format!("SELECT * FROM '{name}'");
+        place.pomona(["sql", "-c", &query]).code(1).says(words);
+    }
+}
+
+/// Commands that read or write a bucket, each with the exit code that it has where it cannot.
+fn commands(read: &str, written: &str) -> Vec<Vec<String>> {
+    let sql = |query: String| vec!["sql".to_owned(), "-q".to_owned(), "-c".to_owned(), query];
+    let run = |input: &str, output: &str| {
+        let run = [
+            "run",
+            "--weights",
+            "random.safetensors",
+            "-k",
+            "3",
+            "-i",
+            input,
+            "-o",
+            output,
+        ];
+        run.map(str::to_owned).to_vec()
+    };
+    vec![
+        sql(format!("SELECT count(*) FROM images('s3://{read}/')")),
+        sql(format!("SELECT count(*) FROM 's3://{read}/Training/'")),
+        sql(format!("COPY (SELECT 1 AS n) TO 's3://{written}/n.csv'")),
+        sql(format!(
+            "COPY (SELECT 1 AS n) TO 's3://{written}/n/' STORED AS PARQUET"
+        )),
+        run(&format!("s3://{read}/Training/"), "out"),
+        run("images", &format!("s3://{written}/out")),
+    ]
+}
+
+#[test]
+fn a_bucket_that_does_not_serve_is_explained() {
+    let explained = |place: &Workplace, read: &str, written: &str, words: &str| {
+        for command in commands(read, written) {
+            let ran = place.pomona(&command).code(1).says(words);
+            let said = ran.stderr();
+            for raw in [
+                "<Code>",
+                "<?xml",
+                "Internal error",
+                "object_store",
+                "Generic S3",
+            ] {
+                assert!(!said.contains(raw), "{command:?}: {said}");
+            }
+        }
+    };
+    let server = S3Server::start(&["photos"]).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    let words = "the bucket 'nowhere' does not exist (NoSuchBucket)";
+    explained(&place, "nowhere", "nowhere", words);
+
+    let stranger = Workplace::new()
+        .with_environment(server.environment())
+        .with_environment([("AWS_SECRET_ACCESS_KEY", "wrong".to_string())]);
+    explained(&stranger, "photos", "photos", "check AWS_SECRET_ACCESS_KEY");
+
+    for (code, words) in [
+        ("InvalidAccessKeyId", "check AWS_ACCESS_KEY_ID"),
+        ("PermanentRedirect", "set AWS_REGION to"),
+        ("AccessDenied", "AccessDenied"),
+    ] {
+        let refuse =
+            Box::new(move |_: &RequestLine| Some(Fault::Refusal(StatusCode::FORBIDDEN, code)));
+        let server = S3Server::start_faulty(&["photos"], refuse).unwrap();
+        let place = Workplace::new().with_environment(server.environment());
+        explained(&place, "photos", "photos", words);
+    }
+
+    let closed = format!(
+        "http://127.0.0.1:{}",
+        pomona_tests::ports::free_port().unwrap()
+    );
+    let place = Workplace::new()
+        .with_environment(server.environment())
+        .with_environment([
+            ("AWS_ENDPOINT_URL", closed),
+            ("AWS_MAX_ATTEMPTS", "1".to_string()),
+        ]);
+    explained(
+        &place,
+        "photos",
+        "photos",
+        "the server of the bucket 'photos' cannot be reached",
+    );
+}
+
+#[test]
+fn a_folder_wins_over_an_object_of_its_name() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    images::write_folder(&server.bucket("photos").join("data"), &["Kiwi"], 4);
+    server.list_key("photos", "data", 0);
+    let place = Workplace::new().with_environment(server.environment());
+    place
+        .run(&["-i", "s3://photos/data", "-o", "out"])
+        .code(0)
+        .says("s3://photos/data is an object and a folder: what is read is the folder");
+    assert_eq!(
+        place.query("SELECT count(*) AS n FROM 'out/features/'"),
+        "n\n4\n"
+    );
+    assert_eq!(
+        place.query("SELECT count(*) AS n FROM 's3://photos/data'"),
+        "n\n4\n"
+    );
 }

@@ -129,6 +129,39 @@ fn usage_errors_exit_with_2() {
         .code(2)
         .says("0 to 1");
     place.pomona(["nothing"]).code(2);
+
+    // What clap cannot know, and no work is needed for; what is not there is an error of work.
+    for (arguments, code, words) in [
+        (
+            &["--filter", "colour = 'red'"][..],
+            2,
+            "No field named colour",
+        ),
+        (
+            &["--filter", "label"],
+            2,
+            "no condition on the columns of images",
+        ),
+        (&["--filter", "label = 'none'"], 1, "no image found"),
+        (&["-k", "1281"], 2, "at most 1280"),
+        (&["-o", "ftp://host/out"], 2, "ftp://host/out"),
+        (&["-o", "images"], 2, "the same folder"),
+    ] {
+        let output: &[&str] = match arguments {
+            ["-o", ..] => &[],
+            _ => &["-o", "out"],
+        };
+        let run = ["run", "-i", "images", "--weights", place.weights()];
+        let ran = place.pomona(run.iter().chain(output).chain(arguments));
+        ran.code(code).says(words);
+    }
+    place.pomona(["report"]).code(2).says("--in DIR");
+    place.pomona(["report", "~/out"]).code(2).says("~");
+    place.pomona(["similar", "a.png", "--in", "s3://"]).code(2);
+    place.pomona(["jobs"]).code(2).says("--scheduler");
+    // Statements are work.
+    let table = "CREATE EXTERNAL TABLE t STORED AS IMAGES LOCATION '~/images'";
+    place.pomona(["sql", "-c", table]).code(1).says("~");
 }
 
 #[test]
@@ -216,7 +249,7 @@ fn functions_are_listed() {
     let ran = place
         .pomona(["sql", "-q", "--format", "csv", "-c", "\\h"])
         .code(0);
-    for function in ["mobilenet_v2", "pca_fit", "abs"] {
+    for function in ["mobilenet_v2", "pca_fit", "abs", "images"] {
         let line = |line: &str| line.starts_with(&format!("{function},"));
         assert!(
             ran.stdout().lines().any(line),
@@ -224,4 +257,22 @@ fn functions_are_listed() {
             ran.stdout()
         );
     }
+}
+
+#[test]
+fn tables_without_a_definition_are_described() {
+    let place = Workplace::new();
+    let ask = |command: &str| {
+        let ran = place.pomona(["sql", "-q", "--format", "csv", "-c", command]);
+        ran.code(0).stdout()
+    };
+    let columns = "column_name,data_type,is_nullable\npath,Utf8,NO\n";
+    for command in [
+        "\\d images/",
+        "\\d 'images/Apple Red/*.png'",
+        "DESCRIBE 'images/'",
+    ] {
+        assert!(ask(command).starts_with(columns), "{command}");
+    }
+    assert!(ask("\\h images").contains("recursive => false"));
 }

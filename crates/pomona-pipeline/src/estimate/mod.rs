@@ -16,7 +16,7 @@ use pomona_session::{Variables, condition, weights_objects};
 use serde::Serialize;
 
 use crate::PipelineError;
-use crate::scripts::script;
+use crate::scripts::select_images;
 use cluster::{Work, cluster};
 
 pub use cluster::{ClusterEstimate, Cost};
@@ -174,7 +174,7 @@ async fn list(ctx: &SessionContext, options: &EstimateOptions) -> Result<Listing
             "limit",
             options.limit.unwrap_or(i64::MAX as u64).to_string(),
         );
-    script("images").run(ctx, &variables).await?;
+    select_images(ctx, &variables, options.filter.as_deref()).await?;
     Ok(Listing::collect(ctx, &options.input).await?)
 }
 

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::{FutureExt, TryFutureExt};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    UploadPart,
 };
+use pomona_images::{Request, StoreRefusal};
 use tokio::sync::OnceCell;
 
 use super::s3_connection::{Connection, connect};
@@ -73,8 +76,17 @@ impl S3Store {
     }
 
     /// Waits for the answer to a request, which object_store repeats by itself, and says so where
-    /// that takes long.
-    async fn answered<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
+    /// that takes long. An answer that is about the bucket or the credentials is a [`StoreRefusal`].
+    async fn answered<T>(
+        &self,
+        kind: Request,
+        request: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let answer = self.waited_for(request).await;
+        answer.map_err(|error| explained(error, &self.bucket, kind))
+    }
+
+    async fn waited_for<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
         let mut request = std::pin::pin!(request);
         tokio::select! {
             answer = &mut request => return answer,
@@ -105,8 +117,11 @@ impl ObjectStore for S3Store {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.answered(self.client().await?.put_opts(to, payload, options))
-            .await
+        self.answered(
+            Request::Write,
+            self.client().await?.put_opts(to, payload, options),
+        )
+        .await
     }
 
     async fn put_multipart_opts(
@@ -114,17 +129,19 @@ impl ObjectStore for S3Store {
         to: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.answered(self.client().await?.put_multipart_opts(to, options))
-            .await
+        let open = self.client().await?.put_multipart_opts(to, options);
+        let inner = self.answered(Request::Write, open).await?;
+        let bucket = Arc::clone(&self.bucket);
+        Ok(Box::new(S3Upload { inner, bucket }))
     }
 
     async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {
-        self.answered(self.client().await?.get_opts(from, options))
+        self.answered(Request::Read, self.client().await?.get_opts(from, options))
             .await
     }
 
     async fn get_ranges(&self, from: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.answered(self.client().await?.get_ranges(from, ranges))
+        self.answered(Request::Read, self.client().await?.get_ranges(from, ranges))
             .await
     }
 
@@ -132,7 +149,10 @@ impl ObjectStore for S3Store {
         &self,
         paths: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
+        let bucket = Arc::clone(&self.bucket);
         self.deferred(|client| client.delete_stream(paths))
+            .map_err(move |error| explained(error, &bucket, Request::Write))
+            .boxed()
     }
 
     /// Keys that are no paths are errors `InvalidPath` in their places, and the stream goes on
@@ -154,7 +174,9 @@ impl ObjectStore for S3Store {
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let Connection { client, keys } = self.connection().await?;
         let Some(keys) = keys else {
-            return self.answered(client.list_with_delimiter(prefix)).await;
+            return self
+                .answered(Request::List, client.list_with_delimiter(prefix))
+                .await;
         };
         let mut request = PageRequest {
             prefix: folder(prefix),
@@ -166,7 +188,7 @@ impl ObjectStore for S3Store {
             objects: vec![],
         };
         loop {
-            let page = self.answered(keys.page(&request)).await?;
+            let page = self.answered(Request::List, keys.page(&request)).await?;
             for folder in page.folders {
                 listed.common_prefixes.push(folder?);
             }
@@ -181,13 +203,19 @@ impl ObjectStore for S3Store {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.answered(self.client().await?.copy_opts(from, to, options))
-            .await
+        self.answered(
+            Request::Write,
+            self.client().await?.copy_opts(from, to, options),
+        )
+        .await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.answered(self.client().await?.rename_opts(from, to, options))
-            .await
+        self.answered(
+            Request::Write,
+            self.client().await?.rename_opts(from, to, options),
+        )
+        .await
     }
 }
 
@@ -225,7 +253,8 @@ impl S3Store {
                 let Some(mut request) = request else {
                     return Ok::<_, object_store::Error>(None);
                 };
-                let Page { objects, token, .. } = this.answered(keys.page(&request)).await?;
+                let Page { objects, token, .. } =
+                    this.answered(Request::List, keys.page(&request)).await?;
                 request.token = token;
                 let next = request.token.is_some().then_some(request);
                 Ok(Some((stream::iter(objects), next)))
@@ -244,6 +273,48 @@ impl S3Store {
         stream::once(async move { this.client().await.map(open) })
             .try_flatten()
             .boxed()
+    }
+}
+
+/// An upload in parts, whose errors are explained as those of other requests are.
+#[derive(Debug)]
+struct S3Upload {
+    inner: Box<dyn MultipartUpload>,
+    bucket: Arc<str>,
+}
+
+#[async_trait]
+impl MultipartUpload for S3Upload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let (part, bucket) = (self.inner.put_part(data), Arc::clone(&self.bucket));
+        part.map_err(move |error| explained(error, &bucket, Request::Write))
+            .boxed()
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let completed = self.inner.complete().await;
+        completed.map_err(|error| explained(error, &self.bucket, Request::Write))
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await
+    }
+}
+
+/// The error with a [`StoreRefusal`] as its cause, where the bucket or the credentials are at fault; of
+/// the same kind, since the kind decides what is tried again.
+fn explained(error: Error, bucket: &str, request: Request) -> Error {
+    let Some(refusal) = StoreRefusal::of(&error, bucket, request) else {
+        return error;
+    };
+    log::debug!("{error}");
+    let source = Box::new(refusal);
+    match error {
+        Error::NotFound { path, .. } => Error::NotFound { path, source },
+        Error::PermissionDenied { path, .. } => Error::PermissionDenied { path, source },
+        Error::Unauthenticated { path, .. } => Error::Unauthenticated { path, source },
+        Error::Generic { store, .. } => Error::Generic { store, source },
+        other => other,
     }
 }
 

@@ -79,6 +79,20 @@ pub enum ScriptError {
     Engine(Box<DataFusionError>),
 }
 
+impl ScriptError {
+    /// Whether the names, variables or conditions that were asked for are wrong as they are written.
+    pub fn is_misspelt(&self) -> bool {
+        match self {
+            Self::UnknownScript { .. }
+            | Self::UndefinedVariable { .. }
+            | Self::BadDefinition(_)
+            | Self::VariableValue { .. }
+            | Self::Condition { .. } => true,
+            Self::ReadScript { .. } | Self::Statement { .. } | Self::Engine(_) => false,
+        }
+    }
+}
+
 impl From<DataFusionError> for ScriptError {
     fn from(error: DataFusionError) -> Self {
         Self::Engine(Box::new(error))
