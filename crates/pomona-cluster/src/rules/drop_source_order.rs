@@ -1,17 +1,17 @@
 //! [`DropSourceOrder`]: the order of sources, before DataFusion places the sorts.
 //!
 //! ```sql
-//! SET datafusion.execution.target_partitions = 1;
-//! SELECT value, sum(value) OVER (PARTITION BY value ORDER BY value) FROM generate_series(1, 20)
-//! -- on an executor: "Expects PARTITION BY expression to be ordered"
+//! SET datafusion.optimizer.prefer_existing_sort = true;
+//! SELECT a.x FROM sorted a JOIN sorted b ON a.x = b.x ORDER BY a.x LIMIT 10   -- of four sorted files
+//! -- on a cluster, without SortAfterShuffle too: not the least ten
 //! ```
 //!
-//! The encoding of a series has no order, and the scheduler makes the source of rows in memory again
-//! without theirs; an operator that was planned over sorted rows then fails. Files keep their order only
-//! until a shuffle.
+//! One process divides sorted rows among partitions that stay sorted; a shuffle concatenates the rows
+//! of several tasks. No query is known that is wrong where `SortAfterShuffle` is there and this rule is
+//! not: it keeps sources from being sorted again after each shuffle.
 //!
-//! Upstream: the protobuf encoding of `LazyMemoryExec` has the generators and no order; no issue known.
-//! Remove when: `tests/pomona/traps/rules.rs` fails, because the rows are right without it.
+//! Upstream: a shuffle has no order (apache/datafusion-ballista#2006).
+//! Remove when: `SortAfterShuffle` is removed, or the sorts that it saves are measured to be few.
 
 use std::sync::Arc;
 
