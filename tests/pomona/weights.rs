@@ -81,6 +81,37 @@ async fn features_and_classes_of_an_image_cost_one_pass() -> Result<()> {
     Ok(())
 }
 
+/// The loads that the operators of a query report.
+async fn loads(ctx: &SessionContext, sql: &str) -> Result<u64> {
+    let analyzed = query(ctx, &format!("EXPLAIN ANALYZE {sql}")).await?;
+    let plan = array_value_to_string(analyzed[0].column(1), 0)?;
+    let mut loads = 0;
+    for line in plan.lines().filter(|line| line.contains("network_loads=")) {
+        assert!(line.trim().starts_with("DecodeExec"), "{plan}");
+        let number = line.split("network_loads=").nth(1).unwrap();
+        loads += number.split([',', ']']).next().unwrap().parse::<u64>()?;
+    }
+    Ok(loads)
+}
+
+/// One of two queries that run side by side loads a network that no other test loads.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_is_counted_at_the_operator_that_needed_it() -> Result<()> {
+    let images = drawn(3);
+    let decoding = "SELECT image_error(content) FROM images";
+    for loading in [
+        "SELECT try_mobilenet_v2(content) FROM images",
+        "SELECT classify_features(array_repeat(CAST(length AS FLOAT), 1280)) FROM images",
+    ] {
+        let folder = tempfile::tempdir()?;
+        let ctx = session(&fruits_copy(&folder), images.path()).await?;
+        let (loaded, none) = tokio::join!(loads(&ctx, loading), loads(&ctx, decoding));
+        assert_eq!((loaded?, none?), (1, 0), "{loading}");
+        assert_eq!(loads(&ctx, loading).await?, 0, "{loading}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_batches_and_order_change_no_bit() -> Result<()> {
     let images = drawn(9);

@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 
 use super::location::Cluster;
 use super::planner::ClusterPlanner;
-use super::rules::{cluster_rules, keep_window_directions};
+use super::rules::cluster_rules;
 use super::settings::cluster_config;
 use pomona_session::{RuntimeOptions, runtime_env, session_state, with_file_names};
 
@@ -21,11 +21,10 @@ use pomona_session::{RuntimeOptions, runtime_env, session_state, with_file_names
 pub fn cluster_context(options: RuntimeOptions, cluster: Cluster) -> Result<SessionContext> {
     let state = session_state(cluster_config(cluster.tls())?, runtime_env(options)?)?;
     let rules = with_ballista_optimizer_rules(state.optimizers());
-    let mut state = SessionStateBuilder::new_from_existing(state)
+    let state = SessionStateBuilder::new_from_existing(state)
         .with_optimizer_rules(rules)
         .with_physical_optimizer_rules(cluster_rules())
         .with_query_planner(Arc::new(ClusterPlanner::new(cluster)))
         .build();
-    keep_window_directions(&mut state)?;
     Ok(with_file_names(SessionContext::new_with_state(state)))
 }

@@ -12,10 +12,9 @@ use ballista_executor::execution_engine::{ExecutionEngine, QueryStageExecutor};
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
+use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionConfig;
-use pomona_functions::take_network_loads;
 use pomona_session::Writes;
 use tokio::sync::watch;
 
@@ -24,9 +23,9 @@ use super::plain_errors::marked;
 use super::plan_depth::check_plan;
 use super::until_cancelled::until_cancelled;
 
-/// An engine of Ballista's, with five differences: its tasks fail with their errors' own words, they
-/// report the networks that they loaded and the rows that they read from memory, tasks that differ in
-/// shape report no metrics, and those that are cancelled stop decoding.
+/// An engine of Ballista's, with four differences: its tasks fail with their errors' own words, they
+/// report the rows that they read from memory, tasks that differ in shape report no metrics, and those
+/// that are cancelled stop decoding.
 ///
 /// A task of a stage with a union has the branches of other tasks cut to nothing, and an operator
 /// that is cut away reports no metrics. The scheduler drops the report of a task whose metrics are
@@ -63,17 +62,6 @@ impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
             running: Mutex::new(Some(sender)),
         }))
     }
-}
-
-/// The metric of a stage's first operator that counts the networks that executors loaded: one each,
-/// whatever the number of tasks.
-const NETWORK_LOADS: &str = "network_loads";
-
-fn counted(name: &'static str, number: u64) -> Arc<Metric> {
-    let count = Count::new();
-    count.add(number as usize);
-    let name = name.into();
-    Arc::new(Metric::new(MetricValue::Count { name, count }, None))
 }
 
 fn has_union(plan: &Arc<dyn ExecutionPlan>) -> bool {
@@ -115,14 +103,7 @@ impl QueryStageExecutor for Stage {
         if !self.has_metrics {
             return vec![];
         }
-        let mut operators = self.inner.collect_plan_metrics();
-        if let Some(first) = operators.first_mut() {
-            let loads = take_network_loads();
-            if loads > 0 {
-                first.push(counted(NETWORK_LOADS, loads));
-            }
-        }
-        operators
+        self.inner.collect_plan_metrics()
     }
 
     fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {

@@ -20,7 +20,9 @@ use arrow::datatypes::{DataType, Field};
 use candle_core::{Device, Module, Tensor};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
-use pomona_functions::{FEATURE_LEN, MobileNetV2Func, Objects, PomonaOptions, network};
+use pomona_functions::{
+    BadImage, FEATURE_LEN, ImageFunc, MobileNetV2Func, Objects, PomonaOptions, network,
+};
 use pomona_mobilenet::FeatureExtractor;
 use pomona_mobilenet::preprocess::Preprocessor;
 use pomona_tests::reference_data::reference_data;
@@ -61,7 +63,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rows: Vec<Option<&[u8]>> = files.iter().map(|file| Some(file.as_slice())).collect();
     let mut features = vec![0.0; IMAGES * FEATURE_LEN];
     let column: ArrayRef = Arc::new(BinaryArray::from(rows.clone()));
-    let function = ScalarUDF::from(MobileNetV2Func::new(Objects::none()));
+    let function = ScalarUDF::from(ImageFunc::new(
+        MobileNetV2Func(BadImage::Fails),
+        Objects::none(),
+    ));
     let return_field = Arc::new(Field::new(
         "features",
         function.return_type(&[DataType::Binary])?,

@@ -8,7 +8,8 @@ use pomona_weights::{
 };
 
 use crate::cache::Cache;
-use crate::network::{check_pin, count_load};
+use crate::decoding::count_load;
+use crate::network::check_pin;
 use crate::{FunctionError, Objects, PomonaOptions};
 
 /// A network by name, and what it was loaded from.

@@ -16,23 +16,21 @@ use pomona_mobilenet::preprocess::DecodeLimits;
 use crate::backbone_weights::model;
 use crate::content::contents;
 use crate::decoding::decoding;
-use crate::extract::{BadImage, Failures, extract};
+use crate::extract::{Failures, extract};
+use crate::image_function::BadImage;
 use crate::{FunctionError, Objects, PomonaOptions};
 
 /// The name of the network that `mobilenet_v2` runs.
 const MOBILENET_V2: &str = "mobilenet_v2";
-
-/// The functions that run a network by name.
-pub(crate) const BACKBONE_FUNCTIONS: [&str; 2] = ["image_features", "try_image_features"];
 
 thread_local! {
     // One a thread: its buffers are allocated once and serve every batch.
     static EXTRACTOR: RefCell<Option<FeatureExtractor<dyn Backbone>>> = const { RefCell::new(None) };
 }
 
-/// What `image_features` can run.
+/// The network that a call runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Network {
+pub enum Network {
     /// The fast path, with the weights of `pomona.weights`.
     MobileNetV2,
     /// Another network, with the weights of `pomona.backbone_weights`.

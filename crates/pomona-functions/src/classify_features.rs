@@ -2,15 +2,15 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, plan_err};
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation, Expr, Signature};
 use datafusion_macros::user_doc;
 
+use crate::backbones::Network;
 use crate::classes::{classes_type, classify, top};
 use crate::columnar::{flexible_signature, map_column};
 use crate::extract::features_type;
 use crate::feature_rows::check_features_type;
+use crate::image_function::ImageFunction;
 use crate::{Objects, PomonaOptions};
 
 const NAME: &str = "classify_features";
@@ -34,36 +34,23 @@ const NAME: &str = "classify_features";
         description = "A constant: how many classes to return, 5 by default."
     )
 )]
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct ClassifyFeaturesFunc {
-    signature: Signature,
-    objects: Objects,
-}
+#[derive(Debug)]
+pub struct ClassifyFeaturesFunc;
 
-impl ClassifyFeaturesFunc {
-    /// The function `classify_features`, which reads weights with `objects`.
-    pub fn new(objects: Objects) -> Self {
-        Self {
-            signature: flexible_signature([
-                vec![features_type()],
-                vec![features_type(), DataType::Int64],
-            ]),
-            objects,
-        }
-    }
-}
-
-impl ScalarUDFImpl for ClassifyFeaturesFunc {
-    fn name(&self) -> &str {
+impl ImageFunction for ClassifyFeaturesFunc {
+    fn name(&self) -> &'static str {
         NAME
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
+    fn signature(&self) -> Signature {
+        flexible_signature([
+            vec![features_type()],
+            vec![features_type(), DataType::Int64],
+        ])
     }
 
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let mut types = arg_types.to_vec();
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let mut types = types.to_vec();
         if let Some(top) = types.get_mut(1)
             && top.is_integer()
         {
@@ -72,8 +59,8 @@ impl ScalarUDFImpl for ClassifyFeaturesFunc {
         Ok(types)
     }
 
-    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        match arg_types {
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match types {
             [features] | [features, DataType::Int64] => check_features_type(NAME, features)?,
             [_, top] => return plan_err!("{NAME}: top is a whole number, not {top}"),
             _ => return plan_err!("{NAME} takes one or two arguments: {NAME}(features [, top])"),
@@ -81,11 +68,19 @@ impl ScalarUDFImpl for ClassifyFeaturesFunc {
         Ok(classes_type())
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let options = PomonaOptions::of(&args.config_options);
-        let top = top(NAME, args.args.get(1))?;
-        map_column(&args.args[0], |features| {
-            classify(NAME, features, top, &options, &self.objects)
+    fn network(&self, _args: &[Expr]) -> Option<Network> {
+        Some(Network::MobileNetV2)
+    }
+
+    fn call(
+        &self,
+        args: &[ColumnarValue],
+        options: &PomonaOptions,
+        objects: &Objects,
+    ) -> Result<ColumnarValue> {
+        let top = top(NAME, args.get(1))?;
+        map_column(&args[0], |features| {
+            classify(NAME, features, top, options, objects)
         })
     }
 

@@ -1,20 +1,20 @@
-//! [`ClassifyImageFunc`]: `classify_image(content [, top])`.
+//! [`ClassifyImageFunc`]: `classify_image(content [, top])` and `try_classify_image(content [, top])`.
+
+use std::sync::LazyLock;
 
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::simplify::ExprSimplifyResult;
+use datafusion::logical_expr::{ColumnarValue, Documentation, Expr, ScalarUDF, Signature};
 use datafusion_macros::user_doc;
 
+use crate::backbones::Network;
 use crate::classes::{classes_type, classify, top};
 use crate::columnar::map_column;
 use crate::content::content_and_signature;
-use crate::extract::{BadImage, extract};
+use crate::extract::extract;
+use crate::image_function::{BadImage, ImageFunc, ImageFunction, try_entry};
 use crate::{ClassifyFeaturesFunc, MobileNetV2Func, Objects, PomonaOptions};
-
-const NAME: &str = "classify_image";
 
 /// The classes that an image most probably shows: `List<Struct(label Utf8, score Float32)>`, the
 /// best first. The score is the softmax over all classes. NULL gives NULL.
@@ -36,55 +36,69 @@ const NAME: &str = "classify_image";
         description = "A constant: how many classes to return, 5 by default."
     )
 )]
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct ClassifyImageFunc {
-    signature: Signature,
-    objects: Objects,
-}
+#[derive(Debug)]
+pub struct ClassifyImageFunc(pub BadImage);
 
-impl ClassifyImageFunc {
-    /// The function `classify_image`, which reads weights with `objects`.
-    pub fn new(objects: Objects) -> Self {
-        Self {
-            signature: content_and_signature(&[&[], &[DataType::Int64]]),
-            objects,
+/// The entry of `try_classify_image` in the reference.
+static TRY_ENTRY: LazyLock<Option<Documentation>> = LazyLock::new(|| {
+    try_entry(
+        ClassifyImageFunc(BadImage::Fails).doc(),
+        "Returns the most probable classes of an image as classify_image does, and NULL for an image that cannot be decoded; image_error(content) returns the reason. With try_mobilenet_v2 in one SELECT list it costs one pass through the network. NULL gives NULL. Fails where the weights have no classifier or do not name its classes, and where top is not a constant of 1 or more; never for an image.",
+        "try_classify_image(content [, top])",
+        r#"```sql
+> SELECT label, count(*) FROM images WHERE try_classify_image(content, 1)[1]['label'] <> label GROUP BY label;
+```"#,
+    )
+});
+
+impl ImageFunction for ClassifyImageFunc {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            BadImage::Fails => "classify_image",
+            BadImage::IsNull => "try_classify_image",
         }
     }
-}
 
-impl ScalarUDFImpl for ClassifyImageFunc {
-    fn name(&self) -> &str {
-        NAME
+    fn signature(&self) -> Signature {
+        content_and_signature(&[&[], &[DataType::Int64]])
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
         Ok(classes_type())
+    }
+
+    fn network(&self, _args: &[Expr]) -> Option<Network> {
+        Some(Network::MobileNetV2)
     }
 
     /// Features and classes are two calls, so that the planner sees that a query which asks for
     /// both computes the features once.
-    fn simplify(&self, mut args: Vec<Expr>, _info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        let features = ScalarUDF::from(MobileNetV2Func::new(self.objects.clone()));
-        let classes = ScalarUDF::from(ClassifyFeaturesFunc::new(self.objects.clone()));
+    fn simplify(&self, mut args: Vec<Expr>, objects: &Objects) -> Result<ExprSimplifyResult> {
+        let features = ImageFunc::new(MobileNetV2Func(self.0), objects.clone());
+        let classes = ImageFunc::new(ClassifyFeaturesFunc, objects.clone());
         let content = args.remove(0);
-        args.insert(0, features.call(vec![content]));
-        Ok(ExprSimplifyResult::Simplified(classes.call(args)))
+        args.insert(0, ScalarUDF::from(features).call(vec![content]));
+        let classes = ScalarUDF::from(classes).call(args);
+        Ok(ExprSimplifyResult::Simplified(classes))
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let options = PomonaOptions::of(&args.config_options);
-        let top = top(NAME, args.args.get(1))?;
-        map_column(&args.args[0], |files| {
-            let features = extract(files, &options, &self.objects, BadImage::Fail)?;
-            classify(NAME, &features, top, &options, &self.objects)
+    fn call(
+        &self,
+        args: &[ColumnarValue],
+        options: &PomonaOptions,
+        objects: &Objects,
+    ) -> Result<ColumnarValue> {
+        let top = top(self.name(), args.get(1))?;
+        map_column(&args[0], |files| {
+            let features = extract(files, options, objects, self.0)?;
+            classify(self.name(), &features, top, options, objects)
         })
     }
 
     fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        match self.0 {
+            BadImage::Fails => self.doc(),
+            BadImage::IsNull => TRY_ENTRY.as_ref(),
+        }
     }
 }

@@ -13,17 +13,9 @@ use pomona_mobilenet::{FeatureExtractor, ImageError};
 
 use crate::content::contents;
 use crate::decoding::decoding;
+use crate::image_function::BadImage;
 use crate::network::{FEATURE_LEN, network};
 use crate::{FunctionError, Objects, PomonaOptions};
-
-/// What happens to an image that cannot be decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BadImage {
-    /// The query fails with the reason.
-    Fail,
-    /// The row is NULL.
-    Null,
-}
 
 /// The images of a batch that have no features.
 #[derive(Debug, Default)]
@@ -46,7 +38,7 @@ impl Failures {
     pub(crate) fn check(self, bad_image: BadImage) -> Result<(), FunctionError> {
         match (self.stopped, self.bad) {
             (Some(error), _) => Err(FunctionError::Decoding(error)),
-            (None, Some((row, source))) if bad_image == BadImage::Fail => {
+            (None, Some((row, source))) if bad_image == BadImage::Fails => {
                 Err(FunctionError::Image { row, source })
             }
             _ => Ok(()),

@@ -6,16 +6,16 @@ use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::utils::take_function_args;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation, Expr, Signature};
 use datafusion_macros::user_doc;
 use pomona_mobilenet::preprocess::{Decoding, RgbImage, check_image};
 
+use crate::backbones::Network;
 use crate::columnar::map_column;
 use crate::content::{content_signature, contents};
 use crate::decoding::decoding;
-use crate::{FunctionError, PomonaOptions};
+use crate::image_function::ImageFunction;
+use crate::{FunctionError, Objects, PomonaOptions};
 
 /// Why an image cannot be decoded, NULL if it can. The whole image is decoded, so that data
 /// that ends early is found; this costs 2% of the price of the network.
@@ -31,43 +31,35 @@ use crate::{FunctionError, PomonaOptions};
         description = "The bytes of an image file: JPEG, PNG, WebP, BMP, GIF or TIFF."
     )
 )]
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct ImageErrorFunc {
-    signature: Signature,
-}
+#[derive(Debug)]
+pub struct ImageErrorFunc;
 
-impl Default for ImageErrorFunc {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl ImageErrorFunc {
-    /// The function `image_error`.
-    pub fn new() -> Self {
-        Self {
-            signature: content_signature(),
-        }
-    }
-}
-
-impl ScalarUDFImpl for ImageErrorFunc {
-    fn name(&self) -> &str {
+impl ImageFunction for ImageErrorFunc {
+    fn name(&self) -> &'static str {
         "image_error"
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
+    fn signature(&self) -> Signature {
+        content_signature()
     }
 
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let decoding = decoding(&PomonaOptions::of(&args.config_options));
-        let [content] = take_function_args(self.name(), args.args)?;
-        map_column(&content, |files| errors(files, &decoding))
+    fn network(&self, _args: &[Expr]) -> Option<Network> {
+        None
+    }
+
+    fn call(
+        &self,
+        args: &[ColumnarValue],
+        options: &PomonaOptions,
+        _objects: &Objects,
+    ) -> Result<ColumnarValue> {
+        let decoding = decoding(options);
+        let [content] = take_function_args(self.name(), args)?;
+        map_column(content, |files| errors(files, &decoding))
     }
 
     fn documentation(&self) -> Option<&Documentation> {

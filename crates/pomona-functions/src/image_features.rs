@@ -1,20 +1,18 @@
-//! [`ImageFeaturesFunc`]: `image_features(content, network)`.
+//! [`ImageFeaturesFunc`]: `image_features(content, network)` and `try_image_features(content, network)`.
+
+use std::sync::LazyLock;
 
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::utils::take_function_args;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation, Expr, Signature};
 use datafusion_macros::user_doc;
 
 use crate::backbones::{Network, extract_with, list_type};
 use crate::columnar::map_column;
 use crate::content::content_and_signature;
-use crate::extract::BadImage;
+use crate::image_function::{BadImage, ImageFunction, try_entry};
 use crate::{Objects, PomonaOptions};
-
-const NAME: &str = "image_features";
 
 /// The features of an image from a network by name, as timm computes them: `List<Float32>` of as
 /// many as the network has. `mobilenet_v2` is the fast path, in a list.
@@ -34,45 +32,61 @@ const NAME: &str = "image_features";
         description = "A constant: `resnet18`, `efficientnet_b0`, `mobilenetv4_conv_small`, `dinov2_small` or `mobilenet_v2`."
     )
 )]
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct ImageFeaturesFunc {
-    signature: Signature,
-    objects: Objects,
-}
+#[derive(Debug)]
+pub struct ImageFeaturesFunc(pub BadImage);
 
-impl ImageFeaturesFunc {
-    /// The function `image_features`, which reads weights with `objects`.
-    pub fn new(objects: Objects) -> Self {
-        Self {
-            signature: content_and_signature(&[&[DataType::Utf8]]),
-            objects,
+/// The entry of `try_image_features` in the reference.
+static TRY_ENTRY: LazyLock<Option<Documentation>> = LazyLock::new(|| {
+    try_entry(
+        ImageFeaturesFunc(BadImage::Fails).doc(),
+        "Returns the features of an image as image_features does, and NULL for an image that cannot be decoded; image_error(content) returns the reason. NULL gives NULL. Fails where the network has no such name, and where its weights cannot be had, are those of another network, or have another sha256 than `pomona.backbone_weights_sha256` pins; never for an image.",
+        "try_image_features(content, network)",
+        r#"```sql
+> SELECT path, try_image_features(content, 'mobilenet_v2') AS features FROM images;
+```"#,
+    )
+});
+
+impl ImageFunction for ImageFeaturesFunc {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            BadImage::Fails => "image_features",
+            BadImage::IsNull => "try_image_features",
         }
     }
-}
 
-impl ScalarUDFImpl for ImageFeaturesFunc {
-    fn name(&self) -> &str {
-        NAME
+    fn signature(&self) -> Signature {
+        content_and_signature(&[&[DataType::Utf8]])
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
         Ok(list_type())
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let options = PomonaOptions::of(&args.config_options);
-        let [content, network] = take_function_args(NAME, args.args)?;
-        let network = Network::of(NAME, &network)?;
-        map_column(&content, |files| {
-            extract_with(network, files, &options, &self.objects, BadImage::Fail)
+    fn network(&self, args: &[Expr]) -> Option<Network> {
+        match args {
+            [_, Expr::Literal(name, _)] => Network::named(name.try_as_str()??).ok(),
+            _ => None,
+        }
+    }
+
+    fn call(
+        &self,
+        args: &[ColumnarValue],
+        options: &PomonaOptions,
+        objects: &Objects,
+    ) -> Result<ColumnarValue> {
+        let [content, network] = take_function_args(self.name(), args)?;
+        let network = Network::of(self.name(), network)?;
+        map_column(content, |files| {
+            extract_with(network, files, options, objects, self.0)
         })
     }
 
     fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        match self.0 {
+            BadImage::Fails => self.doc(),
+            BadImage::IsNull => TRY_ENTRY.as_ref(),
+        }
     }
 }

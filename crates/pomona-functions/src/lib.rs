@@ -3,12 +3,12 @@
 //! | function | kind | gives |
 //! |---|---|---|
 //! | [`mobilenet_v2(content)`](MobileNetV2Func) | scalar | `List<Float32>` of 1280; a bad image fails the query |
-//! | [`try_mobilenet_v2(content)`](TryMobileNetV2Func) | scalar | the same; a bad image gives NULL |
+//! | [`try_mobilenet_v2(content)`](MobileNetV2Func) | scalar | the same; a bad image gives NULL |
 //! | [`classify_image(content [, top])`](ClassifyImageFunc) | scalar | `List<Struct(label, score)>`, the best first; a bad image fails the query |
-//! | [`try_classify_image(content [, top])`](TryClassifyImageFunc) | scalar | the same; a bad image gives NULL |
+//! | [`try_classify_image(content [, top])`](ClassifyImageFunc) | scalar | the same; a bad image gives NULL |
 //! | [`classify_features(features [, top])`](ClassifyFeaturesFunc) | scalar | the same, from features that are there |
 //! | [`image_features(content, network)`](ImageFeaturesFunc) | scalar | `List<Float32>` of a network by name; a bad image fails the query |
-//! | [`try_image_features(content, network)`](TryImageFeaturesFunc) | scalar | the same; a bad image gives NULL |
+//! | [`try_image_features(content, network)`](ImageFeaturesFunc) | scalar | the same; a bad image gives NULL |
 //! | [`image_error(content)`](ImageErrorFunc) | scalar | `Utf8`: why an image cannot be decoded, NULL if it can |
 //! | [`image_info(content)`](ImageInfoFunc) | scalar | `Struct(format, width, height, color)`, from the header |
 //! | [`pca_fit(features, k)`](PcaFit) | aggregate | the model, a struct |
@@ -22,8 +22,9 @@
 //! | [`to_json(value)`](ToJsonFunc) | scalar | `Utf8`: any value as JSON |
 //! | [`url_decode(text)`](UrlDecodeFunc) | scalar | `Utf8` without `%XX` sequences |
 //!
-//! Functions that decode images run below a [`DecodeExec`], which the rule [`DecodeApart`] puts into
-//! plans: it knows the memory of the task and whether the rows are still wanted.
+//! Functions that decode images or run a network are [`ImageFunc`]s, each an [`ImageFunction`]. They run
+//! below a [`DecodeExec`], which the rule [`DecodeApart`] puts into plans: it knows the memory of the
+//! task and whether the rows are still wanted.
 //!
 //! A function holds no state but its signature. Functions travel to other machines by name, so
 //! what they need besides their arguments comes from the session's `pomona.*` options
@@ -44,6 +45,7 @@ mod feature_rows;
 mod gathered;
 mod image_error;
 mod image_features;
+mod image_function;
 mod image_info;
 mod mobilenet_v2;
 mod model;
@@ -62,29 +64,28 @@ mod pca_subtract;
 mod pca_transform;
 mod pins;
 mod to_json;
-mod try_classify_image;
-mod try_image_features;
-mod try_mobilenet_v2;
 mod url_decode;
 mod vector_to_array;
 mod word_options;
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 
+pub use backbones::Network;
 pub use classify_features::ClassifyFeaturesFunc;
 pub use classify_image::ClassifyImageFunc;
 pub use decoding::{DecodeApart, DecodeExec};
 pub use error::FunctionError;
 pub use image_error::ImageErrorFunc;
 pub use image_features::ImageFeaturesFunc;
+pub use image_function::{BadImage, ImageFunc, ImageFunction};
 pub use image_info::ImageInfoFunc;
 pub use mobilenet_v2::MobileNetV2Func;
 pub use model::{model_from_scalar, model_type};
 pub use moments::moments_type;
 pub use nearest::NearestFunc;
-pub use network::{FEATURE_LEN, LoadedNetwork, network, take_network_loads};
+pub use network::{FEATURE_LEN, LoadedNetwork, network};
 pub use objects::Objects;
 pub use options::{DEFAULT_WEIGHTS, PomonaOptionValues, PomonaOptions};
 pub use pca_aggregate::PcaAggregate;
@@ -96,33 +97,36 @@ pub use pca_subtract::PcaSubtractFunc;
 pub use pca_transform::PcaTransformFunc;
 pub use pins::pins;
 pub use to_json::{ToJsonFunc, json_text};
-pub use try_classify_image::TryClassifyImageFunc;
-pub use try_image_features::TryImageFeaturesFunc;
-pub use try_mobilenet_v2::TryMobileNetV2Func;
 pub use url_decode::UrlDecodeFunc;
 pub use vector_to_array::VectorToArrayFunc;
 pub use word_options::{ExifOrientationOption, PrecisionOption, TruncatedOption};
 
 /// Every scalar function, to be registered in a session whose object stores are `objects`.
 pub fn scalar_functions(objects: &Objects) -> Vec<Arc<ScalarUDF>> {
+    use BadImage::{Fails, IsNull};
+    let objects = || objects.clone();
     vec![
-        Arc::new(ScalarUDF::from(MobileNetV2Func::new(objects.clone()))),
-        Arc::new(ScalarUDF::from(TryMobileNetV2Func::new(objects.clone()))),
-        Arc::new(ScalarUDF::from(ClassifyImageFunc::new(objects.clone()))),
-        Arc::new(ScalarUDF::from(TryClassifyImageFunc::new(objects.clone()))),
-        Arc::new(ScalarUDF::from(ClassifyFeaturesFunc::new(objects.clone()))),
-        Arc::new(ScalarUDF::from(ImageFeaturesFunc::new(objects.clone()))),
-        Arc::new(ScalarUDF::from(TryImageFeaturesFunc::new(objects.clone()))),
-        Arc::new(ScalarUDF::from(ImageErrorFunc::new())),
-        Arc::new(ScalarUDF::from(ImageInfoFunc::new())),
-        Arc::new(ScalarUDF::from(PcaSolveFunc::new())),
-        Arc::new(ScalarUDF::from(PcaSubtractFunc::new())),
-        Arc::new(ScalarUDF::from(PcaTransformFunc::new())),
-        Arc::new(ScalarUDF::from(NearestFunc::new())),
-        Arc::new(ScalarUDF::from(ToJsonFunc::new())),
-        Arc::new(ScalarUDF::from(UrlDecodeFunc::new())),
-        Arc::new(ScalarUDF::from(VectorToArrayFunc::new())),
+        scalar(ImageFunc::new(MobileNetV2Func(Fails), objects())),
+        scalar(ImageFunc::new(MobileNetV2Func(IsNull), objects())),
+        scalar(ImageFunc::new(ClassifyImageFunc(Fails), objects())),
+        scalar(ImageFunc::new(ClassifyImageFunc(IsNull), objects())),
+        scalar(ImageFunc::new(ClassifyFeaturesFunc, objects())),
+        scalar(ImageFunc::new(ImageFeaturesFunc(Fails), objects())),
+        scalar(ImageFunc::new(ImageFeaturesFunc(IsNull), objects())),
+        scalar(ImageFunc::new(ImageErrorFunc, objects())),
+        scalar(ImageInfoFunc::new()),
+        scalar(PcaSolveFunc::new()),
+        scalar(PcaSubtractFunc::new()),
+        scalar(PcaTransformFunc::new()),
+        scalar(NearestFunc::new()),
+        scalar(ToJsonFunc::new()),
+        scalar(UrlDecodeFunc::new()),
+        scalar(VectorToArrayFunc::new()),
     ]
+}
+
+fn scalar(function: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(function))
 }
 
 /// Every aggregate function, to be registered in a session.

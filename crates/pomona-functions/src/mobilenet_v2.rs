@@ -1,16 +1,18 @@
-//! [`MobileNetV2Func`]: `mobilenet_v2(content)`.
+//! [`MobileNetV2Func`]: `mobilenet_v2(content)` and `try_mobilenet_v2(content)`.
+
+use std::sync::LazyLock;
 
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::utils::take_function_args;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation, Expr, Signature};
 use datafusion_macros::user_doc;
 
+use crate::backbones::Network;
 use crate::columnar::map_column;
 use crate::content::content_signature;
-use crate::extract::{BadImage, extract, features_type};
+use crate::extract::{extract, features_type};
+use crate::image_function::{BadImage, ImageFunction, try_entry};
 use crate::{Objects, PomonaOptions};
 
 /// The features of an image: MobileNetV2 without its classifier, average-pooled. An image that
@@ -30,44 +32,55 @@ use crate::{Objects, PomonaOptions};
         description = "The bytes of an image file: JPEG, PNG, WebP, BMP, GIF or TIFF."
     )
 )]
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct MobileNetV2Func {
-    signature: Signature,
-    objects: Objects,
-}
+#[derive(Debug)]
+pub struct MobileNetV2Func(pub BadImage);
 
-impl MobileNetV2Func {
-    /// The function `mobilenet_v2`, which reads weights with `objects`.
-    pub fn new(objects: Objects) -> Self {
-        Self {
-            signature: content_signature(),
-            objects,
+/// The entry of `try_mobilenet_v2` in the reference.
+static TRY_ENTRY: LazyLock<Option<Documentation>> = LazyLock::new(|| {
+    try_entry(
+        MobileNetV2Func(BadImage::Fails).doc(),
+        "Returns the 1280 features of an image as mobilenet_v2 does, and NULL for an image that cannot be decoded; image_error(content) returns the reason. NULL gives NULL. Fails where `pomona.weights` names no file, one that is no MobileNetV2 of 1280 features, or one whose sha256 is not `pomona.weights_sha256`; never for an image.",
+        "try_mobilenet_v2(content)",
+        r#"```sql
+> SELECT path, try_mobilenet_v2(content) AS features FROM images;
+```"#,
+    )
+});
+
+impl ImageFunction for MobileNetV2Func {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            BadImage::Fails => "mobilenet_v2",
+            BadImage::IsNull => "try_mobilenet_v2",
         }
     }
-}
 
-impl ScalarUDFImpl for MobileNetV2Func {
-    fn name(&self) -> &str {
-        "mobilenet_v2"
+    fn signature(&self) -> Signature {
+        content_signature()
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
         Ok(features_type())
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let options = PomonaOptions::of(&args.config_options);
-        let [content] = take_function_args(self.name(), args.args)?;
-        map_column(&content, |files| {
-            extract(files, &options, &self.objects, BadImage::Fail)
-        })
+    fn network(&self, _args: &[Expr]) -> Option<Network> {
+        Some(Network::MobileNetV2)
+    }
+
+    fn call(
+        &self,
+        args: &[ColumnarValue],
+        options: &PomonaOptions,
+        objects: &Objects,
+    ) -> Result<ColumnarValue> {
+        let [content] = take_function_args(self.name(), args)?;
+        map_column(content, |files| extract(files, options, objects, self.0))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        match self.0 {
+            BadImage::Fails => self.doc(),
+            BadImage::IsNull => TRY_ENTRY.as_ref(),
+        }
     }
 }

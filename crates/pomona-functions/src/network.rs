@@ -7,6 +7,7 @@ use pomona_mobilenet::network::{MobileNetV2, Precision};
 use pomona_weights::{LoadError, Source, load};
 
 use crate::cache::Cache;
+use crate::decoding::count_load;
 use crate::{FunctionError, Objects, PomonaOptions};
 
 /// The length of a feature vector: the last layer of MobileNetV2 at a width of 1.0 or less.
@@ -35,34 +36,10 @@ impl LoadedNetwork {
     }
 }
 
-/// The functions that load the network of `pomona.weights`.
-pub(crate) const NETWORK_FUNCTIONS: [&str; 5] = [
-    "classify_features",
-    "classify_image",
-    "mobilenet_v2",
-    "try_classify_image",
-    "try_mobilenet_v2",
-];
-
 /// The same file is another network in another precision.
 type Key = (String, Precision);
 
 static NETWORKS: LazyLock<Cache<Key, LoadedNetwork>> = LazyLock::new(Cache::default);
-
-/// Loads since the last call of [`take_network_loads`].
-static LOADS: AtomicU64 = AtomicU64::new(0);
-
-/// How many networks this process has loaded since the last call: each load is returned once, so
-/// that the sum over many tasks is right.
-pub fn take_network_loads() -> u64 {
-    LOADS.swap(0, Ordering::Relaxed)
-}
-
-/// Counts a network that was loaded, and logs it.
-pub(crate) fn count_load(location: &str, sha256: &str) {
-    LOADS.fetch_add(1, Ordering::Relaxed);
-    log::info!("network loaded from {location}, sha256 {sha256}");
-}
 
 /// The network that the options name, loaded at the first call in a process, and again when its
 /// file on a disk has been replaced. What is behind a URL or the name `imagenet` is read once.

@@ -5,14 +5,14 @@ use std::path;
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use pomona_backbones::BackboneFactory;
 use pomona_weights::Source;
 
 use crate::backbone_weights::{model, pinned};
-use crate::backbones::{BACKBONE_FUNCTIONS, Network};
-use crate::network::{self, NETWORK_FUNCTIONS};
+use crate::backbones::Network;
+use crate::image_function::ImageFunc;
+use crate::network;
 use crate::{FunctionError, Objects, PomonaOptions};
 
 /// The options that pin the weights of a plan's networks: with them, a process in another folder
@@ -81,27 +81,16 @@ fn networks(plan: &LogicalPlan) -> Result<HashSet<Network>> {
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
             expression.apply(|part| {
-                if let Expr::ScalarFunction(call) = part {
-                    networks.extend(network_of(call));
+                if let Expr::ScalarFunction(call) = part
+                    && let Some(function) = call.func.inner().downcast_ref::<ImageFunc>()
+                {
+                    networks.extend(function.network(&call.args));
                 }
                 Ok(TreeNodeRecursion::Continue)
             })
         })
     })?;
     Ok(networks)
-}
-
-/// The network that a call runs. One without a name, or with a wrong one, fails where it runs.
-fn network_of(call: &ScalarFunction) -> Option<Network> {
-    if NETWORK_FUNCTIONS.contains(&call.name()) {
-        return Some(Network::MobileNetV2);
-    }
-    match &call.args[..] {
-        [_, Expr::Literal(name, _)] if BACKBONE_FUNCTIONS.contains(&call.name()) => {
-            Network::named(name.try_as_str()??).ok()
-        }
-        _ => None,
-    }
 }
 
 /// A location of weights as it is understood in every folder: a path is made absolute.

@@ -38,24 +38,12 @@ impl StoreFolder {
     /// A store does not repeat such a request by itself, because the answer to one that succeeded
     /// may have been lost. The content decides: bytes that only this caller writes are its own.
     pub async fn create(&self, below: &str, bytes: Vec<u8>) -> Result<Created, ResultsError> {
-        let path = self.path(below);
-        let mut attempts = Attempts::default();
-        loop {
-            let options = PutMode::Create.into();
-            let put = self.store.put_opts(&path, bytes.clone().into(), options);
-            match put.await {
-                Ok(_) => return Ok(Created::Here),
-                Err(object_store::Error::AlreadyExists { .. }) if attempts.is_first() => {
-                    return Ok(Created::Exists);
-                }
-                Err(object_store::Error::AlreadyExists { .. }) => {
-                    let mine = self.read(below).await? == Some(bytes);
-                    return Ok(if mine { Created::Here } else { Created::Exists });
-                }
-                Err(error) if is_unsupported(&error) => return Ok(Created::Unsupported),
-                Err(error) => attempts.again(error, "create", &path).await?,
-            }
+        let (created, is_first) = self.ask_to_create(below, &bytes).await?;
+        let may_be_mine = created == Created::Exists && !is_first;
+        if may_be_mine && self.read(below).await? == Some(bytes) {
+            return Ok(Created::Here);
         }
+        Ok(created)
     }
 
     /// [`create`](Self::create), where some servers create over what is there without a word: one
@@ -65,17 +53,34 @@ impl StoreFolder {
         if created != Created::Here || self.local.is_some() {
             return Ok(created);
         }
+        Ok(match self.ask_to_create(below, &bytes).await? {
+            (Created::Exists, _) => Created::Here,
+            (Created::Here | Created::Unsupported, _) => Created::Unsupported,
+        })
+    }
+
+    /// What a store answers, and whether it was asked once: after a failed attempt the object may be there
+    /// because of it.
+    async fn ask_to_create(
+        &self,
+        below: &str,
+        bytes: &[u8],
+    ) -> Result<(Created, bool), ResultsError> {
         let path = self.path(below);
         let mut attempts = Attempts::default();
         loop {
             let options = PutMode::Create.into();
-            let put = self.store.put_opts(&path, bytes.clone().into(), options);
-            match put.await {
-                Err(object_store::Error::AlreadyExists { .. }) => return Ok(Created::Here),
-                Ok(_) => return Ok(Created::Unsupported),
-                Err(error) if is_unsupported(&error) => return Ok(Created::Unsupported),
-                Err(error) => attempts.again(error, "create", &path).await?,
-            }
+            let put = self.store.put_opts(&path, bytes.to_vec().into(), options);
+            let created = match put.await {
+                Ok(_) => Created::Here,
+                Err(object_store::Error::AlreadyExists { .. }) => Created::Exists,
+                Err(error) if is_unsupported(&error) => Created::Unsupported,
+                Err(error) => {
+                    attempts.again(error, "create", &path).await?;
+                    continue;
+                }
+            };
+            return Ok((created, attempts.is_first()));
         }
     }
 

@@ -43,11 +43,6 @@ impl Manifest {
         self.below("features/")
     }
 
-    /// The files of metadata, one row a row of features and without the vectors.
-    pub fn metadata(&self) -> impl Iterator<Item = &PublishedFile> {
-        self.below("metadata/parquet/")
-    }
-
     /// The files of the model.
     pub fn model(&self) -> impl Iterator<Item = &PublishedFile> {
         self.below("model/")

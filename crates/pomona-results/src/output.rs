@@ -162,11 +162,11 @@ impl Output {
         self.location.below(path)
     }
 
-    /// Fails when files of features or metadata that a manifest names are not there as it names
-    /// them.
+    /// Fails when files of features that a manifest names are not there as it names them. All else is
+    /// made of them again.
     pub async fn check_rows(&self, manifest: &Manifest) -> Result<(), ResultsError> {
         let there = self.folder.published().await?;
-        for file in manifest.features().chain(manifest.metadata()) {
+        for file in manifest.features() {
             if there.get(&file.path) != Some(&file.bytes) {
                 return Err(self.missing(file.path.clone()));
             }

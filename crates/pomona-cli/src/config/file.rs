@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigError;
 use super::keys::{Key, Kind};
+use super::nearest::nearest;
 
 /// The settings of a file.
 #[derive(Debug)]
@@ -156,25 +157,20 @@ impl Reader<'_> {
         })
     }
 
-    /// The setting with the most similar name; of two that are equally similar, the one in the same
-    /// table.
+    /// The setting with the nearest name; of two that are equally near, the one in the same table.
     fn nearest(&self, section: Option<&str>, name: &str) -> Option<String> {
-        let alike = |key: &Key| {
-            let alike = strsim::jaro(&key.name, name);
-            alike + if key.section() == section { 0.01 } else { 0.0 }
-        };
-        let nearest = self
-            .keys
-            .iter()
-            .max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
-        // clap's own threshold for a suggestion.
-        (alike(nearest) > 0.7).then(|| nearest.path())
+        let beside = self.keys.iter().filter(|key| key.section() == section);
+        // From the last: `run` stands behind the commands that share its settings.
+        let elsewhere = self.keys.iter().rev();
+        let elsewhere = elsewhere.filter(|key| key.section() != section);
+        let found = nearest(name, beside.chain(elsewhere), |key| &key.name);
+        found.map(Key::path)
     }
 
     fn nearest_section(&self, name: &str) -> Option<String> {
-        let mut sections = self.keys.iter().filter_map(Key::section);
-        let nearest = sections.find(|section| strsim::damerau_levenshtein(section, name) <= 1);
-        nearest.map(|section| format!("[{section}]"))
+        let sections = self.keys.iter().filter_map(Key::section);
+        let found = nearest(name, sections, |section| section);
+        found.map(|section| format!("[{section}]"))
     }
 
     /// A path as it is from the file's folder. URLs stay as they are, and so do weights that are

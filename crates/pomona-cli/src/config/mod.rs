@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod find;
 mod keys;
+mod nearest;
 mod show;
 
 use std::env;
@@ -21,6 +22,7 @@ use crate::color::{When, no_color};
 pub(crate) use error::ConfigError;
 use file::SettingsFile;
 use keys::{Key, Kind, keys};
+use nearest::nearest;
 pub(crate) use show::show;
 
 /// All settings, with the values that files set.
@@ -142,17 +144,13 @@ impl Configuration {
     /// no error, as they would be in a file: the environment belongs to other programs too.
     pub(crate) fn misspelt(&self) -> Vec<(String, String)> {
         let known: Vec<String> = self.keys.iter().map(Key::variable).collect();
-        let nearest = |name: &String| {
-            let distance = |known: &&String| strsim::damerau_levenshtein(known, name);
-            known
-                .iter()
-                .filter(|one| distance(one) <= 2)
-                .min_by_key(distance)
-        };
         env::vars_os()
             .filter_map(|(name, _)| name.into_string().ok())
             .filter(|name| name.starts_with("POMONA_") && !known.contains(name))
-            .filter_map(|name| nearest(&name).cloned().map(|setting| (name, setting)))
+            .filter_map(|name| {
+                let setting = nearest(&name, &known, |known| known)?.clone();
+                Some((name, setting))
+            })
             .collect()
     }
 

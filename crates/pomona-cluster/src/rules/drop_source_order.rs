@@ -1,15 +1,17 @@
 //! [`DropSourceOrder`]: the order of sources, before DataFusion places the sorts.
 //!
 //! ```sql
-//! SELECT label, count(*) FROM images GROUP BY label
-//! -- on a cluster, with rows sorted by label: a group once a task
+//! SET datafusion.optimizer.prefer_existing_sort = true;
+//! SELECT a.x FROM sorted a JOIN sorted b ON a.x = b.x ORDER BY a.x LIMIT 10   -- of four sorted files
+//! -- on a cluster, without SortAfterShuffle too: not the least ten
 //! ```
 //!
-//! One process divides sorted rows among partitions that are sorted again, and aggregates them in
-//! that order. A shuffle concatenates the rows of several tasks.
+//! One process divides sorted rows among partitions that stay sorted; a shuffle concatenates the rows
+//! of several tasks. No query is known that is wrong where `SortAfterShuffle` is there and this rule is
+//! not: it keeps sources from being sorted again after each shuffle.
 //!
 //! Upstream: a shuffle has no order (apache/datafusion-ballista#2006).
-//! Remove when: `tests/slt/queries.slt` passes on a cluster without it.
+//! Remove when: `SortAfterShuffle` is removed, or the sorts that it saves are measured to be few.
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@
 //!
 //! Upstream: the protobuf encoding of `LazyMemoryExec` has the generators and no projection; no issue
 //! known.
-//! Remove when: `tests/pomona/traps/series.rs` fails, because an executor reads such a series.
+//! Remove when: `tests/pomona/traps/rules.rs` fails, because an executor reads such a series.
 
 use std::sync::Arc;
 

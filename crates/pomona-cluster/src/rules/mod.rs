@@ -17,7 +17,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use drop_source_order::DropSourceOrder;
 use keep_memory_limit::KeepMemoryLimit;
 use keep_series_columns::KeepSeriesColumns;
-pub(crate) use keep_window_direction::keep_window_directions;
+use keep_window_direction::KeepWindowDirection;
 use pomona_session::physical_rules;
 use single_task_outer_join::SingleTaskOuterJoin;
 use sort_after_shuffle::SortAfterShuffle;
@@ -26,10 +26,10 @@ type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// The rules of a cluster's session, in the order in which they run.
 ///
-/// What sources promise goes first, because DataFusion places sorts by it; what the encoding of a
-/// plan loses goes last, because DataFusion's rules bring it about.
+/// What DataFusion's rules must not rely upon goes first; what they bring about, and the way to an
+/// executor loses, goes last.
 pub(crate) fn cluster_rules() -> Vec<Rule> {
-    let mut rules: Vec<Rule> = vec![Arc::new(DropSourceOrder)];
+    let mut rules: Vec<Rule> = vec![Arc::new(DropSourceOrder), Arc::new(KeepWindowDirection)];
     rules.extend(physical_rules());
     rules.push(Arc::new(KeepSeriesColumns));
     rules.push(Arc::new(KeepMemoryLimit));

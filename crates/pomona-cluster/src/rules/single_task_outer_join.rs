@@ -1,7 +1,8 @@
 //! [`SingleTaskOuterJoin`]: joins that share state between partitions.
 //!
 //! ```sql
-//! SELECT a.x, b.x FROM a LEFT JOIN b ON a.x < b.x
+//! SELECT count(*) FROM (SELECT g, max(x) AS x FROM t GROUP BY g) a
+//!   FULL JOIN (SELECT h, max(x) AS x FROM t GROUP BY h) b ON a.x < b.x - 1000
 //! -- on a cluster: each unmatched row of a once a task
 //! ```
 //!

@@ -1,12 +1,15 @@
-//! [`SortAfterShuffle`]: repartitioning that preserves order.
+//! [`SortAfterShuffle`]: repartitioning whose rows stay sorted.
 //!
 //! ```sql
-//! SELECT sum(x) OVER (PARTITION BY y ORDER BY x) FROM (SELECT * FROM t ORDER BY x)
-//! -- on a cluster: sums over rows in the order in which tasks ended
+//! SELECT g, x, sum(x) OVER (PARTITION BY g ORDER BY x) FROM (SELECT g, x FROM t ORDER BY g, x LIMIT 300)
+//! -- on an executor: "Expects PARTITION BY expression to be ordered"
 //! ```
 //!
+//! A shuffle concatenates the rows of several tasks, and what reads it declares no order even where one
+//! task wrote.
+//!
 //! Upstream: a shuffle has no order (apache/datafusion-ballista#2006).
-//! Remove when: `tests/slt/queries.slt` passes on a cluster without it.
+//! Remove when: `tests/pomona/traps/rules.rs` fails, because the rows are right without it.
 
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-/// Replaces a repartitioning that preserves order by one that does not, and a sort.
+/// Replaces a repartitioning whose rows stay sorted by one that need not keep them so, and a sort.
 #[derive(Debug)]
 pub(crate) struct SortAfterShuffle;
 
@@ -30,8 +33,7 @@ impl PhysicalOptimizerRule for SortAfterShuffle {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let sorted = |node: Arc<dyn ExecutionPlan>| {
             let divided = node.downcast_ref::<RepartitionExec>();
-            let kept = divided.filter(|divided| divided.preserve_order());
-            let Some((divided, ordering)) = kept.zip(node.output_ordering().cloned()) else {
+            let Some((divided, ordering)) = divided.zip(node.output_ordering().cloned()) else {
                 return Ok(Transformed::no(node));
             };
             let input = Arc::clone(divided.input());

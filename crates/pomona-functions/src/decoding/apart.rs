@@ -110,6 +110,7 @@ mod tests {
 
     use arrow::datatypes::Schema;
     use datafusion::execution::TaskContext;
+    use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
     use futures::stream;
     use tokio::runtime::Builder;
@@ -122,7 +123,8 @@ mod tests {
         let schema = Arc::new(Schema::empty());
         let batches = stream::once(async move { batch() });
         let input = Box::pin(RecordBatchStreamAdapter::new(schema, batches));
-        Apart::new(Scope::new(&TaskContext::default()), input)
+        let scope = Scope::new(&TaskContext::default(), &ExecutionPlanMetricsSet::new(), 0);
+        Apart::new(scope, input)
     }
 
     fn empty() -> Result<RecordBatch> {

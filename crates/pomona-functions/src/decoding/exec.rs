@@ -1,4 +1,5 @@
-//! [`DecodeExec`]: runs an operator that decodes images where a cancel is heard and memory is counted.
+//! [`DecodeExec`]: runs an operator that decodes images or runs a network where a cancel is heard, and
+//! memory and loads are counted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ impl DecodeExec {
     /// The operator's name in plans.
     pub const NAME: &'static str = "DecodeExec";
 
-    /// Puts the operator above one that decodes images.
+    /// Puts the operator above one that decodes images or runs a network.
     pub fn new(input: Arc<dyn ExecutionPlan>) -> Self {
         Self {
             input,
@@ -42,7 +43,7 @@ impl DecodeExec {
         }
     }
 
-    /// The operator that decodes images.
+    /// The operator that decodes images or runs a network.
     pub fn input(&self) -> &Arc<dyn ExecutionPlan> {
         &self.input
     }
@@ -118,7 +119,7 @@ impl ExecutionPlan for DecodeExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let apart = Apart::new(
-            Scope::new(&context),
+            Scope::new(&context, &self.metrics, partition),
             self.input.execute(partition, context)?,
         );
         let metrics = BaselineMetrics::new(&self.metrics, partition);

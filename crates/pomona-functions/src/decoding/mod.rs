@@ -1,9 +1,10 @@
-//! The memory and the cancellation of a query, as the functions that decode images find them.
+//! The memory, the cancellation and the metrics of a query, as the functions of images find them.
 //!
 //! A scalar function is called with columns and options, and knows neither the memory pool of its
-//! task nor whether anybody still wants the rows. Both are known to operators. So [`DecodeApart`], a
-//! rule of the physical plan, puts a [`DecodeExec`] above each operator whose expressions decode
-//! images; it runs that operator on a thread of its own, and the functions find its [`Scope`] there:
+//! task, nor whether anybody still wants the rows, nor where to count what it does. All three are known
+//! to operators. So [`DecodeApart`], a rule of the physical plan, puts a [`DecodeExec`] above each
+//! operator whose expressions decode images or run a network; it runs that operator on a thread of its
+//! own, and the functions find its [`Scope`] there:
 //!
 //! ```text
 //! consumer ── polls ──> DecodeExec ── asks ──> thread { Scope { ProjectionExec { mobilenet_v2(…) } } }
@@ -23,6 +24,7 @@ mod rule;
 use std::sync::Arc;
 
 use datafusion::execution::TaskContext;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use pomona_mobilenet::preprocess::{DecodeMemory, Decoding, Interrupt};
 
 pub use exec::DecodeExec;
@@ -31,16 +33,9 @@ pub use rule::DecodeApart;
 use crate::PomonaOptions;
 use memory::PoolMemory;
 
-/// The functions that decode whole images.
-const DECODING_FUNCTIONS: [&str; 7] = [
-    "classify_image",
-    "image_error",
-    "image_features",
-    "mobilenet_v2",
-    "try_classify_image",
-    "try_image_features",
-    "try_mobilenet_v2",
-];
+/// The metric of a [`DecodeExec`] that counts the networks which its functions loaded: one each in a
+/// process, whatever the number of partitions.
+const NETWORK_LOADS: &str = "network_loads";
 
 tokio::task_local! {
     static SCOPE: Scope;
@@ -52,16 +47,31 @@ struct Scope {
     interrupt: Interrupt,
     /// `None` where the pool has no limit.
     memory: Option<Arc<dyn DecodeMemory>>,
+    metrics: ExecutionPlanMetricsSet,
+    partition: usize,
 }
 
 impl Scope {
-    fn new(context: &TaskContext) -> Self {
+    fn new(context: &TaskContext, metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         let memory = PoolMemory::of(context.memory_pool());
         Self {
             interrupt: Interrupt::new(),
             memory: memory.map(|memory| Arc::new(memory) as Arc<dyn DecodeMemory>),
+            metrics: metrics.clone(),
+            partition,
         }
     }
+}
+
+/// Counts a network that was loaded at the operator that it was loaded for, and logs it. A load while a
+/// query is planned has no operator.
+pub(crate) fn count_load(location: &str, sha256: &str) {
+    log::info!("network loaded from {location}, sha256 {sha256}");
+    // Outside the scope there is nothing to count for.
+    let _ = SCOPE.try_with(|scope| {
+        let loads = MetricBuilder::new(&scope.metrics).counter(NETWORK_LOADS, scope.partition);
+        loads.add(1);
+    });
 }
 
 /// How images are decoded: by the options, within the scope of the thread. There is none where a constant

@@ -1,4 +1,4 @@
-//! [`DecodeApart`]: finds the operators that decode images.
+//! [`DecodeApart`]: finds the operators that decode images or run a network.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::{DECODING_FUNCTIONS, DecodeExec};
+use super::DecodeExec;
+use crate::image_function::ImageFunc;
 
-/// Puts a [`DecodeExec`] above each operator whose expressions decode images. It goes behind all other
-/// rules, which would not see through it.
+/// Puts a [`DecodeExec`] above each operator whose expressions decode images or run a network. It goes
+/// behind all other rules, which would not see through it.
 #[derive(Debug)]
 pub struct DecodeApart;
 
@@ -44,13 +45,13 @@ impl PhysicalOptimizerRule for DecodeApart {
     }
 }
 
-/// Whether an operator itself calls a function that decodes images.
+/// Whether an operator itself calls a function that decodes images or runs a network.
 fn decodes(node: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(&mut |root| {
         root.apply(|part| {
             let call = part.downcast_ref::<ScalarFunctionExpr>();
-            found |= call.is_some_and(|call| DECODING_FUNCTIONS.contains(&call.fun().name()));
+            found |= call.is_some_and(|call| call.fun().inner().is::<ImageFunc>());
             Ok(match found {
                 true => TreeNodeRecursion::Stop,
                 false => TreeNodeRecursion::Continue,
@@ -104,6 +105,7 @@ mod tests {
             format!("SELECT image_error(c) FROM {images}"),
             format!("SELECT 1 FROM {images} WHERE image_error(c) IS NULL"),
             format!("SELECT c FROM {images} ORDER BY image_error(c)"),
+            format!("SELECT classify_features([CAST(length(c) AS FLOAT)]) FROM {images}"),
         ] {
             let operators = operators(&sql).await;
             let apart: Vec<_> = operators
