@@ -55,8 +55,8 @@ pub enum Fault {
     Reset,
     /// The server does what it is asked, and the connection is closed instead of an answer.
     LostAnswer,
-    /// The server creates an object over what is there, whatever the client asks for, as soon as
-    /// this is so.
+    /// The server creates an object over what is there, though the client asks it not to, as soon
+    /// as this is so.
     CreatesOver(Condition),
 }
 

@@ -183,6 +183,7 @@ async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>, r
                     .iter()
                     .any(|name| request.headers().contains_key(*name));
                 let method = request.method().as_str();
+                let creates = request.headers().contains_key("if-none-match");
                 let fault = faults.next(method, uri.path(), query, is_conditional);
                 let object = root.join(uri.path().trim_start_matches('/'));
                 async move {
@@ -204,7 +205,9 @@ async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>, r
                         }
                         Some(Fault::CreatesOver(condition)) => {
                             condition.wait().await;
-                            let _ = fs::remove_file(object);
+                            if creates {
+                                let _ = fs::remove_file(object);
+                            }
                             served(request).await
                         }
                         Some(Fault::Status(status)) => Ok(answer_with(status, String::new())),

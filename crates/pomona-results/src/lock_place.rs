@@ -187,8 +187,8 @@ impl LockPlace {
             }
             match self.renew().await {
                 Ok(()) => renewed = Instant::now(),
-                Err(error @ ResultsError::LockLost { .. }) => {
-                    let _ = lose.send(Some(error.to_string()));
+                Err(ResultsError::LockLost { reason, .. }) => {
+                    let _ = lose.send(Some(reason));
                     return;
                 }
                 Err(error) if renewed.elapsed() > STALE => {
