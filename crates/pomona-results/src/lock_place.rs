@@ -82,8 +82,7 @@ impl LockPlace {
                 continue;
             }
             match self.folder.create_once(LOCK, json.clone()).await? {
-                // Only a user who forces it takes over a lock that was created just now.
-                Created::Here => return self.check().await,
+                Created::Here => {}
                 Created::Exists => continue,
                 Created::Unsupported => {
                     note(format!(

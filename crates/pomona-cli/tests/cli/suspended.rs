@@ -24,6 +24,9 @@ use crate::workplace::Workplace;
 /// How long a run acts on what it knows of its lock.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
+/// Images that no machine is through with before a run has noticed that it lost its lock.
+const MANY: usize = 20_000;
+
 fn signal(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id() as i32), signal).unwrap();
 }
@@ -75,6 +78,7 @@ fn suspend_the_holder(
     wait_until("not taken over", || is_held_by(lock, &second));
     signal(&first, Signal::SIGCONT);
     assert_lost(first);
+    assert_eq!(second.try_wait().unwrap(), None, "it has ended");
     assert!(is_held_by(lock, &second));
     second.kill().unwrap();
     second.wait().unwrap();
@@ -83,16 +87,21 @@ fn suspend_the_holder(
 #[test]
 fn a_suspended_run_leaves_the_lock_of_its_successor_alone() {
     let place = Workplace::new();
-    place.many_images(3000);
+    place.many_images(MANY);
     let lock = place.path("out/_temporary/lock.json");
-    suspend_the_holder(&place, "out", &lock, || true);
+    let temporary = place.path("out/_temporary");
+    // It has begun to write features.
+    let is_chunk = |path: &String| path.contains("/chunks/");
+    suspend_the_holder(&place, "out", &lock, || {
+        files(&temporary).keys().any(is_chunk)
+    });
 }
 
 #[test]
 fn a_suspended_run_leaves_the_lock_of_its_successor_in_a_bucket_alone() {
     let server = S3Server::start(&["results"]).unwrap();
     let place = Workplace::new().with_environment(server.environment());
-    place.many_images(3000);
+    place.many_images(MANY);
     let lock = server.bucket("results").join("out/_temporary/lock.json");
     // It looks, creates the lock, tries whether the store would create it twice, and looks again.
     let requests = |server: &S3Server| {
@@ -123,7 +132,7 @@ fn a_renewal_that_comes_late_is_refused_by_the_store() {
     };
     let server = S3Server::start_faulty(&["results"], plan).unwrap();
     let place = Workplace::new().with_environment(server.environment());
-    place.many_images(3000);
+    place.many_images(MANY);
     let lock = server.bucket("results").join("out/_temporary/lock.json");
     let run = ["-i", "many", "-o", "s3://results/out"];
     let first = start(&place, &run);
