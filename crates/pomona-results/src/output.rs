@@ -174,20 +174,23 @@ impl Output {
         Ok(())
     }
 
-    /// Fails when a file has other bytes than those whose sha256 is recorded for it.
-    pub(crate) async fn check_bytes(&self, files: &[&PublishedFile]) -> Result<(), ResultsError> {
+    /// The first of some files that has other bytes than those whose sha256 is recorded for it.
+    pub(crate) async fn first_damaged<'a>(
+        &self,
+        files: &[&'a PublishedFile],
+    ) -> Result<Option<&'a PublishedFile>, ResultsError> {
         let read = stream::iter(files).map(|file| self.is_intact(file));
         let mut read = read.buffered(CONCURRENCY).zip(stream::iter(files));
         while let Some((is_intact, file)) = read.next().await {
             if !is_intact? {
-                return Err(self.missing(file.path.clone()));
+                return Ok(Some(file));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether a file has the bytes whose sha256 is recorded for it, if one is.
-    pub(crate) async fn is_intact(&self, file: &PublishedFile) -> Result<bool, ResultsError> {
+    async fn is_intact(&self, file: &PublishedFile) -> Result<bool, ResultsError> {
         let Some(expected) = &file.sha256 else {
             return Ok(true);
         };

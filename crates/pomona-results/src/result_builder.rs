@@ -77,8 +77,9 @@ impl<'a> ResultBuilder<'a> {
             damaged: vec![],
         };
         for checkpoint in Checkpoint::left(output.folder(), weights_sha256, options).await? {
-            if let Some(file) = this.first_damaged(&checkpoint).await? {
-                this.damaged.push(file);
+            let files: Vec<_> = checkpoint.files().collect();
+            if let Some(file) = output.first_damaged(&files).await? {
+                this.damaged.push(file.path.clone());
                 continue;
             }
             let rows = parquet_rows::keys(ctx, this.urls(&checkpoint.features)).await?;
@@ -163,7 +164,9 @@ impl<'a> ResultBuilder<'a> {
         let candidates = self.candidates();
         let published = candidates.iter().filter(|c| c.source < self.features.len());
         let published: Vec<_> = published.flat_map(|c| &c.files).collect();
-        self.output.check_bytes(&published).await?;
+        if let Some(file) = self.output.first_damaged(&published).await? {
+            return Err(self.output.missing(file.path.clone()));
+        }
         let pieces: Vec<Piece> = candidates.iter().map(|c| c.piece).collect();
         size.apply(self.ctx, FEATURES_ROW_BYTES)?;
         let mut is_rewritten = vec![false; candidates.len()];
@@ -241,16 +244,6 @@ impl<'a> ResultBuilder<'a> {
             rows.write_parquet(&url, options, None).await?;
         }
         Ok(())
-    }
-
-    /// The first file of a chunk whose bytes are not those that were written.
-    async fn first_damaged(&self, checkpoint: &Checkpoint) -> Result<Option<String>, ResultsError> {
-        for file in checkpoint.files() {
-            if !self.output.is_intact(file).await? {
-                return Ok(Some(file.path.clone()));
-            }
-        }
-        Ok(None)
     }
 
     fn urls(&self, files: &[PublishedFile]) -> Vec<String> {
