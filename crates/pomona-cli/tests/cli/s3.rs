@@ -325,21 +325,28 @@ fn tables_without_a_definition_read_buckets() {
         (server.lists() - before, printed)
     };
     let count = "SELECT count(*) AS n FROM";
+    let first = "path\n\
+        s3://photos/data/label 00/0.png\n\
+        s3://photos/data/label 00/100.png\n\
+        s3://photos/data/label 00/1000.png\n";
     for (query, rows, most) in [
         // One asks what the location is, one shows what it holds.
         (
             "SELECT path FROM images('s3://photos/data/') LIMIT 3".to_owned(),
-            "path\ns3://photos/data/label 00/0.png\n",
+            first,
             2,
         ),
         (
             "SELECT path FROM 's3://photos/data/' LIMIT 3".to_owned(),
-            "path\ns3://photos/data/label 00/0.png\n",
+            first,
             3,
         ),
         (
             "SELECT path FROM 's3://photos/data/*/1*.png' LIMIT 3".to_owned(),
-            "path\ns3://photos/data/label 00/1",
+            "path\n\
+             s3://photos/data/label 00/100.png\n\
+             s3://photos/data/label 00/1000.png\n\
+             s3://photos/data/label 00/1020.png\n",
             4,
         ),
         (
@@ -375,7 +382,11 @@ fn tables_without_a_definition_read_buckets() {
         ),
     ] {
         let (asked, printed) = lists(&query);
-        assert!(printed.starts_with(rows), "{query}: {printed}");
+        // A listing stops after the first three, and two partitions read them: their order is anyone's.
+        let (head, found) = printed.split_once('\n').unwrap();
+        let mut found: Vec<&str> = found.lines().collect();
+        found.sort_unstable();
+        assert_eq!(format!("{head}\n{}\n", found.join("\n")), rows, "{query}");
         assert!(asked <= most, "{asked} LIST requests for {query}");
     }
     let copy = "COPY (SELECT 7 AS n) TO 's3://photos/numbers/' STORED AS PARQUET";
