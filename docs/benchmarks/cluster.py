@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures a cluster on this machine: one slot against two, the overhead of a small query, memory.
 
-    python3 docs/benchmarks/cluster.py [--pomona target/debug/pomona] [--images DIR] [--images 10000]
+    python3 docs/benchmarks/cluster.py [--pomona target/debug/pomona] [--images DIR] [--count 10000]
         [--rounds 3]
 
 Starts the binary's own scheduler and executors on loopback. Prints images per second with one
@@ -112,7 +112,7 @@ def main():
     parser.add_argument("--pomona", default="target/debug/pomona")
     data = os.environ.get("POMONA_TEST_DATA", "../shared")
     parser.add_argument("--images", default=f"{data}/fruits360")
-    parser.add_argument("--images", type=int, default=10_000, help="images of a round")
+    parser.add_argument("--count", type=int, default=10_000, help="images of a round")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     pomona = os.path.abspath(arguments.pomona)
@@ -121,7 +121,7 @@ def main():
 
     rates = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as many:
-        link(images, many, arguments.images)
+        link(images, many, arguments.count)
         for _ in range(arguments.rounds):
             for executors in rates:
                 with cluster(pomona, executors) as (url, _):
