@@ -85,9 +85,12 @@ def test_what_a_killed_executor_left_is_removed_and_nothing_else(cluster):
     node, unit, work = cluster[2], "pomona-executor.service", "/mnt/pomona/work"
     node.run(["touch", f"{work}/of-somebody-else", f"{work}/executor/data/left-behind"])
     _, pid, starts, _ = node.unit(unit)
+    # The folder itself is gone for a moment.
+    left = ["test", "-e", f"{work}/executor/data/left-behind"]
+    assert node.run(left, check=False).returncode == 0
     node.run(f"kill -9 {pid}")
     wait_until(lambda: node.unit(unit)[2] > starts, "the executor is started again")
-    wait_until(lambda: node.run(f"ls {work}/executor/data").stdout.split().count("left-behind") == 0, "its data is gone")
+    wait_until(lambda: node.run(left, check=False).returncode == 1, "its data is gone")
     assert "of-somebody-else" in node.run(f"ls {work}").stdout
 
 
