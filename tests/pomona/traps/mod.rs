@@ -21,6 +21,7 @@ mod memory;
 mod messages;
 mod object_stores;
 mod options;
+mod orders;
 mod retries;
 mod rules;
 mod series;

@@ -34,7 +34,6 @@ mod small;
 mod spark;
 mod sql;
 mod suspects;
-mod suspended;
 mod verify;
 mod weights;
 mod workplace;

@@ -1,5 +1,7 @@
 //! Runs that want the same output at the same time.
 
+mod suspended;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
