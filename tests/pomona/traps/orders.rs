@@ -11,7 +11,7 @@ use pomona_cluster::Cluster;
 use crate::engine::{local_session, query, remote_session, set};
 
 /// The rows of each are the same in any plan, and in one order where the query asks for one.
-const QUERIES: [&str; 14] = [
+const QUERIES: [&str; 21] = [
     "SELECT x FROM sorted ORDER BY x LIMIT 5",
     "SELECT count(*) FROM (SELECT x FROM sorted ORDER BY x LIMIT 1)",
     "SELECT * FROM (SELECT x FROM sorted ORDER BY x LIMIT 1)",
@@ -24,6 +24,16 @@ const QUERIES: [&str; 14] = [
     "SELECT x, count(*) FROM sorted GROUP BY x ORDER BY x LIMIT 4",
     "SELECT DISTINCT x FROM sorted ORDER BY x LIMIT 4",
     "SELECT x FROM sorted UNION ALL SELECT value FROM generate_series(1, 3) ORDER BY x LIMIT 6",
+    "SELECT g, x, count(*) FROM sorted GROUP BY g, x ORDER BY g, x LIMIT 9",
+    "SELECT array_agg(x ORDER BY x) FROM sorted",
+    "SELECT g, first_value(x ORDER BY x) AS f, last_value(x ORDER BY x) AS l FROM sorted GROUP BY g ORDER BY g",
+    "SELECT x, sum(g) OVER (ORDER BY x ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS s FROM sorted
+        ORDER BY x LIMIT 20",
+    "(SELECT x FROM sorted ORDER BY x LIMIT 3) UNION ALL (SELECT x FROM sorted ORDER BY x DESC LIMIT 3)
+        ORDER BY x",
+    "SELECT a.x, b.s FROM (SELECT x, sum(g) AS s FROM sorted GROUP BY x) b JOIN sorted a ON a.x = b.x
+        ORDER BY a.x LIMIT 12",
+    "SELECT a.x, b.x AS y FROM sorted a LEFT JOIN sorted b ON a.x = b.x + 300 ORDER BY a.x LIMIT 20 OFFSET 290",
     "SELECT value, sum(value) OVER (ORDER BY value) AS s FROM generate_series(1, 50) ORDER BY value",
     "SELECT value, row_number() OVER (PARTITION BY value % 3 ORDER BY value) AS n
         FROM generate_series(1, 50) ORDER BY value",

@@ -3,7 +3,6 @@
 //! Each says what goes wrong without it, where that is known upstream, and which test shows when it
 //! can go. `EXPLAIN VERBOSE` shows them by name beside DataFusion's own.
 
-mod drop_source_order;
 mod keep_memory_limit;
 mod keep_series_columns;
 mod keep_window_direction;
@@ -14,7 +13,6 @@ use std::sync::Arc;
 
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 
-use drop_source_order::DropSourceOrder;
 use keep_memory_limit::KeepMemoryLimit;
 use keep_series_columns::KeepSeriesColumns;
 use keep_window_direction::KeepWindowDirection;
@@ -26,10 +24,10 @@ type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// The rules of a cluster's session, in the order in which they run.
 ///
-/// What DataFusion's rules must not rely upon goes first; what they bring about, and the way to an
-/// executor loses, goes last.
+/// A rule about what DataFusion's rules rely upon goes before them; one about what they bring about,
+/// or about what the way to an executor loses, after them.
 pub(crate) fn cluster_rules() -> Vec<Rule> {
-    let mut rules: Vec<Rule> = vec![Arc::new(DropSourceOrder), Arc::new(KeepWindowDirection)];
+    let mut rules: Vec<Rule> = vec![Arc::new(KeepWindowDirection)];
     rules.extend(physical_rules());
     rules.push(Arc::new(KeepSeriesColumns));
     rules.push(Arc::new(KeepMemoryLimit));
