@@ -1,6 +1,7 @@
 //! What the tests share: images drawn by code, broken files, an S3 server, a hub, a cluster,
 //! weights, reference data.
 
+pub mod archives;
 pub mod bombs;
 pub mod broken;
 pub mod certificates;

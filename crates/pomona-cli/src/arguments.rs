@@ -22,6 +22,7 @@ use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
 use crate::logging::LogFormat;
 use crate::lookup::{OutliersArguments, SimilarArguments, SuspectsArguments};
+use crate::pack::PackArguments;
 use crate::progress::Shown;
 use crate::verify::VerifyArguments;
 use crate::weights::WeightsArguments;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Estimate the time and cost of a run from a sample of images
     Estimate(EstimateArguments),
+    /// Pack images into tar or Parquet files, which take a hundredth of the requests
+    Pack(PackArguments),
     /// Compare results with those of another run, or of Spark and Keras
     Verify(VerifyArguments),
     /// Show the images of a run most similar to an image
@@ -210,7 +213,7 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', or a file; a path or an s3:// URL
+    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', a file or shards; a path or an s3:// URL
     #[arg(short, long, value_name = "IMAGES")]
     pub(crate) input: String,
 

@@ -23,7 +23,7 @@ pub(crate) struct EstimateArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', or a file; a path or an s3:// URL
+    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', a file or shards; a path or an s3:// URL
     #[arg(
         id = "estimate_input",
         short = 'i',

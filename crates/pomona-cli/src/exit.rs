@@ -9,6 +9,7 @@ use datafusion::error::DataFusionError;
 use pomona_analysis::AnalysisError;
 use pomona_images::{ImagesError, store_answer};
 use pomona_pipeline::PipelineError;
+use pomona_pipeline::pack::PackError;
 use pomona_session::{ScriptError, plain_message};
 use thiserror::Error;
 
@@ -53,6 +54,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || is(error, ImagesError::is_misspelt)
         || is(error, ScriptError::is_misspelt)
         || is(error, PipelineError::is_misspelt)
+        || is(error, PackError::is_misspelt)
         || is(error, AnalysisError::is_misspelt)
 }
 

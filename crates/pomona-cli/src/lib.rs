@@ -20,6 +20,7 @@ mod fruit;
 mod interrupt;
 mod logging;
 mod lookup;
+mod pack;
 mod pomona;
 mod progress;
 mod report;

@@ -16,8 +16,8 @@ use crate::progress::{Form, ProgressReporter};
 use crate::terminal::note;
 use crate::threads::{on_large_stack, with_large_stacks};
 use crate::{
-    cluster, completions, config, demo, estimate, exit, logging, lookup, report, run, sql, verify,
-    weights,
+    cluster, completions, config, demo, estimate, exit, logging, lookup, pack, report, run, sql,
+    verify, weights,
 };
 
 /// Commands that read no settings.
@@ -101,6 +101,9 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Estimate(asked) => {
             on_large_stack(async move || stoppable(on_cluster, estimate::main(asked)).await)
         }
+        Command::Pack(arguments) => on_large_stack(async move || {
+            stoppable(false, pack::main(arguments, general.quiet)).await
+        }),
         Command::Verify(asked) => {
             on_large_stack(async move || stoppable(on_cluster, verify::main(asked, &general)).await)
         }

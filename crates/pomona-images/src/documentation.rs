@@ -12,7 +12,7 @@ pub struct OptionDocumentation {
 }
 
 /// Every option, in the order in which errors list them.
-pub const OPTIONS: [OptionDocumentation; 5] = [
+pub const OPTIONS: [OptionDocumentation; 7] = [
     OptionDocumentation {
         name: "glob",
         default: "names that end in jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or tiff, in any case",
@@ -38,6 +38,16 @@ pub const OPTIONS: [OptionDocumentation; 5] = [
         default: "`error`",
         meaning: "an object that vanished or may not be read after it was listed: `error` fails the query and names it, `null` gives a row without content, and the column `read_error` with the reason",
     },
+    OptionDocumentation {
+        name: "shards",
+        default: "`auto`",
+        meaning: "whether tar, zip and Parquet files are read for the images in them ([Shards](shards.md)): `auto` where the location names them and in a folder that has no image beside them, `true` in any folder, `false` nowhere",
+    },
+    OptionDocumentation {
+        name: "sidecars",
+        default: "`none`",
+        meaning: "which of the files beside an image in a shard are columns of text: some of `json`, `cls` and `txt`, as in `'json,cls'`",
+    },
 ];
 
 /// How the table function `images` is called.
@@ -54,7 +64,7 @@ pub const COLUMNS: [&str; 6] = [
     "the name of the folder it lies in",
     "bytes",
     "when the object was last written",
-    "the store's mark of this version of the object; where a listing has none, made of time and length",
+    "the store's mark of this version of the object; where a listing has none, made of time and length; of an image in a shard, where it lies there, and the shard's",
     "the file; fetched only where a query names it; NULL where it is missing and `missing` is `null`",
 ];
 

@@ -81,6 +81,18 @@ pub enum ImagesError {
         path: String,
         source: object_store::Error,
     },
+    /// The shard is not the one that was listed, so its images are elsewhere in it.
+    #[error(
+        "{path} changed after it was listed (OPTIONS (missing 'null') reads its images as NULL): \
+         list it again"
+    )]
+    Changed { path: String },
+    /// An image in a shard cannot be read, or a shard cannot be listed.
+    #[error("{path} cannot be read (OPTIONS (missing 'null') reads such images as NULL): {reason}")]
+    Member { path: String, reason: String },
+    /// The location names something in a shard that is not there.
+    #[error("{shard} has no image '{member}', and no folder of this name with images in it")]
+    NoMember { shard: String, member: String },
     /// The store denies one object after the other, or the credentials have expired.
     #[error(
         "{count} objects in a row were denied, so the right to read is gone and not a fault of \
@@ -129,6 +141,8 @@ impl ImagesError {
             Self::TooLarge { length, .. } => {
                 format!("{length} bytes, and a value holds at most {}", i32::MAX)
             }
+            Self::Changed { .. } => "its shard changed after it was listed".to_owned(),
+            Self::Member { reason, .. } => reason.clone(),
             other => other.to_string(),
         }
     }

@@ -67,6 +67,7 @@ impl ImageScanConfig {
 /// task's runtime has for the row's `path`.
 ///
 /// The input has the columns `path` and `length`, and every listed column of the output, by name.
+/// Where it has `e_tag`, images in shards are read by the place that this says, many with one GET.
 /// Partitioning and the order of rows are the input's.
 #[derive(Debug)]
 pub struct ImageScanExec {
@@ -139,8 +140,9 @@ impl ImageScanExec {
 /// The columns that a listing must have for `columns` to be filled: `path` and `length` in any
 /// case, to fetch and to budget, in the table's order.
 pub(crate) fn listed_columns(columns: &[usize]) -> Vec<usize> {
-    use crate::schema::LENGTH;
+    use crate::schema::{LENGTH, SIDECARS};
     (0..CONTENT)
+        .chain(SIDECARS..column_count())
         .filter(|c| [PATH, LENGTH].contains(c) || columns.contains(c))
         .collect()
 }

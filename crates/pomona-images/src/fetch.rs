@@ -1,4 +1,4 @@
-//! Reads one object of a listing.
+//! Reads objects of a listing, and images in shards.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::error::ImagesError;
 use crate::options::Missing;
+use crate::shards::{Footers, Place, ShardObject, Turn, Wanted, read};
 
 /// What one partition's requests count.
 #[derive(Debug, Clone)]
@@ -54,6 +55,23 @@ pub(crate) struct Fetcher {
     metrics: FetchMetrics,
     /// Objects denied since the last one that could be read.
     denied: AtomicU64,
+    footers: Footers,
+}
+
+/// What a listing says of an image that is to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListedRow {
+    pub path: String,
+    pub length: u64,
+    /// Where it lies in a shard, if it lies in one.
+    pub place: Option<Place>,
+}
+
+impl ListedRow {
+    /// The shard that the image lies in.
+    pub(crate) fn shard(&self) -> Option<&str> {
+        self.place.as_ref().map(|place| place.shard(&self.path))
+    }
 }
 
 /// An object's bytes, or why it has none.
@@ -71,6 +89,7 @@ impl Fetcher {
             missing,
             metrics,
             denied: AtomicU64::new(0),
+            footers: Footers::default(),
         }
     }
 
@@ -92,6 +111,89 @@ impl Fetcher {
             }
             Err(error) => self.missing(error).map(Err),
         }
+    }
+
+    /// The bytes of images of one shard, in their order, or why there are none.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub(crate) async fn fetch_members(
+        &self,
+        rows: &[ListedRow],
+        turn: Option<Turn>,
+    ) -> Result<Vec<Content>> {
+        let timer = self.metrics.fetch_time.timer();
+        let result = self.get_members(rows, turn).await;
+        drop(timer);
+        let contents = match result {
+            Ok(contents) => contents,
+            // One answer for all of them.
+            Err(error) => {
+                let reason = self.missing(error)?;
+                self.metrics.objects_missing.add(rows.len() - 1);
+                return Ok(vec![Err(reason); rows.len()]);
+            }
+        };
+        self.denied.store(0, Ordering::Relaxed);
+        let contents = rows
+            .iter()
+            .zip(contents)
+            .map(|(row, content)| match content {
+                Ok(bytes) => {
+                    self.metrics.objects_fetched.add(1);
+                    self.metrics.bytes_scanned.add(bytes.len());
+                    Ok(Ok(bytes))
+                }
+                Err(reason) => {
+                    let path = row.path.clone();
+                    let error = ImagesError::Member { path, reason };
+                    self.missing(error.into()).map(Err)
+                }
+            });
+        contents.collect()
+    }
+
+    async fn get_members(
+        &self,
+        rows: &[ListedRow],
+        turn: Option<Turn>,
+    ) -> Result<Vec<Content>, FetchError> {
+        let mut contents = vec![];
+        let mut wanted = vec![];
+        for row in rows {
+            let too_large = row.length > i32::MAX as u64;
+            match &row.place {
+                Some(place) if !too_large || !place.is_readable() => {
+                    let length = row.length;
+                    wanted.push(Wanted { place, length });
+                    contents.push(None);
+                }
+                _ => contents.push(Some(Err(too_large_reason(row)))),
+            }
+        }
+        let first = wanted.iter().find(|wanted| wanted.place.is_readable());
+        let Some((url, place)) = rows[0].shard().zip(first.or(wanted.first())) else {
+            let refused = |row: &ListedRow| Err(too_large_reason(row));
+            return Ok(rows.iter().map(refused).collect());
+        };
+        let invalid = || ImagesError::InvalidPath {
+            path: url.to_owned(),
+        };
+        let (store, path) = split_url(url).ok_or_else(invalid)?;
+        let object = ShardObject {
+            store: self.store(store)?,
+            path: Path::parse(path).map_err(|_| invalid())?,
+            url: url.to_owned(),
+            version: place.place.version.clone(),
+        };
+        let mut read = read(&object, &wanted, turn, &self.footers)
+            .await?
+            .into_iter();
+        let missing = || Err("it was not read".to_owned());
+        let contents = contents.into_iter();
+        Ok(contents
+            .map(|known| known.or_else(|| read.next()).unwrap_or_else(missing))
+            .collect())
     }
 
     async fn get(&self, url: &str, length: u64) -> Result<Bytes, FetchError> {
@@ -122,6 +224,8 @@ impl Fetcher {
             ImagesError::Vanished { .. }
                 | ImagesError::Forbidden { .. }
                 | ImagesError::TooLarge { .. }
+                | ImagesError::Changed { .. }
+                | ImagesError::Member { .. }
         );
         if readable || self.missing == Missing::Error {
             return Err(error.into());
@@ -167,6 +271,11 @@ impl From<ImagesError> for FetchError {
     fn from(error: ImagesError) -> Self {
         Self::Object(error)
     }
+}
+
+fn too_large_reason(row: &ListedRow) -> String {
+    let (path, length) = (row.path.clone(), row.length);
+    ImagesError::TooLarge { path, length }.reason()
 }
 
 /// Splits `s3://bucket/a/b.jpg` into `s3://bucket/` and `a/b.jpg`.

@@ -7,9 +7,9 @@ use datafusion::error::Result;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::StreamExt;
 
+use crate::image_location::ImageLocation;
 use crate::io_runtime::on_io_runtime;
 use crate::listing::{ListedObject, PAGE, Scope, Source};
-use crate::location::ImageLocation;
 use crate::options::ImageTableOptions;
 
 /// Paths of files that a location holds, whatever they are: those of the first page of its listing
@@ -25,7 +25,9 @@ pub async fn first_paths(
         glob: Some("*".to_owned()),
         ..ImageTableOptions::default()
     };
-    let objects = first_objects(runtime, location, &every_name).await?;
+    let mut location = location.clone();
+    location.read_shards(false);
+    let objects = first_objects(runtime, &location, &every_name).await?;
     Ok(objects.into_iter().map(|object| object.path).collect())
 }
 

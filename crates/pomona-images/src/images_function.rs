@@ -167,7 +167,7 @@ fn refuse<T>(reason: String) -> Result<T> {
 #[async_trait]
 impl TableProvider for NamedImages {
     fn schema(&self) -> SchemaRef {
-        table_schema(self.options.missing)
+        table_schema(&self.options)
     }
 
     fn table_type(&self) -> TableType {

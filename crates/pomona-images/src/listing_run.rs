@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, mpsc};
 use crate::io_runtime::io_runtime;
 use crate::listing::{ListedObject, Pages, Report};
 use crate::selection::Selection;
+use crate::shards::run_length;
 
 /// Pages that wait for a partition to ask.
 const PAGES_AHEAD: usize = 2;
@@ -67,7 +68,7 @@ impl ListingRun {
         Self(Mutex::new(Feed { ready, state }))
     }
 
-    /// The next rows, at most so many; none after the last.
+    /// The next rows, at most so many, or neighbours in a shard; none after the last.
     ///
     /// # Errors
     /// If the listing or a filter fails, to every partition.
@@ -75,7 +76,7 @@ impl ListingRun {
         let mut feed = self.0.lock().await;
         loop {
             if !feed.ready.is_empty() {
-                let count = most.min(feed.ready.len());
+                let count = run_length(&feed.ready, most);
                 return Ok(Some(feed.ready.drain(..count).collect()));
             }
             let Feed { ready, state } = &mut *feed;

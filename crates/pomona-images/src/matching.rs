@@ -3,8 +3,9 @@
 use glob::{MatchOptions, Pattern};
 
 use crate::error::ImagesError;
-use crate::location::ImageLocation;
+use crate::image_location::ImageLocation;
 use crate::options::ImageTableOptions;
+use crate::shards::ShardKind;
 
 /// The extensions that are taken when no glob says otherwise.
 ///
@@ -91,6 +92,30 @@ impl ObjectMatcher {
                 && self.accepts_below(file_name(relative), self.names_extension)
     }
 
+    /// Whether a shard belongs to the table. What the table's glob says of names is about images,
+    /// unless it is one of shards.
+    pub(crate) fn accepts_shard(&self, relative: &str) -> bool {
+        if relative.is_empty() || relative.split('/').any(|name| name.starts_with('.')) {
+            return false;
+        }
+        let is_below = |relative: &str| {
+            let glob = self.glob.as_ref();
+            let glob = glob.filter(|glob| ShardKind::of_name(glob.as_str()).is_some());
+            let is_named = glob.is_none_or(|glob| match self.glob_is_name {
+                true => glob.matches_with(file_name(relative), SHELL),
+                false => glob.matches_with(relative, SHELL),
+            });
+            is_named && (self.recursive || !relative.contains('/'))
+        };
+        let Some(location) = &self.location else {
+            return is_below(relative);
+        };
+        let folders = relative.match_indices('/').any(|(end, _)| {
+            location.matches_with(&relative[..end], SHELL) && is_below(&relative[end + 1..])
+        });
+        folders || location.matches_with(relative, SHELL) && is_below(file_name(relative))
+    }
+
     /// Whether an object that was not accepted is worth a word: it is not hidden, and its extension
     /// decided.
     pub(crate) fn is_stranger(&self, relative: &str) -> bool {
@@ -147,6 +172,7 @@ mod tests {
             path: "data".into(),
             pattern: pattern.map(str::to_owned),
             is_object: false,
+            within: None,
         };
         let matcher = ObjectMatcher::new(&location, options).unwrap();
         let names = [

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::documentation::OPTIONS;
 use crate::error::ImagesError;
+use crate::shards::Sidecar;
 
 const MIB: usize = 1 << 20;
 
@@ -27,6 +28,19 @@ pub enum Missing {
     Null,
 }
 
+/// Whether archives and Parquet files are taken for what they hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shards {
+    /// Where the location names them, and in a folder that has them and no image.
+    #[default]
+    Auto,
+    /// Wherever they are.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
 /// The options of an image table, as `CREATE EXTERNAL TABLE ... OPTIONS (...)` gives them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageTableOptions {
@@ -44,6 +58,12 @@ pub struct ImageTableOptions {
     pub batch_bytes: NonZeroUsize,
     /// What to do with an object that cannot be read although it was listed.
     pub missing: Missing,
+    /// Whether shards are read.
+    #[serde(default)]
+    pub shards: Shards,
+    /// The sidecars of images in shards that are columns, in the order of [`Sidecar::ALL`].
+    #[serde(default)]
+    pub sidecars: Vec<Sidecar>,
 }
 
 impl Default for ImageTableOptions {
@@ -54,6 +74,8 @@ impl Default for ImageTableOptions {
             concurrency: NonZeroUsize::new(32).expect("32 is not zero"),
             batch_bytes: NonZeroUsize::new(32 * MIB).expect("32 MiB is not zero"),
             missing: Missing::Error,
+            shards: Shards::Auto,
+            sidecars: vec![],
         }
     }
 }
@@ -111,6 +133,24 @@ impl ImageTableOptions {
                     "null" => Missing::Null,
                     _ => return Err(invalid("missing", value, "'error' or 'null'")),
                 };
+            }
+            "shards" => {
+                self.shards = match value.to_lowercase().as_str() {
+                    "auto" => Shards::Auto,
+                    "true" => Shards::Always,
+                    "false" => Shards::Never,
+                    _ => return Err(invalid("shards", value, "'auto', 'true' or 'false'")),
+                };
+            }
+            "sidecars" => {
+                let wanted = value.split(',').map(str::trim);
+                let wanted: Vec<_> = wanted.filter(|name| !["", "none"].contains(name)).collect();
+                let is_wanted = |sidecar: &Sidecar| wanted.contains(&sidecar.name());
+                self.sidecars = Sidecar::ALL.into_iter().filter(is_wanted).collect();
+                if self.sidecars.len() != wanted.len() {
+                    let expected = "some of json, cls and txt, each once, as in 'json,cls'";
+                    return Err(invalid("sidecars", value, expected));
+                }
             }
             _ => return Err(unknown(name)),
         }
@@ -183,6 +223,8 @@ mod tests {
             ("concurrency", "8"),
             ("format.batch_bytes", "2 MiB"),
             ("format.missing", "null"),
+            ("shards", "True"),
+            ("sidecars", "cls, json"),
         ])
         .unwrap();
         assert_eq!(options.glob.as_deref(), Some("**/*.png"));
@@ -190,6 +232,8 @@ mod tests {
         assert_eq!(options.concurrency.get(), 8);
         assert_eq!(options.batch_bytes.get(), 2 << 20);
         assert_eq!(options.missing, Missing::Null);
+        assert_eq!(options.shards, Shards::Always);
+        assert_eq!(options.sidecars, [Sidecar::Json, Sidecar::Cls]);
     }
 
     #[test]
@@ -207,7 +251,7 @@ mod tests {
     #[test]
     fn an_unknown_option_is_named_with_the_known_ones() {
         let error = parse(&[("format.globb", "*")]).unwrap_err().to_string();
-        insta::assert_snapshot!(error, @"unknown option 'globb' of an image table: the options are glob, recursive, concurrency, batch_bytes, missing");
+        insta::assert_snapshot!(error, @"unknown option 'globb' of an image table: the options are glob, recursive, concurrency, batch_bytes, missing, shards, sidecars");
         let error = parse(&[("aws.region", "eu-west-1")])
             .unwrap_err()
             .to_string();
@@ -225,6 +269,9 @@ mod tests {
             ("batch_bytes", "2 GiB"),
             ("batch_bytes", "lots"),
             ("missing", "skip"),
+            ("shards", "tar"),
+            ("sidecars", "xml"),
+            ("sidecars", "cls, cls"),
         ] {
             let error = parse(&[(name, value)]).unwrap_err();
             assert!(

@@ -1,9 +1,11 @@
 //! Turns rows of a listing into batches with content, fetching ahead of whoever consumes them.
 //!
 //! ```text
-//! rows -> budget -> tasks, at most `concurrency` -> in order -> batch -> channel of 1 -> consumer
-//!         (2 x batch_bytes)                         '-- permits travel with the batch --'
+//! rows -> groups -> budget -> tasks, at most `concurrency` -> in order -> batch -> channel of 1 -> consumer
+//!                   (2 x batch_bytes)                         '-- permits travel with the batch --'
 //! ```
+//!
+//! A group is an object, or neighbours in a shard, which one request reads ([`crate::groups`]).
 //!
 //! A row takes its listed length from the budget before its request starts, and releases it
 //! when its batch reaches the consumer. One batch that waits and one that is being put together
@@ -12,7 +14,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::runtime::{JoinSet, SpawnedTask};
@@ -25,8 +27,10 @@ use futures::{FutureExt, Stream, StreamExt, future, stream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::error::ImagesError;
-use crate::fetch::{Content, Fetcher};
+use crate::fetch::{Content, Fetcher, ListedRow};
+use crate::groups::{Group, Turns, groups};
 use crate::io_runtime::io_runtime;
+use crate::shards::{Place, Turn};
 
 /// The bounds of one partition.
 #[derive(Debug, Clone, Copy)]
@@ -122,19 +126,27 @@ impl Producer {
             .flatten();
         // Each request is a task of its own, so that it makes progress while this one waits for
         // the consumer; a connection that nobody reads from times out.
-        let contents = rows
-            .then(move |marked: Result<Marked>| {
+        let mut turns = Turns::default();
+        let contents = groups(rows, bounds.batch_bytes as u64)
+            .then(move |group: Result<Group>| {
                 let budget = Arc::clone(&budget);
                 async move {
-                    let (row, cut) = marked?;
-                    let share = row.length.min(capacity as u64) as u32;
-                    Ok::<_, DataFusionError>((row, cut, budget.acquire_many_owned(share).await))
+                    let group = group?;
+                    // Of several rows no more than a batch: they wait for one that is begun.
+                    let most = match group.rows.as_slice() {
+                        [_] => capacity,
+                        _ => bounds.batch_bytes.min(capacity),
+                    };
+                    let share = group.bytes().min(most as u64) as u32;
+                    Ok::<_, DataFusionError>((group, budget.acquire_many_owned(share).await))
                 }
             })
             .map(move |due: Result<_>| match due {
-                Ok((row, cut, permit)) => {
-                    let fetched = SpawnedTask::spawn(fetch_row(Arc::clone(&fetcher), row, permit));
-                    async move { Ok((fetched.await, cut)) }.left_future()
+                Ok((Group { rows, cuts }, permit)) => {
+                    let turn = turns.next(&rows);
+                    let fetcher = Arc::clone(&fetcher);
+                    let fetched = SpawnedTask::spawn(fetch_group(fetcher, rows, turn, permit));
+                    async move { Ok((fetched.await, cuts)) }.left_future()
                 }
                 Err(error) => future::ready(Err::<_, DataFusionError>(error)).right_future(),
             })
@@ -144,26 +156,28 @@ impl Producer {
         let mut content: Vec<Content> = Vec::new();
         let mut permits: Option<OwnedSemaphorePermit> = None;
         while let Some(fetched) = contents.next().await {
-            let (fetched, cut) = fetched?;
-            let (bytes, permit) = match fetched {
+            let (fetched, cuts) = fetched?;
+            let fetched = match fetched {
                 Ok(fetched) => fetched?,
                 Err(stopped) if stopped.is_panic() => {
                     std::panic::resume_unwind(stopped.into_panic())
                 }
                 Err(stopped) => return exec_err!("a request was stopped: {stopped}"),
             };
-            content.push(bytes);
-            match &mut permits {
-                Some(permits) => permits.merge(permit),
-                None => permits = Some(permit),
-            }
-            let Some(cut) = cut else { continue };
-            let timer = elapsed.timer();
-            let batch = append_content(&cut, std::mem::take(&mut content), &self.schema)?;
-            timer.done();
-            if sender.send((batch, permits.take())).await.is_err() {
-                // The consumer needs no more rows.
-                return Ok(());
+            for ((bytes, permit), cut) in fetched.into_iter().zip(cuts) {
+                content.push(bytes);
+                match &mut permits {
+                    Some(permits) => permits.merge(permit),
+                    None => permits = Some(permit),
+                }
+                let Some(cut) = cut else { continue };
+                let timer = elapsed.timer();
+                let batch = append_content(&cut, std::mem::take(&mut content), &self.schema)?;
+                timer.done();
+                if sender.send((batch, permits.take())).await.is_err() {
+                    // The consumer needs no more rows.
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -171,7 +185,7 @@ impl Producer {
 }
 
 /// A row, and the rows of the output batch that it is the last of.
-type Marked = (ListedRow, Option<RecordBatch>);
+pub(crate) type Marked = (ListedRow, Option<RecordBatch>);
 
 /// The rows of a listing's batch, divided into output batches.
 fn marked_rows(batch: &RecordBatch, bounds: Bounds) -> Result<Vec<Result<Marked>>> {
@@ -185,19 +199,31 @@ fn marked_rows(batch: &RecordBatch, bounds: Bounds) -> Result<Vec<Result<Marked>
     Ok(marked.collect())
 }
 
-/// One request, in a task of its own. The permit goes where the bytes go.
-async fn fetch_row(
+/// The requests of a group, in a task of their own. The permit goes where the bytes go.
+async fn fetch_group(
     fetcher: Arc<Fetcher>,
-    row: ListedRow,
+    mut rows: Vec<ListedRow>,
+    turn: Option<Turn>,
     permit: Result<OwnedSemaphorePermit, AcquireError>,
-) -> Result<(Content, OwnedSemaphorePermit)> {
-    let permit = permit.map_err(|_| internal_datafusion_err!("the budget is closed"))?;
-    Ok((fetcher.fetch(row.path, row.length).await?, permit))
-}
-
-struct ListedRow {
-    path: String,
-    length: u64,
+) -> Result<Vec<(Content, OwnedSemaphorePermit)>> {
+    let closed = || internal_datafusion_err!("the budget is closed");
+    let mut permit = permit.map_err(|_| closed())?;
+    let is_in_shard = rows.first().is_some_and(|row| row.place.is_some());
+    if !is_in_shard && let Some(row) = rows.pop() {
+        return Ok(vec![(fetcher.fetch(row.path, row.length).await?, permit)]);
+    }
+    let contents = fetcher.fetch_members(&rows, turn).await?;
+    let last = rows.len().saturating_sub(1);
+    let contents = rows.iter().zip(contents).enumerate();
+    let shared = contents.map(|(number, (row, content))| {
+        let left = permit.num_permits();
+        let share = match number == last {
+            true => left,
+            false => usize::try_from(row.length).map_or(left, |length| length.min(left)),
+        };
+        Ok((content, permit.split(share).ok_or_else(closed)?))
+    });
+    shared.collect()
 }
 
 fn listed_rows(batch: &RecordBatch) -> Result<Vec<ListedRow>> {
@@ -212,15 +238,21 @@ fn listed_rows(batch: &RecordBatch) -> Result<Vec<ListedRow>> {
     let lengths = column("length")?
         .as_primitive_opt::<Int64Type>()
         .ok_or_else(|| exec_datafusion_err!("the lengths of a listing are not Int64"))?;
-    let rows = paths
-        .iter()
-        .zip(lengths.iter())
-        .map(|(path, length)| ListedRow {
-            path: path.unwrap_or_default().to_owned(),
-            length: length
-                .and_then(|length| u64::try_from(length).ok())
-                .unwrap_or_default(),
-        });
+    // Only a listing with tags has images in shards.
+    let e_tags = batch.column_by_name("e_tag");
+    let e_tags = e_tags.and_then(|e_tags| e_tags.as_string_opt::<i32>());
+    let place = |row: usize| {
+        let e_tags = e_tags.filter(|e_tags| e_tags.is_valid(row))?;
+        Place::parse(e_tags.value(row))
+    };
+    let rows = paths.iter().zip(lengths.iter()).enumerate();
+    let rows = rows.map(|(row, (path, length))| ListedRow {
+        path: path.unwrap_or_default().to_owned(),
+        length: length
+            .and_then(|length| u64::try_from(length).ok())
+            .unwrap_or_default(),
+        place: place(row),
+    });
     Ok(rows.collect())
 }
 
@@ -293,6 +325,7 @@ mod tests {
         let row = |&length: &u64| ListedRow {
             path: String::new(),
             length,
+            place: None,
         };
         let rows: Vec<_> = lengths.iter().map(row).collect();
         cut(

@@ -8,7 +8,8 @@ use arrow::array::{
 use datafusion::error::Result;
 
 use crate::listing::ListedObject;
-use crate::schema::{E_TAG, LABEL, LENGTH, MODIFICATION_TIME, PATH, projected_schema};
+use crate::schema::{E_TAG, LABEL, LENGTH, MODIFICATION_TIME, PATH, SIDECARS, projected_schema};
+use crate::shards::Sidecar;
 
 /// The given columns of the given objects, one row an object. `columns` are positions in
 /// [`crate::image_schema`] and do not name `content`.
@@ -50,6 +51,12 @@ fn listing_column(objects: &[ListedObject], column: usize) -> ArrayRef {
             Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
         }
         E_TAG => Arc::new(rows.map(|o| o.e_tag.as_deref()).collect::<StringArray>()),
-        _ => unreachable!("a listing has no column {column}"),
+        _ => {
+            let sidecar = column.checked_sub(SIDECARS).map(|at| Sidecar::ALL[at]);
+            let Some(sidecar) = sidecar else {
+                unreachable!("a listing has no column {column}")
+            };
+            Arc::new(rows.map(|o| o.text(sidecar)).collect::<StringArray>())
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::options::Missing;
+use crate::options::{ImageTableOptions, Missing};
+use crate::shards::Sidecar;
 
 /// Position of `path`, the object's URL as a person writes it.
 pub(crate) const PATH: usize = 0;
@@ -18,10 +19,27 @@ pub(crate) const MODIFICATION_TIME: usize = 3;
 pub(crate) const E_TAG: usize = 4;
 /// Position of `content`, the only column that costs a request an object.
 pub(crate) const CONTENT: usize = 5;
+/// Position of `read_error`.
+const READ_ERROR: usize = 6;
+/// Position of the first of the columns of [`Sidecar::ALL`].
+pub(crate) const SIDECARS: usize = 7;
+
+/// The columns that a listing alone can fill.
+pub(crate) const LISTED: [usize; 8] = [
+    PATH,
+    LABEL,
+    LENGTH,
+    MODIFICATION_TIME,
+    E_TAG,
+    SIDECARS,
+    SIDECARS + 1,
+    SIDECARS + 2,
+];
 
 /// All columns that there are.
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    Arc::new(Schema::new(vec![
+    let sidecar = |sidecar: Sidecar| Field::new(sidecar.name(), DataType::Utf8, true);
+    let mut fields = vec![
         Field::new("path", DataType::Utf8, false),
         Field::new("label", DataType::Utf8, false),
         Field::new("length", DataType::Int64, false),
@@ -33,13 +51,15 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("e_tag", DataType::Utf8, true),
         Field::new("content", DataType::Binary, true),
         Field::new("read_error", DataType::Utf8, true),
-    ]))
+    ];
+    fields.extend(Sidecar::ALL.map(sidecar));
+    Arc::new(Schema::new(fields))
 });
 
 static IMAGE_SCHEMA: LazyLock<SchemaRef> =
     LazyLock::new(|| projected_schema(&[0, 1, 2, 3, 4, CONTENT]));
 
-static LISTING_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| projected_schema(&[0, 1, 2, 3, 4]));
+static LISTING_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| projected_schema(&LISTED));
 
 /// The schema that every image table has: `path`, `label`, `length` (bytes), `modification_time`
 /// (microseconds, UTC), `e_tag` and `content`. Only the last two may be NULL.
@@ -47,23 +67,28 @@ pub fn image_schema() -> SchemaRef {
     Arc::clone(&IMAGE_SCHEMA)
 }
 
-/// The schema of a table under its option `missing`: with `null` it has the column `read_error`
-/// too, why `content` is NULL.
-pub fn table_schema(missing: Missing) -> SchemaRef {
-    match missing {
-        Missing::Error => image_schema(),
-        Missing::Null => Arc::clone(&SCHEMA),
-    }
+/// The schema of a table under its options: where `missing` is `null` it has the column `read_error`
+/// too, why `content` is NULL; and a column a sidecar.
+pub fn table_schema(options: &ImageTableOptions) -> SchemaRef {
+    projected_schema(&all_columns(options))
 }
 
-/// The positions of all columns under the option `missing`.
-pub fn all_columns(missing: Missing) -> Vec<usize> {
-    (0..table_schema(missing).fields().len()).collect()
+/// The columns of a table under its options: the positions that [`ImageScanConfig`] has.
+///
+/// [`ImageScanConfig`]: crate::ImageScanConfig
+pub fn all_columns(options: &ImageTableOptions) -> Vec<usize> {
+    let mut columns: Vec<usize> = (0..=CONTENT).collect();
+    if options.missing == Missing::Null {
+        columns.push(READ_ERROR);
+    }
+    let sidecars = options.sidecars.iter();
+    columns.extend(sidecars.map(|&sidecar| SIDECARS + sidecar as usize));
+    columns
 }
 
 /// Whether some of the columns are filled by reading the object.
 pub fn needs_object(columns: &[usize]) -> bool {
-    columns.iter().any(|&column| column >= CONTENT)
+    columns.contains(&CONTENT) || columns.contains(&READ_ERROR)
 }
 
 /// The number of columns that there are.
@@ -71,7 +96,7 @@ pub(crate) fn column_count() -> usize {
     SCHEMA.fields().len()
 }
 
-/// The columns that a listing alone can fill: those before `content`, at the same positions.
+/// The columns that a listing alone can fill, in the order of [`LISTED`].
 pub(crate) fn listing_schema() -> SchemaRef {
     Arc::clone(&LISTING_SCHEMA)
 }

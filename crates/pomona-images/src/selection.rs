@@ -13,7 +13,7 @@ use datafusion::physical_plan::PhysicalExpr;
 
 use crate::listing::ListedObject;
 use crate::rows::listing_batch;
-use crate::schema::{E_TAG, LABEL, LENGTH, MODIFICATION_TIME, PATH, listing_schema};
+use crate::schema::{LISTED, listing_schema};
 
 /// Filters that are all true of what is selected; without any, everything is.
 #[derive(Debug, Clone, Default)]
@@ -78,8 +78,7 @@ pub(crate) fn pushdown(filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
 
 /// NULL counts as false, as in WHERE.
 fn evaluate(predicate: &Arc<dyn PhysicalExpr>, objects: &[ListedObject]) -> Result<Vec<bool>> {
-    let columns = [PATH, LABEL, LENGTH, MODIFICATION_TIME, E_TAG];
-    let batch = listing_batch(objects, &columns)?;
+    let batch = listing_batch(objects, &LISTED)?;
     match predicate.evaluate(&batch)? {
         ColumnarValue::Scalar(ScalarValue::Boolean(keep)) => {
             Ok(vec![keep == Some(true); objects.len()])

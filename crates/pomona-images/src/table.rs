@@ -20,15 +20,16 @@ use crate::assignment::assign;
 use crate::error::ImagesError;
 use crate::exec::{ImageScanConfig, ImageScanExec, listed_columns, path_ordering};
 use crate::first_page::first_objects;
+use crate::image_location::ImageLocation;
 use crate::io_runtime::on_io_runtime;
 use crate::listing::{ListedObject, PAGE, Pages, Report, Scope, Source};
 use crate::listing_exec::{ImageListingExec, ListingScan};
-use crate::location::ImageLocation;
-use crate::options::ImageTableOptions;
+use crate::options::{ImageTableOptions, Shards};
 use crate::resolve::resolve;
 use crate::rows::listing_batches;
-use crate::schema::{all_columns, needs_object, projected_schema, table_schema};
+use crate::schema::{E_TAG, all_columns, needs_object, projected_schema, table_schema};
 use crate::selection::{Selection, pushdown};
+use crate::shards::{ShardKind, spread};
 
 /// The most rows that a partition takes at once to read their objects: about a second of inference,
 /// so that partitions end together.
@@ -70,6 +71,16 @@ impl ImageTable {
                 reason,
             }
             .into());
+        }
+        let glob = options.glob.as_deref();
+        let names_shards = glob.is_some_and(|glob| ShardKind::of_name(glob).is_some());
+        for location in &mut resolved {
+            match options.shards {
+                Shards::Always => location.read_shards(true),
+                Shards::Never => location.read_shards(false),
+                Shards::Auto if names_shards => location.read_shards(true),
+                Shards::Auto => {}
+            }
         }
         Ok(Self::from_resolved(resolved, options))
     }
@@ -133,7 +144,10 @@ impl ImageTable {
             .iter()
             .map(|objects| listing_batches(objects, columns, batch_size))
             .collect::<Result<Vec<_>>>()?;
-        let ordering = path_ordering(&schema).into_iter().collect();
+        let mut objects = partitions.iter();
+        let is_ordered = objects.all(|objects| objects.is_sorted_by(|a, b| a.path <= b.path));
+        let ordering = path_ordering(&schema).filter(|_| is_ordered);
+        let ordering = ordering.into_iter().collect();
         let source = MemorySourceConfig::try_new(&batches, schema, None)?
             .with_show_sizes(false)
             .try_with_sort_information(ordering)?;
@@ -144,7 +158,7 @@ impl ImageTable {
 #[async_trait]
 impl TableProvider for ImageTable {
     fn schema(&self) -> SchemaRef {
-        table_schema(self.options.missing)
+        table_schema(&self.options)
     }
 
     fn table_type(&self) -> TableType {
@@ -184,11 +198,18 @@ impl TableProvider for ImageTable {
         );
         let (mut objects, rest) = begun.await?;
 
+        let all = all_columns(&self.options);
         let columns = match projection {
-            Some(columns) => columns.clone(),
-            None => all_columns(self.options.missing),
+            Some(columns) => columns.iter().map(|&column| all[column]).collect(),
+            None => all,
         };
+        let in_shards = self
+            .locations
+            .iter()
+            .any(|location| location.within.is_some());
         let listed = match needs_object(&columns) {
+            // The places of images in shards are in this column.
+            true if in_shards => listed_columns(&[&columns[..], &[E_TAG]].concat()),
             true => listed_columns(&columns),
             false => columns.clone(),
         };
@@ -211,7 +232,10 @@ impl TableProvider for ImageTable {
             None => {
                 objects.sort_unstable_by(|a, b| a.path.cmp(&b.path));
                 objects.truncate(limit.unwrap_or(usize::MAX));
-                let partitions = assign(objects, partitions);
+                let partitions = match in_shards {
+                    true => by_shards(objects, partitions),
+                    false => assign(objects, partitions),
+                };
                 Self::listing_plan(&partitions, &listed, state.config().batch_size())?
             }
         };
@@ -231,6 +255,23 @@ impl TableProvider for ImageTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         not_impl_err!("an image table is read-only: write images to its location by other means")
     }
+}
+
+/// Divides images of which some are in shards, so that neighbours stay together.
+fn by_shards(objects: Vec<ListedObject>, partitions: usize) -> Vec<Vec<ListedObject>> {
+    let places: Vec<_> = objects.iter().map(ListedObject::place).collect();
+    let items = objects.iter().zip(&places).map(|(object, place)| {
+        let place = place.as_ref();
+        let place = place.map(|place| (place.shard(&object.path), place.order()));
+        (object.length, place)
+    });
+    let divided = spread(&items.collect::<Vec<_>>(), partitions);
+    let mut objects: Vec<_> = objects.into_iter().map(Some).collect();
+    let divided = divided.into_iter().map(|positions| {
+        let taken = positions.into_iter().filter_map(|at| objects[at].take());
+        taken.collect()
+    });
+    divided.collect()
 }
 
 /// Lists until a page is full, or so many images are selected, or to the end where the whole

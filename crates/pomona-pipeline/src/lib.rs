@@ -3,11 +3,13 @@
 //! - [`Pipeline`]: runs the scripts of `sql/pipeline/` over the images that are not done yet, and
 //!   publishes the results together.
 //! - [`estimate`]: what a run will take and cost, from a sample of its images.
+//! - [`pack`]: images as shards.
 
 mod checks;
 mod error;
 pub mod estimate;
 mod options;
+pub mod pack;
 mod pipeline;
 mod progress;
 mod scripts;

@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use pomona_images::{
     ImageLocation, ImageScanConfig, ImageScanExec, ImageTable, ImageTableOptions, Skipped,
-    SkippedSink, all_columns, image_schema, needs_object, table_schema,
+    SkippedSink, all_columns, divide, image_schema, needs_object, table_schema,
 };
 
 /// Position of `length`, in bytes.
@@ -84,6 +84,14 @@ impl Listing {
         lengths.values().iter().map(|&bytes| bytes as u64).sum()
     }
 
+    /// Path, version and length of each image.
+    pub fn lengths(&self) -> impl Iterator<Item = (&str, Option<&str>, u64)> {
+        let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
+        let lengths = lengths.values().iter().map(|&bytes| bytes as u64);
+        let images = self.iter().zip(lengths);
+        images.map(|((path, e_tag), length)| (path, e_tag, length))
+    }
+
     /// The memory that the rows take, in bytes.
     pub fn memory(&self) -> u64 {
         self.rows.get_array_memory_size() as u64
@@ -126,28 +134,12 @@ impl ListedImages {
         }
     }
 
-    /// The rows of each partition, about equal in bytes: each image in turn goes where the
-    /// fewest bytes are. No partition is empty.
+    /// The rows of each partition, about equal in bytes: each object in turn goes where the fewest
+    /// bytes are, and neighbours in a shard stay together. No partition is empty.
     fn partitions(&self, count: usize) -> Result<Vec<Vec<RecordBatch>>> {
-        let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
-        let count = count.min(lengths.len()).max(1);
-        let mut assigned = vec![(0_i64, vec![]); count];
-        for (row, &length) in lengths.values().iter().enumerate() {
-            let least = assigned
-                .iter_mut()
-                .min_by_key(|(bytes, rows)| (*bytes, rows.len()))
-                .expect("there is a partition");
-            least.0 += length;
-            least.1.push(row as u32);
-        }
-        assigned
-            .into_iter()
-            .map(|(_, rows)| {
-                Ok(vec![take_record_batch(
-                    &self.rows,
-                    &UInt32Array::from(rows),
-                )?])
-            })
+        let partitions = divide(&self.rows, count)?.into_iter();
+        partitions
+            .map(|rows| Ok(vec![take_record_batch(&self.rows, &rows)?]))
             .collect()
     }
 }
@@ -155,7 +147,7 @@ impl ListedImages {
 #[async_trait]
 impl TableProvider for ListedImages {
     fn schema(&self) -> SchemaRef {
-        table_schema(self.options.missing)
+        table_schema(&self.options)
     }
 
     fn table_type(&self) -> TableType {
@@ -170,7 +162,7 @@ impl TableProvider for ListedImages {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let partitions = self.partitions(state.config().target_partitions())?;
-        let columns = projection.map_or_else(|| all_columns(self.options.missing), Clone::clone);
+        let columns = projection.map_or_else(|| all_columns(&self.options), Clone::clone);
         let schema = self.rows.schema();
         if !needs_object(&columns) {
             let listing = MemorySourceConfig::try_new_exec(&partitions, schema, Some(columns))?;

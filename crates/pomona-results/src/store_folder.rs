@@ -252,6 +252,11 @@ impl StoreFolder {
         }
     }
 
+    /// The path of a file below the folder, where it is on a disk.
+    pub fn local_file(&self, below: &str) -> Option<PathBuf> {
+        self.local_path(below)
+    }
+
     /// The path of a file, where it is on a disk.
     pub(crate) fn local_path(&self, below: &str) -> Option<PathBuf> {
         self.local.as_ref().map(|root| root.join(below))

@@ -15,7 +15,8 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
 use glob::Pattern;
 use pomona_images::{
-    ImageLocation, ImageTable, ImageTableOptions, first_paths, is_image_name, resolve,
+    ImageLocation, ImageTable, ImageTableOptions, first_paths, is_archive_name, is_image_name,
+    resolve,
 };
 
 use crate::SessionError;
@@ -60,10 +61,14 @@ impl UrlTableFactory for FileNames {
             true => vec![location.url()],
             false => first_paths(state.runtime_env(), &location).await?,
         };
-        let image = paths.iter().find(|path| is_image_name(path));
-        let is_other = |path: &&String| is_read_here(&location, path) && is_data(&state, path);
+        let is_image = |path: &&String| is_image_name(path) || location.is_inside_shard();
+        let image = paths.iter().find(is_image);
+        let is_other = |path: &&String| {
+            !is_image(path) && is_read_here(&location, path) && is_data(&state, path)
+        };
         let other = paths.iter().find(is_other);
-        match (image, other) {
+        let archive = paths.iter().find(|path| is_archive_name(path));
+        match (image.or(archive.filter(|_| other.is_none())), other) {
             (Some(_), None) => {
                 let options = ImageTableOptions::default();
                 Ok(Some(Arc::new(ImageTable::from_resolved(
@@ -112,7 +117,8 @@ impl FileNames {
 
 /// Whether a name is that of files and not of a table which does not exist.
 fn is_file_name(state: &SessionState, name: &str) -> bool {
-    name.contains('/') || name.contains('.') && (is_image_name(name) || is_data(state, name))
+    let is_file = is_image_name(name) || is_archive_name(name) || is_data(state, name);
+    name.contains('/') || name.contains('.') && is_file
 }
 
 /// Whether a file has the extension of a format that DataFusion reads, compressed or not.

@@ -9,6 +9,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pomona_tests::archives::{Tar, Zip, gzip};
 use pomona_tests::{broken, images};
 use sqllogictest::{Runner, default_column_validator, default_validator};
 use tempfile::TempDir;
@@ -57,7 +58,7 @@ macro_rules! slt_files {
 }
 
 slt_files!(
-    classes, errors, file_names, functions, images, joins, pca, queries, vectors
+    classes, errors, file_names, functions, images, joins, pca, queries, shards, vectors
 );
 
 #[test]
@@ -109,20 +110,44 @@ impl Fixtures {
             fs::create_dir(names.join(folder)).unwrap();
         }
         fs::write(names.join("notes/readme.txt"), "text").unwrap();
+        write_shards(&folder.path().join("images"), &folder.path().join("shards"));
         Self { folder }
     }
 
-    fn variables(&self) -> [(&'static str, PathBuf); 6] {
+    fn variables(&self) -> [(&'static str, PathBuf); 7] {
         let below = |name| self.folder.path().join(name);
         [
             ("IMAGES", below("images")),
             ("BROKEN", below("broken")),
             ("NAMES", below("names")),
+            ("SHARDS", below("shards")),
             ("SCRATCH", below("scratch")),
             ("OPTIONS", folder().with_file_name("data").join("options")),
             ("WEIGHTS", random_weights()),
         ]
     }
+}
+
+/// Writes the images of each folder as a tar, a gzipped tar and a zip, with odd members.
+fn write_shards(images: &Path, shards: &Path) {
+    fs::create_dir(shards).unwrap();
+    let (mut tar, mut gzipped, mut zip) = (Tar::new(), Tar::new(), Zip::new());
+    for number in 0..4 {
+        let file = |label: &str| fs::read(images.join(format!("{label}/{number}.png"))).unwrap();
+        let name = |label: &str| format!("{label}/{number}.png");
+        let (braeburn, red, peach) = ("Apple Braeburn", "Apple Red", "Pêche+Plate");
+        tar = tar.file(name(braeburn), &file(braeburn));
+        tar = tar.file(
+            format!("{braeburn}/{number}.cls"),
+            number.to_string().as_bytes(),
+        );
+        gzipped = gzipped.file(name(red), &file(red));
+        zip = zip.file(name(peach), &file(peach));
+    }
+    let tar = tar.member("link.png", b'2', b"").finish();
+    fs::write(shards.join("a.tar"), tar).unwrap();
+    fs::write(shards.join("b.tar.gz"), gzip(&gzipped.finish())).unwrap();
+    fs::write(shards.join("c.zip"), zip.finish()).unwrap();
 }
 
 /// Runs a file; records in it can be for one engine alone, with `onlyif local` and the like.

@@ -11,7 +11,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
-use pomona_images::{ImageTableOptions, Missing, image_schema};
+use pomona_images::{ImageTableOptions, Missing, image_schema, may_be_in_shard};
 use pomona_results::ListedImages;
 use pomona_session::{Script, Variables};
 
@@ -26,6 +26,7 @@ const BYTES: u64 = 256 << 20;
 const LARGEST: u64 = 32 << 20;
 
 const IMAGES: &str = include_str!("../../../../sql/report/images.sql");
+const IMAGES_IN_SHARDS: &str = include_str!("../../../../sql/report/images_in_shards.sql");
 
 /// The images of an album made small, by path and size; of `reread` images at most, the first ones.
 /// What cannot be read is not there, and where the store cannot be reached at all there is nothing.
@@ -94,6 +95,11 @@ async fn files(
     reread: Option<u64>,
 ) -> Result<RecordBatch, AnalysisError> {
     let images = reread.unwrap_or(paths.len() as u64);
+    // Of objects the paths are enough, which needs no file of features.
+    let script = match paths.iter().any(|path| may_be_in_shard(path)) {
+        true => ("report/images_in_shards", IMAGES_IN_SHARDS),
+        false => ("report/images", IMAGES),
+    };
     let schema = Schema::new(vec![
         Field::new("number", DataType::UInt64, false),
         Field::new("path", DataType::Utf8, false),
@@ -113,9 +119,7 @@ async fn files(
         .define("images", images.to_string())
         .define("bytes", BYTES.to_string())
         .define("largest", LARGEST.to_string());
-    let found = Script::new("report/images", IMAGES)
-        .run(ctx, &variables)
-        .await;
+    let found = Script::new(script.0, script.1).run(ctx, &variables).await;
     ctx.deregister_table("report_wanted")?;
 
     let schema = Arc::new(

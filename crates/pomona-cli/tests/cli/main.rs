@@ -27,6 +27,7 @@ mod resume;
 mod run;
 mod s3;
 mod s3_output;
+mod shards;
 mod shell;
 mod shells;
 mod similar;

@@ -7,9 +7,10 @@ use object_store::{Error, ObjectMeta};
 
 use super::{ListedObject, Page};
 use crate::error::ImagesError;
-use crate::location::ImageLocation;
+use crate::image_location::ImageLocation;
 use crate::matching::ObjectMatcher;
 use crate::options::ImageTableOptions;
+use crate::shards::ShardKind;
 use crate::skipped::Skipped;
 
 /// An entry as a store lists it. A key that cannot be a [`Path`] is an
@@ -54,6 +55,7 @@ impl Chooser {
         let mut page = Page {
             entries: entries.len(),
             objects: Vec::with_capacity(entries.len()),
+            shards: vec![],
             skipped,
         };
         for entry in entries {
@@ -79,7 +81,14 @@ impl Chooser {
 
     fn take(&self, meta: ObjectMeta, page: &mut Page) {
         let relative = below(self.root.as_ref(), meta.location.as_ref());
-        if self.location.is_object || self.matcher.accepts(relative) {
+        let is_shard =
+            self.location.within.is_some() && ShardKind::of_name(meta.location.as_ref()).is_some();
+        if is_shard && (self.location.is_object || self.matcher.accepts_shard(relative)) {
+            let shard = ListedObject::new(&self.location.store, meta);
+            if !self.is_of_earlier(&shard.path) {
+                page.shards.push(shard);
+            }
+        } else if self.location.is_object || self.matcher.accepts(relative) {
             let object = ListedObject::new(&self.location.store, meta);
             if !self.is_of_earlier(&object.path) {
                 page.objects.push(object);
@@ -92,8 +101,15 @@ impl Chooser {
     fn is_of_earlier(&self, path: &str) -> bool {
         self.earlier.iter().any(|(location, matcher)| {
             let relative = || below(&location.path, &path[location.store.len()..]);
+            let is_shard = location.within.is_some() && ShardKind::of_name(path).is_some();
             match location.is_object {
+                // Of a shard a location may name a part.
+                true if is_shard => {
+                    let is_whole = location.within.as_deref() == Some("");
+                    location.url() == path && (is_whole || location.within == self.location.within)
+                }
                 true => location.url() == path,
+                false if is_shard => location.holds(path) && matcher.accepts_shard(relative()),
                 false => location.holds(path) && matcher.accepts(relative()),
             }
         })

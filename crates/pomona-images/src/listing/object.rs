@@ -3,6 +3,11 @@
 use chrono::{DateTime, Utc};
 use object_store::ObjectMeta;
 
+use crate::shards::{Place, Sidecar};
+
+/// The texts of the sidecars of an image.
+pub(crate) type Texts = [Option<String>; Sidecar::ALL.len()];
+
 /// One object of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListedObject {
@@ -13,7 +18,11 @@ pub(crate) struct ListedObject {
     /// Size in bytes.
     pub length: u64,
     pub modified: DateTime<Utc>,
+    /// Of an image in a shard, its [`Place`] there.
     pub e_tag: Option<String>,
+    /// The label that a shard says, where it says one.
+    own_label: Option<Box<str>>,
+    texts: Option<Box<Texts>>,
 }
 
 impl ListedObject {
@@ -21,10 +30,8 @@ impl ListedObject {
     /// local file system nor S3 percent-encodes what it lists, and `Path::parse` takes it back.
     pub(crate) fn new(store: &str, meta: ObjectMeta) -> Self {
         let path = format!("{store}{}", meta.location);
-        let end = path.rfind('/').unwrap_or_default();
-        let start = path[..end].rfind('/').map_or(0, |slash| slash + 1);
         Self {
-            label: (start, end),
+            label: folder_name(&path),
             path,
             length: meta.size,
             modified: meta.last_modified,
@@ -34,11 +41,58 @@ impl ListedObject {
                 let modified = meta.last_modified.timestamp_micros();
                 Some(format!("{modified:x}-{:x}", meta.size))
             }),
+            own_label: None,
+            texts: None,
         }
+    }
+
+    /// An image in this shard.
+    pub(crate) fn member(
+        &self,
+        name: &str,
+        length: u64,
+        place: String,
+        label: Option<String>,
+    ) -> Self {
+        let path = format!("{}/{name}", self.path);
+        Self {
+            label: folder_name(&path),
+            path,
+            length,
+            modified: self.modified,
+            e_tag: Some(place),
+            own_label: label.map(String::into_boxed_str),
+            texts: None,
+        }
+    }
+
+    /// Where in a shard the image lies, if it lies in one.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.e_tag.as_deref().and_then(Place::parse)
+    }
+
+    /// The text of one of the sidecars.
+    pub(crate) fn text(&self, sidecar: Sidecar) -> Option<&str> {
+        let texts = self.texts.as_ref()?;
+        texts[sidecar as usize].as_deref()
+    }
+
+    pub(crate) fn texts_mut(&mut self) -> &mut Texts {
+        self.texts.get_or_insert_default()
     }
 
     /// The name of the folder that holds the object; the bucket's at the root of a bucket.
     pub(crate) fn label(&self) -> &str {
-        &self.path[self.label.0..self.label.1]
+        match &self.own_label {
+            Some(label) => label,
+            None => &self.path[self.label.0..self.label.1],
+        }
     }
+}
+
+/// Where in a path the name of the folder is that holds its last segment.
+fn folder_name(path: &str) -> (usize, usize) {
+    let end = path.rfind('/').unwrap_or_default();
+    let start = path[..end].rfind('/').map_or(0, |slash| slash + 1);
+    (start, end)
 }

@@ -16,8 +16,9 @@ use super::scope::{Part, Scope, levels};
 use super::tree::{FOLDERS_AT_ONCE, Pace, objects, range, tree};
 use super::{ListedObject, PAGE};
 use crate::error::ImagesError;
-use crate::location::ImageLocation;
+use crate::image_location::ImageLocation;
 use crate::options::ImageTableOptions;
+use crate::shards::{Expansion, MemberMatcher, with_members};
 use crate::skipped::Skipped;
 
 /// A part of a listing.
@@ -27,6 +28,8 @@ pub(crate) struct Page {
     pub entries: usize,
     /// The images among them.
     pub objects: Vec<ListedObject>,
+    /// The shards among them, of which the images are to be listed.
+    pub shards: Vec<ListedObject>,
     /// What was passed over.
     pub skipped: Skipped,
 }
@@ -89,25 +92,40 @@ impl Source {
         for (position, location) in self.locations.iter().enumerate() {
             let chooser = Chooser::new(&self.locations, position, &self.options)?;
             let store = &self.stores[position];
-            all.push(match location.local_path() {
+            let scope = match location.within {
+                None => self.scope.clone(),
+                Some(_) => self.scope.of_shards(),
+            };
+            let pages = match location.local_path() {
                 _ if location.is_object => object(Arc::clone(store), location, chooser)?,
-                Some(_) => self.of_disk(location, chooser),
-                None => self.of_store(store, location, chooser, pace),
-            });
+                Some(_) => self.of_disk(&scope, location, chooser),
+                None => self.of_store(&scope, store, location, chooser, pace),
+            };
+            if location.within.is_none() {
+                all.push(pages);
+                continue;
+            }
+            let expansion = Expansion {
+                store: Arc::clone(store),
+                root: location.store.clone(),
+                matcher: Arc::new(MemberMatcher::new(location, &self.options)?),
+            };
+            all.push(with_members(pages, expansion, enough.is_none()));
         }
         Ok(stream::iter(all).flatten().boxed())
     }
 
     fn of_store(
         &self,
+        scope: &Scope,
         store: &Arc<dyn ObjectStore>,
         location: &ImageLocation,
         chooser: Chooser,
         pace: Pace,
     ) -> Pages {
-        let parts = self.scope.parts(location, &self.options);
+        let parts = scope.parts(location, &self.options);
         let is_ordered = is_ordered(location);
-        let labels = Arc::new(self.scope.labels().cloned().unwrap_or_default());
+        let labels = Arc::new(scope.labels().cloned().unwrap_or_default());
         let (store, bucket) = (Arc::clone(store), location.store.clone());
         let parts = stream::iter(parts).map(move |part| {
             let store = Arc::clone(&store);
@@ -142,12 +160,12 @@ impl Source {
             .boxed()
     }
 
-    fn of_disk(&self, location: &ImageLocation, chooser: Chooser) -> Pages {
+    fn of_disk(&self, scope: &Scope, location: &ImageLocation, chooser: Chooser) -> Pages {
         let bound = levels(location, &self.options);
         let depth = |folder: &str| folder.split('/').filter(|name| !name.is_empty()).count();
         let root = location.path.clone();
         let mut walks = vec![];
-        for part in self.scope.parts(location, &self.options) {
+        for part in scope.parts(location, &self.options) {
             let (folder, name) = match part {
                 Part::Tree(folder) | Part::Objects(folder) | Part::Labels { folder, .. } => {
                     (folder, String::new())
@@ -166,7 +184,7 @@ impl Source {
                 prefix: literal(&folder),
                 name,
                 levels,
-                scope: self.scope.clone(),
+                scope: scope.clone(),
             });
         }
         stream::iter(walks)

@@ -9,8 +9,9 @@ use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
 use object_store::path::Path;
 
-use crate::location::ImageLocation;
+use crate::image_location::ImageLocation;
 use crate::options::ImageTableOptions;
+use crate::shards::ShardKind;
 
 /// What the conditions of a query demand of path and label.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +44,21 @@ impl Scope {
             scope.narrow(filter);
         }
         scope
+    }
+
+    /// What the conditions demand of shards: their paths begin with as much of a prefix as is not
+    /// about what is in them, and labels are those of folders inside.
+    pub(super) fn of_shards(&self) -> Self {
+        let prefixes = self.prefixes.as_ref();
+        let cut = |prefix: &String| {
+            let ends = prefix.match_indices('/').map(|(end, _)| &prefix[..end]);
+            let mut shards = ends.filter(|folder| ShardKind::of_name(folder).is_some());
+            shards.next().unwrap_or(prefix).to_owned()
+        };
+        Self {
+            prefixes: prefixes.map(|prefixes| prefixes.iter().map(cut).collect()),
+            labels: None,
+        }
     }
 
     fn narrow(&mut self, filter: &Expr) {

@@ -13,3 +13,6 @@ mod names;
 mod partitions;
 mod probe;
 mod session;
+mod shard_faults;
+mod shard_parquet;
+mod shards;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use datafusion::prelude::SessionContext;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
-use pomona_images::list_requests;
+use pomona_images::{list_requests, listed_object, read_requests};
 use pomona_results::Listing;
 use pomona_session::{Variables, condition, weights_objects};
 use serde::Serialize;
@@ -126,7 +126,8 @@ impl Estimate {
         let cores = ctx.state().config().target_partitions() as u32;
         let output_bytes = images * row_bytes(options.components);
         let list = list_requests(below(&listing).iter().map(String::as_str));
-        let requests = Requests::of_run(images, options.checkpoint, list);
+        let reads = read_requests(listing.lengths());
+        let requests = Requests::of_run(images, options.checkpoint, reads, list);
         let work = Work {
             images,
             images_per_second_core: 1.0 / sample.core_seconds_image,
@@ -180,7 +181,12 @@ async fn list(ctx: &SessionContext, options: &EstimateOptions) -> Result<Listing
 
 /// The paths of the images below the folder that all of them lie in.
 fn below(listing: &Listing) -> Vec<String> {
-    let paths: Vec<&str> = listing.iter().map(|(path, _)| path).collect();
+    let objects = listing
+        .iter()
+        .map(|(path, e_tag)| listed_object(path, e_tag));
+    let mut paths: Vec<&str> = objects.collect();
+    // The images of a shard follow one another.
+    paths.dedup();
     let (Some(first), Some(last)) = (paths.first(), paths.last()) else {
         return vec![];
     };

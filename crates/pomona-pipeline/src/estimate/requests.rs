@@ -31,7 +31,7 @@ const RESULT_LISTS: u64 = 30;
 /// Requests to an object store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Requests {
-    /// GET of images: one each.
+    /// GET of images: one each, and of those in shards one for many.
     pub images: u64,
     /// GET of images that the report reads again.
     pub reread: u64,
@@ -46,15 +46,16 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Those of a first run over this many images, which are listed with `list` requests.
-    pub(super) fn of_run(images: u64, checkpoint: u64, list: u64) -> Self {
-        let reread = images.min(REREAD_OBJECTS);
+    /// Those of a first run over this many images, which are read with `reads` requests and listed
+    /// with `list`.
+    pub(super) fn of_run(images: u64, checkpoint: u64, reads: u64, list: u64) -> Self {
+        let reread = reads.min(REREAD_OBJECTS);
         let results = result_reads(images, checkpoint);
         Self {
-            images,
+            images: reads,
             reread,
             results,
-            get: images + reread + results,
+            get: reads + reread + results,
             list,
             put: result_writes(images, checkpoint),
         }
@@ -94,19 +95,19 @@ mod tests {
 
     #[test]
     fn requests_grow_with_images_chunks_and_bytes() {
-        let one = Requests::of_run(1, 100, 1);
+        let one = Requests::of_run(1, 100, 1, 1);
         assert_eq!((one.images, one.reread, one.results), (1, 1, 38 + 30));
         assert_eq!((one.get, one.list), (70, 1));
         // 5,376 bytes are a part; begin, complete; record, list, copy.
         assert_eq!(one.put, 1 + 2 + 3 + 48 + 30);
 
         // 53,760,000 bytes are 6 parts of one file, in ten chunks.
-        let many = Requests::of_run(10_000, 1_000, 10);
+        let many = Requests::of_run(10_000, 1_000, 10_000, 10);
         assert_eq!((many.reread, many.results), (50, 38 + 30 + 70));
         assert_eq!(many.put, 2 * (6 + 20) + 30 + 48 + 30);
 
         // 537,600,000 bytes are 5 files, and 9 row groups.
-        let large = Requests::of_run(100_000, 100_000, 100);
+        let large = Requests::of_run(100_000, 100_000, 100_000, 100);
         assert_eq!(large.results, 38 + 5 * 30 + 4 * 11);
     }
 }

@@ -1,0 +1,155 @@
+//! Which image goes into which shard.
+
+use std::collections::HashSet;
+use std::fmt::{self, Display, Formatter};
+use std::ops::Range;
+
+use pomona_images::Location;
+use pomona_results::Listing;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::tar_shard::member_bytes;
+use super::{PackError, PackOptions};
+
+/// The kind of files that shards are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShardFormat {
+    /// POSIX tar, as WebDataset reads it.
+    Tar,
+    /// Parquet with a column `image`, a struct of bytes and path, as Hugging Face's libraries read it.
+    Parquet,
+}
+
+impl Display for ShardFormat {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tar => "tar",
+            Self::Parquet => "parquet",
+        })
+    }
+}
+
+/// A shard to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PlannedShard {
+    pub name: String,
+    /// Its images, as positions in the listing.
+    pub rows: Range<usize>,
+    /// What they are called in it.
+    pub names: Vec<String>,
+    pub lengths: Vec<u64>,
+    /// The bytes of the images.
+    pub bytes: u64,
+    /// Of the names and versions of its images: what two plans compare.
+    pub fingerprint: String,
+}
+
+/// Divides a listing, in its order, which is that of paths.
+pub(super) fn plan(
+    listing: &Listing,
+    options: &PackOptions,
+) -> Result<Vec<PlannedShard>, PackError> {
+    let root = Location::parse(&options.input)?.before_glob().written();
+    let images = listing.lengths().map(|(path, e_tag, length)| {
+        let name = member_name(path, &root);
+        (name, e_tag.unwrap_or_default(), length)
+    });
+    divide(images, options.shard_size, options.format)
+}
+
+/// The path of an image below the input's folder.
+fn member_name(path: &str, root: &str) -> String {
+    let last = || path.rsplit_once('/').map_or(path, |(_, name)| name);
+    path.strip_prefix(root).unwrap_or_else(last).to_owned()
+}
+
+fn divide<'a>(
+    images: impl Iterator<Item = (String, &'a str, u64)>,
+    shard_size: u64,
+    format: ShardFormat,
+) -> Result<Vec<PlannedShard>, PackError> {
+    let mut shards: Vec<PlannedShard> = vec![];
+    let mut size = 0_u64;
+    let mut sha256 = Sha256::new();
+    let mut names = HashSet::new();
+    for (row, (name, e_tag, length)) in images.enumerate() {
+        if !names.insert(name.clone()) {
+            return Err(PackError::SameName { name });
+        }
+        let taken = match format {
+            ShardFormat::Tar => member_bytes(&name, length),
+            ShardFormat::Parquet => length.saturating_add(name.len() as u64 + 16),
+        };
+        let is_full = size.saturating_add(taken) > shard_size;
+        if shards.is_empty() || is_full {
+            finish(&mut shards, &mut sha256);
+            shards.push(PlannedShard {
+                name: format!("shard-{:06}.{format}", shards.len()),
+                rows: row..row,
+                names: vec![],
+                lengths: vec![],
+                bytes: 0,
+                fingerprint: String::new(),
+            });
+            size = 0;
+        }
+        size = size.saturating_add(taken);
+        let Some(shard) = shards.last_mut() else {
+            continue;
+        };
+        sha256.update(name.as_bytes());
+        sha256.update([0]);
+        sha256.update(e_tag.as_bytes());
+        sha256.update([0]);
+        sha256.update(length.to_le_bytes());
+        shard.rows.end = row + 1;
+        shard.bytes += length;
+        shard.names.push(name);
+        shard.lengths.push(length);
+    }
+    finish(&mut shards, &mut sha256);
+    Ok(shards)
+}
+
+fn finish(shards: &mut [PlannedShard], sha256: &mut Sha256) {
+    let done = std::mem::take(sha256);
+    if let Some(shard) = shards.last_mut() {
+        shard.fingerprint = format!("{:x}", done.finalize());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn divided(lengths: &[u64], size: u64) -> Vec<PlannedShard> {
+        let images = lengths.iter().enumerate();
+        let images = images.map(|(i, &length)| (format!("a/{i}.jpg"), "v", length));
+        divide(images, size, ShardFormat::Tar).unwrap()
+    }
+
+    #[test]
+    fn shards_are_at_most_as_large_as_they_may_be() {
+        let shards = divided(&[100, 600, 5000, 1, 1], 4096);
+        let rows: Vec<_> = shards.iter().map(|shard| shard.rows.clone()).collect();
+        // Headers and padding count: 1,024, 1,536, 5,632 and twice 1,024 bytes.
+        assert_eq!(rows, [0..2, 2..3, 3..5]);
+        assert_eq!(shards[2].name, "shard-000002.tar");
+        assert_eq!(shards[1].bytes, 5000);
+        assert_eq!(divided(&[100, 600, 5000, 1, 1], 4096), shards);
+        let other = divided(&[100, 600, 5000, 1, 2], 4096);
+        assert_eq!(other[0].fingerprint, shards[0].fingerprint);
+        assert_ne!(other[2].fingerprint, shards[2].fingerprint);
+    }
+
+    #[test]
+    fn names_are_paths_below_the_input() {
+        assert_eq!(member_name("s3://b/in/A/1.jpg", "s3://b/in/"), "A/1.jpg");
+        assert_eq!(member_name("s3://b/in/1.jpg", "s3://b/in/1.jpg/"), "1.jpg");
+        let twice = ["1.jpg", "1.jpg"].map(|name| (name.to_owned(), "v", 1));
+        let error = divide(twice.into_iter(), 9, ShardFormat::Tar).unwrap_err();
+        assert!(matches!(error, PackError::SameName { .. }));
+    }
+}
