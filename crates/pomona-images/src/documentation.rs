@@ -12,7 +12,7 @@ pub struct OptionDocumentation {
 }
 
 /// Every option, in the order in which errors list them.
-pub const OPTIONS: [OptionDocumentation; 5] = [
+pub const OPTIONS: [OptionDocumentation; 8] = [
     OptionDocumentation {
         name: "glob",
         default: "names that end in jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or tiff, in any case",
@@ -22,6 +22,11 @@ pub const OPTIONS: [OptionDocumentation; 5] = [
         name: "recursive",
         default: "`true`",
         meaning: "whether folders below the location are read",
+    },
+    OptionDocumentation {
+        name: "depth",
+        default: "any",
+        meaning: "how many levels of folders below the location are read: with `1`, images lie in the folders of the location, which are their labels",
     },
     OptionDocumentation {
         name: "concurrency",
@@ -37,6 +42,16 @@ pub const OPTIONS: [OptionDocumentation; 5] = [
         name: "missing",
         default: "`error`",
         meaning: "an object that vanished or may not be read after it was listed: `error` fails the query and names it, `null` gives a row without content, and the column `read_error` with the reason",
+    },
+    OptionDocumentation {
+        name: "listing",
+        default: "none: the location is listed",
+        meaning: "a file that says which images of the location there are: `manifest.json` of an S3 Inventory, or CSV (`.csv`, `.csv.gz`) or Parquet with a column of paths; a relative name lies in the location",
+    },
+    OptionDocumentation {
+        name: "path_column",
+        default: "whichever of `path` and `url` the file has",
+        meaning: "the column of paths in a listing that is a CSV or a Parquet file",
     },
 ];
 

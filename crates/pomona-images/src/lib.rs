@@ -33,6 +33,7 @@ mod images_function;
 mod io_runtime;
 mod listing;
 mod listing_exec;
+mod listing_files;
 mod listing_run;
 mod location;
 mod matching;
@@ -46,6 +47,7 @@ mod skipped;
 mod store_refusal;
 mod summary;
 mod table;
+mod urls;
 
 pub use error::ImagesError;
 pub use exec::{ImageScanConfig, ImageScanExec};
@@ -59,7 +61,11 @@ pub use location::{ImageLocation, Location};
 pub use matching::is_image_name;
 pub use options::{ImageTableOptions, Missing};
 pub use resolve::resolve;
-pub use schema::{all_columns, image_schema, needs_object, table_schema};
+pub use schema::{all_columns, image_schema, listed_schema, needs_object, table_schema};
 pub use skipped::Skipped;
 pub use store_refusal::{Request, StoreRefusal, store_answer};
 pub use table::{ImageTable, ListWhilePlanning};
+pub use urls::{
+    AllowedHosts, ReadApart, ReadFault, ReadFunc, ReadOptions, ReadOutput, ReadUrls, ReadUrlsExec,
+    UrlRead, read_functions,
+};

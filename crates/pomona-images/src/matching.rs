@@ -32,7 +32,8 @@ pub(crate) struct ObjectMatcher {
     glob: Option<Pattern>,
     /// Whether `glob` is about file names alone.
     glob_is_name: bool,
-    recursive: bool,
+    /// The levels of folders below the location that are read; none where all are.
+    levels: Option<usize>,
 }
 
 impl ObjectMatcher {
@@ -66,7 +67,7 @@ impl ObjectMatcher {
                 .glob
                 .as_ref()
                 .is_some_and(|glob| !glob.contains('/')),
-            recursive: options.recursive,
+            levels: options.levels(),
         })
     }
 
@@ -96,12 +97,17 @@ impl ObjectMatcher {
     pub(crate) fn is_stranger(&self, relative: &str) -> bool {
         let is_hidden = relative.split('/').any(|name| name.starts_with('.'));
         let by_extension = self.location.is_none() && self.glob.is_none();
-        let is_below = self.recursive || !relative.contains('/');
-        !relative.is_empty() && !is_hidden && by_extension && is_below
+        !relative.is_empty() && !is_hidden && by_extension && self.is_within_depth(relative)
+    }
+
+    /// Whether an object lies in a folder that is read.
+    fn is_within_depth(&self, relative: &str) -> bool {
+        let levels = relative.matches('/').count();
+        self.levels.is_none_or(|most| levels <= most)
     }
 
     fn accepts_below(&self, relative: &str, is_named: bool) -> bool {
-        if !self.recursive && relative.contains('/') {
+        if !self.is_within_depth(relative) {
             return false;
         }
         match &self.glob {

@@ -39,7 +39,8 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 static IMAGE_SCHEMA: LazyLock<SchemaRef> =
     LazyLock::new(|| projected_schema(&[0, 1, 2, 3, 4, CONTENT]));
 
-static LISTING_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| projected_schema(&[0, 1, 2, 3, 4]));
+static LISTING_SCHEMA: LazyLock<SchemaRef> =
+    LazyLock::new(|| listed_schema(&projected_schema(&[0, 1, 2, 3, 4]), true));
 
 /// The schema that every image table has: `path`, `label`, `length` (bytes), `modification_time`
 /// (microseconds, UTC), `e_tag` and `content`. Only the last two may be NULL.
@@ -54,6 +55,22 @@ pub fn table_schema(missing: Missing) -> SchemaRef {
         Missing::Error => image_schema(),
         Missing::Null => Arc::clone(&SCHEMA),
     }
+}
+
+/// The schema of a table whose listing is a file, which may leave out how long its images are and
+/// when they were written: these may be NULL then.
+pub fn listed_schema(schema: &SchemaRef, is_from_file: bool) -> SchemaRef {
+    if !is_from_file {
+        return Arc::clone(schema);
+    }
+    let fields = schema.fields().iter().map(|field| {
+        let may_be_null = ["length", "modification_time"].contains(&field.name().as_str());
+        match may_be_null {
+            true => Arc::new(field.as_ref().clone().with_nullable(true)),
+            false => Arc::clone(field),
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// The positions of all columns under the option `missing`.
@@ -71,7 +88,8 @@ pub(crate) fn column_count() -> usize {
     SCHEMA.fields().len()
 }
 
-/// The columns that a listing alone can fill: those before `content`, at the same positions.
+/// The columns that a listing alone can fill: those before `content`, at the same positions, as far
+/// as it has them.
 pub(crate) fn listing_schema() -> SchemaRef {
     Arc::clone(&LISTING_SCHEMA)
 }

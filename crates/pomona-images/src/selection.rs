@@ -79,7 +79,7 @@ pub(crate) fn pushdown(filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
 /// NULL counts as false, as in WHERE.
 fn evaluate(predicate: &Arc<dyn PhysicalExpr>, objects: &[ListedObject]) -> Result<Vec<bool>> {
     let columns = [PATH, LABEL, LENGTH, MODIFICATION_TIME, E_TAG];
-    let batch = listing_batch(objects, &columns)?;
+    let batch = listing_batch(objects, &columns, &listing_schema())?;
     match predicate.evaluate(&batch)? {
         ColumnarValue::Scalar(ScalarValue::Boolean(keep)) => {
             Ok(vec![keep == Some(true); objects.len()])

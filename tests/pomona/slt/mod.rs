@@ -57,7 +57,7 @@ macro_rules! slt_files {
 }
 
 slt_files!(
-    classes, errors, file_names, functions, images, joins, pca, queries, vectors
+    classes, errors, file_names, functions, images, joins, pca, queries, urls, vectors
 );
 
 #[test]

@@ -35,6 +35,7 @@ mod spark;
 mod sql;
 mod suspects;
 mod suspended;
+mod urls;
 mod verify;
 mod weights;
 mod workplace;

@@ -10,9 +10,9 @@ pub(crate) struct ListedObject {
     pub path: String,
     /// Where the folder's name is in `path`.
     label: (usize, usize),
-    /// Size in bytes.
-    pub length: u64,
-    pub modified: DateTime<Utc>,
+    /// Size in bytes, where the listing has it.
+    pub length: Option<u64>,
+    pub modified: Option<DateTime<Utc>>,
     pub e_tag: Option<String>,
 }
 
@@ -21,13 +21,11 @@ impl ListedObject {
     /// local file system nor S3 percent-encodes what it lists, and `Path::parse` takes it back.
     pub(crate) fn new(store: &str, meta: ObjectMeta) -> Self {
         let path = format!("{store}{}", meta.location);
-        let end = path.rfind('/').unwrap_or_default();
-        let start = path[..end].rfind('/').map_or(0, |slash| slash + 1);
         Self {
-            label: (start, end),
+            label: folder_name(&path),
             path,
-            length: meta.size,
-            modified: meta.last_modified,
+            length: Some(meta.size),
+            modified: Some(meta.last_modified),
             e_tag: meta.e_tag.or_else(|| {
                 // Some servers list objects without their tags. Time and length distinguish
                 // versions as well as the tags that object_store makes up for local files.
@@ -37,8 +35,68 @@ impl ListedObject {
         }
     }
 
+    /// An object of which a file says that it is there, and perhaps more.
+    pub(crate) fn of_url(
+        path: String,
+        length: Option<u64>,
+        modified: Option<DateTime<Utc>>,
+        e_tag: Option<String>,
+    ) -> Self {
+        // In the URL of a web server a query is no part of the path.
+        let is_web = path.starts_with("http:") || path.starts_with("https:");
+        let end = path.find(['?', '#']).filter(|_| is_web);
+        Self {
+            label: folder_name(&path[..end.unwrap_or(path.len())]),
+            path,
+            length,
+            modified,
+            e_tag,
+        }
+    }
+
+    /// Drops what the listing did not say.
+    pub(crate) fn forget(&mut self, known: Known) {
+        self.length = self.length.filter(|_| known.length);
+        self.modified = self.modified.filter(|_| known.modified);
+        self.e_tag = self.e_tag.take().filter(|_| known.e_tag);
+    }
+
     /// The name of the folder that holds the object; the bucket's at the root of a bucket.
     pub(crate) fn label(&self) -> &str {
         &self.path[self.label.0..self.label.1]
+    }
+}
+
+/// What a listing says of its objects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub length: bool,
+    pub modified: bool,
+    pub e_tag: bool,
+}
+
+/// Where the name of the folder is in a path.
+fn folder_name(path: &str) -> (usize, usize) {
+    let end = path.rfind('/').unwrap_or_default();
+    let start = path[..end].rfind('/').map_or(0, |slash| slash + 1);
+    (start, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_label_of_a_url_is_the_name_before_the_last() {
+        for (url, label) in [
+            ("https://a.org/Apple/1.jpg", "Apple"),
+            ("https://a.org/Apple/1.jpg?from=/x/y", "Apple"),
+            ("https://a.org/1.jpg#/x/", "a.org"),
+            ("s3://bucket/what?/1.jpg", "what?"),
+            ("file:///data/1.jpg", "data"),
+        ] {
+            let object = ListedObject::of_url(url.to_owned(), None, None, None);
+            assert_eq!(object.label(), label, "{url}");
+        }
     }
 }
