@@ -41,11 +41,12 @@ fn decoded(ctx: &SessionContext, bytes: &[u8]) -> Result<Arc<dyn ExecutionPlan>>
     Ok(node.try_into_physical_plan(&ctx.task_ctx(), &PomonaCodec::default())?)
 }
 
-const QUERIES: [&str; 4] = [
+const QUERIES: [&str; 5] = [
     "SELECT path, content FROM images",
     "SELECT label, count(*) AS n, sum(length) AS bytes, count(content) FROM images WHERE length > 10 GROUP BY label",
     "SELECT path, image_info(content) FROM images ORDER BY path LIMIT 3",
     "SELECT pca_fit(try_mobilenet_v2(content), 2) FROM images",
+    "SELECT try_read_image(path), read_error(path), read_image(path || '?') FROM images",
 ];
 
 #[tokio::test]

@@ -13,4 +13,5 @@ mod sql_reference;
 mod standalone;
 mod tidy;
 mod traps;
+mod urls;
 mod weights;

@@ -1,5 +1,5 @@
-//! What the tests share: images drawn by code, broken files, an S3 server, a hub, a cluster,
-//! weights, reference data.
+//! What the tests share: images drawn by code, broken files, an S3 server, a hub, a web server, a
+//! cluster, weights, reference data.
 
 pub mod archives;
 pub mod bombs;
@@ -15,4 +15,5 @@ pub mod reference_data;
 pub mod s3_faults;
 mod s3_keys;
 pub mod s3_server;
+pub mod web_server;
 pub mod weights;

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::MaxRows;
 use pomona_functions::FEATURE_LEN;
+use pomona_images::AllowedHosts;
 use pomona_pca::Components;
 use pomona_results::Formats;
 
@@ -213,7 +214,8 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', a file or shards; a path or an s3:// URL
+    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', a file, shards, or a file that lists
+    /// images (manifest.json of an S3 Inventory, CSV); a path or an s3:// URL
     #[arg(short, long, value_name = "IMAGES")]
     pub(crate) input: String,
 
@@ -268,6 +270,11 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) timings: bool,
 
+    /// Hosts, buckets and folders that a file of URLs may name, such as 'images.example.com,
+    /// s3://photos' [default: *, every public host and every bucket]
+    #[arg(long, value_name = "HOSTS", value_parser = parse_url_hosts)]
+    pub(crate) url_hosts: Option<String>,
+
     #[command(flatten)]
     pub(crate) decode: DecodeArguments,
 
@@ -279,6 +286,13 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
         _ => Err("a rate is a number from 0 to 1".to_string()),
+    }
+}
+
+fn parse_url_hosts(text: &str) -> Result<String, String> {
+    match AllowedHosts::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

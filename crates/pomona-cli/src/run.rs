@@ -22,6 +22,9 @@ use crate::timings;
 pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -> Result<ExitCode> {
     let Session { ctx, cluster, .. } = open(&arguments.session).await?;
     configure(&ctx, |options| arguments.decode.apply(options))?;
+    if let Some(hosts) = &arguments.url_hosts {
+        configure(&ctx, |options| options.set("pomona.url_hosts", hosts))?;
+    }
     let checkpoint = match cluster {
         None => arguments.checkpoint as usize,
         Some(cluster) => arguments.checkpoint as usize * slots(cluster).await?,

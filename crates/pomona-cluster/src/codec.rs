@@ -15,7 +15,7 @@ use datafusion::physical_expr_common::physical_expr::proto_encode::PhysicalExprE
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use pomona_functions::DecodeExec;
-use pomona_images::ImageScanExec;
+use pomona_images::{ImageScanExec, ReadUrlsExec};
 
 use super::parallel_sink::ParallelSinkExec;
 use crate::ClusterError;
@@ -26,6 +26,7 @@ const MARK: &[u8] = b"wPOMONA";
 const IMAGE_SCAN: u8 = 1;
 const PARALLEL_SINK: u8 = 2;
 const DECODE: u8 = 3;
+const READ_URLS: u8 = 5;
 
 /// Ballista's codec, and Pomona's operators before it.
 #[derive(Debug, Default)]
@@ -81,6 +82,12 @@ impl PhysicalExtensionCodec for PomonaCodec {
             Some((&DECODE, body)) if body == DecodeExec::NAME.as_bytes() => Ok(Arc::new(
                 DecodeExec::new(only_input(DecodeExec::NAME, inputs)?),
             )),
+            Some((&READ_URLS, body)) => {
+                let config = serde_json::from_slice(body)
+                    .map_err(|error| malformed(ReadUrlsExec::NAME, error))?;
+                let input = only_input(ReadUrlsExec::NAME, inputs)?;
+                Ok(Arc::new(ReadUrlsExec::try_new(input, config)?))
+            }
             Some((kind, _)) => Err(malformed("operator", format!("its kind is {kind}")).into()),
             None => Err(malformed("operator", "it ends after its mark").into()),
         }
@@ -102,6 +109,12 @@ impl PhysicalExtensionCodec for PomonaCodec {
             buf.extend_from_slice(MARK);
             buf.push(PARALLEL_SINK);
             sink.encode(buf, self)
+        } else if let Some(read) = node.downcast_ref::<ReadUrlsExec>() {
+            buf.extend_from_slice(MARK);
+            buf.push(READ_URLS);
+            serde_json::to_writer(buf, read.config())
+                .map_err(|error| malformed(ReadUrlsExec::NAME, error))?;
+            Ok(())
         } else if node.is::<DecodeExec>() {
             buf.extend_from_slice(MARK);
             buf.push(DECODE);

@@ -36,6 +36,16 @@ extensions_options! {
         pub max_decode_bytes: u64, default = DecodeLimits::default().max_decode_bytes
         /// How long decoding one image may take, in seconds; 0 is no limit
         pub decode_timeout: u64, default = DecodeLimits::default().timeout.map_or(0, |limit| limit.as_secs())
+        /// What the URLs of read_image may name: hosts such as 'images.example.com', '*.example.com' or '10.0.0.7:8080', buckets such as 's3://bucket', folders such as 'file:///data/', several separated by commas; '*' is every host with a public address, every bucket, and local files that are images by their names
+        pub url_hosts: String, default = "*".to_string()
+        /// How long a server has to answer a request of read_image with all bytes, in seconds
+        pub url_timeout: u64, default = 30
+        /// How many times read_image makes a request again that failed for a reason that may pass
+        pub url_retries: u64, default = 2
+        /// The most bytes that read_image takes from a URL
+        pub url_max_bytes: u64, default = 50_000_000
+        /// How many URLs read_image reads at once, a partition
+        pub url_concurrency: u64, default = 32
         /// How long a query waits, in seconds, while its cluster has no executor
         pub executor_wait_seconds: u64, default = 120
     }

@@ -13,7 +13,9 @@ use crate::listing::ListedObject;
 pub(crate) fn assign(objects: Vec<ListedObject>, partitions: usize) -> Vec<Vec<ListedObject>> {
     let count = partitions.min(objects.len()).max(1);
     let mut largest_first: Vec<usize> = (0..objects.len()).collect();
-    largest_first.sort_by_key(|&i| Reverse(objects[i].length));
+    // What has no known length counts as nothing: the numbers of objects decide.
+    let length = |i: usize| objects[i].length.unwrap_or_default();
+    largest_first.sort_by_key(|&i| Reverse(length(i)));
 
     let mut loads: BinaryHeap<_> = (0..count).map(|p| Reverse((0_u64, 0_usize, p))).collect();
     let mut assigned = vec![0; objects.len()];
@@ -22,7 +24,7 @@ pub(crate) fn assign(objects: Vec<ListedObject>, partitions: usize) -> Vec<Vec<L
             break;
         };
         assigned[i] = partition;
-        loads.push(Reverse((bytes + objects[i].length, rows + 1, partition)));
+        loads.push(Reverse((bytes + length(i), rows + 1, partition)));
     }
 
     let mut divided = vec![Vec::with_capacity(objects.len() / count + 1); count];
@@ -54,7 +56,10 @@ mod tests {
     }
 
     fn lengths(partition: &[ListedObject]) -> Vec<u64> {
-        partition.iter().map(|object| object.length).collect()
+        partition
+            .iter()
+            .map(|object| object.length.unwrap())
+            .collect()
     }
 
     #[test]

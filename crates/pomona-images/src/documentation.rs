@@ -12,7 +12,7 @@ pub struct OptionDocumentation {
 }
 
 /// Every option, in the order in which errors list them.
-pub const OPTIONS: [OptionDocumentation; 7] = [
+pub const OPTIONS: [OptionDocumentation; 10] = [
     OptionDocumentation {
         name: "glob",
         default: "names that end in jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or tiff, in any case",
@@ -22,6 +22,11 @@ pub const OPTIONS: [OptionDocumentation; 7] = [
         name: "recursive",
         default: "`true`",
         meaning: "whether folders below the location are read",
+    },
+    OptionDocumentation {
+        name: "depth",
+        default: "any",
+        meaning: "how many levels of folders below the location are read: with `1`, images lie in the folders of the location, which are their labels",
     },
     OptionDocumentation {
         name: "concurrency",
@@ -47,6 +52,16 @@ pub const OPTIONS: [OptionDocumentation; 7] = [
         name: "sidecars",
         default: "`none`",
         meaning: "which of the files beside an image in a shard are columns of text: some of `json`, `cls` and `txt`, as in `'json,cls'`",
+    },
+    OptionDocumentation {
+        name: "listing",
+        default: "none: the location is listed",
+        meaning: "a file that says which images of the location there are: `manifest.json` of an S3 Inventory, or CSV (`.csv`, `.csv.gz`) or Parquet with a column of paths; a relative name lies in the location",
+    },
+    OptionDocumentation {
+        name: "path_column",
+        default: "whichever of `path` and `url` the file has",
+        meaning: "the column of paths in a listing that is a CSV or a Parquet file",
     },
 ];
 

@@ -6,6 +6,7 @@ use std::io;
 use datafusion::error::DataFusionError;
 
 use crate::store_refusal::store_answer;
+use crate::urls::ReadFault;
 
 /// Errors of image tables. Each names the option, folder or object at fault.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +118,19 @@ pub enum ImagesError {
         i32::MAX
     )]
     BatchOverflow { path: String, length: u64 },
+    /// A file that lists images is not what it should be.
+    #[error("the listing {file} cannot be used: {reason}")]
+    Listing { file: String, reason: String },
+    /// A URL of a table cannot be read.
+    #[error("cannot read {url}: {fault}")]
+    Read { url: String, fault: ReadFault },
+    /// An option of the session about URLs has a value that cannot be used.
+    #[error("{name} is '{value}', but must be {expected}")]
+    InvalidUrlOption {
+        name: &'static str,
+        value: String,
+        expected: &'static str,
+    },
     /// A row of the listing has a path that is not an object's URL.
     #[error("'{path}' is not the URL of an object")]
     InvalidPath { path: String },
@@ -143,6 +157,7 @@ impl ImagesError {
             }
             Self::Changed { .. } => "its shard changed after it was listed".to_owned(),
             Self::Member { reason, .. } => reason.clone(),
+            Self::Read { fault, .. } => fault.to_string(),
             other => other.to_string(),
         }
     }
@@ -189,6 +204,7 @@ impl ImagesError {
             Self::List { source, .. } | Self::Fetch { source, .. } => {
                 matches!(source, Generic { .. } | JoinError { .. })
             }
+            Self::Read { fault, .. } => fault.is_transient(),
             _ => false,
         }
     }

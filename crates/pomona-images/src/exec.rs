@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Statistics, plan_err};
@@ -29,6 +29,7 @@ use crate::options::{ImageTableOptions, Missing};
 use crate::prefetch::{Bounds, with_content};
 use crate::schema::{CONTENT, PATH, column_count, needs_object, projected_schema};
 use crate::summary::ListingSummary;
+use crate::urls::ReadOptions;
 
 /// The most rows of a batch with content. A batch is the unit of progress, of memory and of
 /// cancellation, and 256 images are most of a second of inference.
@@ -48,6 +49,9 @@ pub struct ImageScanConfig {
     pub batch_bytes: NonZeroUsize,
     /// What becomes of objects that vanished or are forbidden.
     pub missing: Missing,
+    /// How objects are read that a listing names by URLs of web servers.
+    #[serde(default)]
+    pub urls: ReadOptions,
 }
 
 impl ImageScanConfig {
@@ -59,7 +63,14 @@ impl ImageScanConfig {
             concurrency: options.concurrency,
             batch_bytes: options.batch_bytes,
             missing: options.missing,
+            urls: ReadOptions::default(),
         }
+    }
+
+    /// The same with the session's options for URLs.
+    #[must_use]
+    pub fn with_urls(self, urls: ReadOptions) -> Self {
+        Self { urls, ..self }
     }
 }
 
@@ -107,7 +118,7 @@ impl ImageScanExec {
                 );
             }
         }
-        let schema = projected_schema(&config.columns);
+        let schema = output_schema(&config.columns, &input.schema());
         let properties = PlanProperties::new(
             equivalences(&input, schema),
             Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
@@ -145,6 +156,17 @@ pub(crate) fn listed_columns(columns: &[usize]) -> Vec<usize> {
         .chain(SIDECARS..column_count())
         .filter(|c| [PATH, LENGTH].contains(c) || columns.contains(c))
         .collect()
+}
+
+/// The columns of the output, with NULL where the listing has it.
+fn output_schema(columns: &[usize], listing: &SchemaRef) -> SchemaRef {
+    let schema = projected_schema(columns);
+    let fields = schema.fields().iter();
+    let fields = fields.map(|field| match listing.field_with_name(field.name()) {
+        Ok(listed) => Arc::new(field.as_ref().clone().with_nullable(listed.is_nullable())),
+        Err(_) => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// The order by path that `schema`'s listing has within a partition, if `schema` has the path.
@@ -288,6 +310,7 @@ impl ExecutionPlan for ImageScanExec {
         let fetcher = Fetcher::new(
             context.runtime_env(),
             self.config.missing,
+            self.config.urls.clone(),
             FetchMetrics::new(&self.metrics, partition),
         );
         let metrics = BaselineMetrics::new(&self.metrics, partition);

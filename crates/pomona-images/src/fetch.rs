@@ -17,6 +17,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use crate::error::ImagesError;
 use crate::options::Missing;
 use crate::shards::{Footers, Place, ShardObject, Turn, Wanted, read};
+use crate::urls::{ReadOptions, Reader, is_web, shown};
 
 /// What one partition's requests count.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ impl FetchMetrics {
 pub(crate) struct Fetcher {
     runtime: Arc<RuntimeEnv>,
     stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+    /// Reads what a listing names by URLs of web servers.
+    web: Reader,
     missing: Missing,
     metrics: FetchMetrics,
     /// Objects denied since the last one that could be read.
@@ -79,11 +82,17 @@ pub(crate) type Content = std::result::Result<Bytes, String>;
 
 /// So many objects in a row that a store denies are no faults of single objects: the right to read
 /// is gone, and a run that went on would publish a part of its images as if it were all.
-const MOST_DENIED: u64 = 10;
+pub(crate) const MOST_DENIED: u64 = 10;
 
 impl Fetcher {
-    pub(crate) fn new(runtime: Arc<RuntimeEnv>, missing: Missing, metrics: FetchMetrics) -> Self {
+    pub(crate) fn new(
+        runtime: Arc<RuntimeEnv>,
+        missing: Missing,
+        urls: ReadOptions,
+        metrics: FetchMetrics,
+    ) -> Self {
         Self {
+            web: Reader::new(Arc::clone(&runtime.object_store_registry), urls),
             runtime,
             stores: Mutex::default(),
             missing,
@@ -205,6 +214,11 @@ impl Fetcher {
             }
             .into());
         }
+        if is_web(url) {
+            let read = self.web.read(url).await?;
+            let url = shown(url);
+            return read.map_err(|fault| ImagesError::Read { url, fault }.into());
+        }
         let (store, path) = split_url(url).ok_or_else(|| ImagesError::InvalidPath {
             path: url.to_owned(),
         })?;
@@ -226,6 +240,7 @@ impl Fetcher {
                 | ImagesError::TooLarge { .. }
                 | ImagesError::Changed { .. }
                 | ImagesError::Member { .. }
+                | ImagesError::Read { .. }
         );
         if readable || self.missing == Missing::Error {
             return Err(error.into());

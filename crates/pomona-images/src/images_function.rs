@@ -21,8 +21,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::error::ImagesError;
+use crate::listing_files::names_listing;
 use crate::options::ImageTableOptions;
-use crate::schema::table_schema;
+use crate::schema::{listed_schema, table_schema};
 use crate::selection::pushdown;
 use crate::table::ImageTable;
 
@@ -167,7 +168,9 @@ fn refuse<T>(reason: String) -> Result<T> {
 #[async_trait]
 impl TableProvider for NamedImages {
     fn schema(&self) -> SchemaRef {
-        table_schema(&self.options)
+        let mut locations = self.locations.iter();
+        let is_from_file = locations.any(|location| names_listing(location, &self.options));
+        listed_schema(&table_schema(&self.options), is_from_file)
     }
 
     fn table_type(&self) -> TableType {

@@ -35,6 +35,7 @@ mod images_function;
 mod io_runtime;
 mod listing;
 mod listing_exec;
+mod listing_files;
 mod listing_run;
 mod location;
 mod matching;
@@ -49,6 +50,7 @@ mod skipped;
 mod store_refusal;
 mod summary;
 mod table;
+mod urls;
 
 pub use error::ImagesError;
 pub use exec::{ImageScanConfig, ImageScanExec};
@@ -63,8 +65,12 @@ pub use location::Location;
 pub use matching::is_image_name;
 pub use options::{ImageTableOptions, Missing, Shards};
 pub use resolve::resolve;
-pub use schema::{all_columns, image_schema, needs_object, table_schema};
+pub use schema::{all_columns, image_schema, listed_schema, needs_object, table_schema};
 pub use shards::{Sidecar, divide, is_archive_name, listed_object, may_be_in_shard, read_requests};
 pub use skipped::Skipped;
 pub use store_refusal::{Request, StoreRefusal, store_answer};
 pub use table::{ImageTable, ListWhilePlanning};
+pub use urls::{
+    AllowedHosts, ReadApart, ReadFault, ReadFunc, ReadOptions, ReadOutput, ReadUrls, ReadUrlsExec,
+    UrlRead, read_functions,
+};

@@ -25,7 +25,6 @@ use futures::stream;
 use crate::listing::{ListedObject, Pages, Report, Source};
 use crate::listing_run::{Begin, ListingRun};
 use crate::rows::listing_batch;
-use crate::schema::projected_schema;
 use crate::selection::Selection;
 
 /// Lists images and gives their rows to whichever partition asks first, so that partitions end
@@ -59,6 +58,8 @@ pub(crate) struct ListingScan {
     pub source: Source,
     pub selection: Selection,
     pub columns: Vec<usize>,
+    /// These columns.
+    pub schema: SchemaRef,
     pub limit: Option<usize>,
     pub rows: usize,
 }
@@ -84,9 +85,8 @@ impl ImageListingExec {
     }
 
     fn with(scan: ListingScan, partitions: usize, opened: Option<Begin>) -> Self {
-        let schema = projected_schema(&scan.columns);
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
+            EquivalenceProperties::new(scan.schema),
             Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -116,6 +116,7 @@ impl ImageListingExec {
             source: self.source.clone(),
             selection: self.selection.clone(),
             columns: self.columns.clone(),
+            schema: self.schema(),
             limit,
             rows: self.rows,
         };
@@ -262,19 +263,21 @@ impl ExecutionPlan for ImageListingExec {
         let rows = self.rows.min(context.session_config().batch_size()).max(1);
         let columns: Arc<[usize]> = self.columns.clone().into();
         let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let schema: SchemaRef = self.schema();
+        let listed = Arc::clone(&schema);
         let batches = stream::try_unfold(run, move |run| {
             let (columns, metrics) = (Arc::clone(&columns), metrics.clone());
+            let listed = Arc::clone(&listed);
             async move {
                 let Some(objects) = run.next(rows).await? else {
                     return Ok::<_, DataFusionError>(None);
                 };
                 let timer = metrics.elapsed_compute().timer();
-                let batch: RecordBatch = listing_batch(&objects, &columns)?;
+                let batch: RecordBatch = listing_batch(&objects, &columns, &listed)?;
                 timer.done();
                 Ok(Some((batch.record_output(&metrics), run)))
             }
         });
-        let schema: SchemaRef = self.schema();
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
 

@@ -33,7 +33,8 @@ pub(crate) struct ObjectMatcher {
     glob: Option<Pattern>,
     /// Whether `glob` is about file names alone.
     glob_is_name: bool,
-    recursive: bool,
+    /// The levels of folders below the location that are read; none where all are.
+    levels: Option<usize>,
 }
 
 impl ObjectMatcher {
@@ -67,7 +68,7 @@ impl ObjectMatcher {
                 .glob
                 .as_ref()
                 .is_some_and(|glob| !glob.contains('/')),
-            recursive: options.recursive,
+            levels: options.levels(),
         })
     }
 
@@ -105,7 +106,7 @@ impl ObjectMatcher {
                 true => glob.matches_with(file_name(relative), SHELL),
                 false => glob.matches_with(relative, SHELL),
             });
-            is_named && (self.recursive || !relative.contains('/'))
+            is_named && self.is_within_depth(relative)
         };
         let Some(location) = &self.location else {
             return is_below(relative);
@@ -121,12 +122,17 @@ impl ObjectMatcher {
     pub(crate) fn is_stranger(&self, relative: &str) -> bool {
         let is_hidden = relative.split('/').any(|name| name.starts_with('.'));
         let by_extension = self.location.is_none() && self.glob.is_none();
-        let is_below = self.recursive || !relative.contains('/');
-        !relative.is_empty() && !is_hidden && by_extension && is_below
+        !relative.is_empty() && !is_hidden && by_extension && self.is_within_depth(relative)
+    }
+
+    /// Whether an object lies in a folder that is read.
+    fn is_within_depth(&self, relative: &str) -> bool {
+        let levels = relative.matches('/').count();
+        self.levels.is_none_or(|most| levels <= most)
     }
 
     fn accepts_below(&self, relative: &str, is_named: bool) -> bool {
-        if !self.recursive && relative.contains('/') {
+        if !self.is_within_depth(relative) {
             return false;
         }
         match &self.glob {

@@ -51,6 +51,10 @@ pub struct ImageTableOptions {
     pub glob: Option<String>,
     /// Whether folders below the location are searched too. Default true.
     pub recursive: bool,
+    /// How many levels of folders below the location are searched, where that is known: a condition
+    /// on `label` then lists the folders of that name alone. `recursive: false` is 0.
+    #[serde(default)]
+    pub depth: Option<usize>,
     /// How many objects a partition fetches at once. Default 32.
     pub concurrency: NonZeroUsize,
     /// How many bytes of content a batch holds at most, unless a single object is larger.
@@ -64,6 +68,12 @@ pub struct ImageTableOptions {
     /// The sidecars of images in shards that are columns, in the order of [`Sidecar::ALL`].
     #[serde(default)]
     pub sidecars: Vec<Sidecar>,
+    /// The file that lists the images of the folder, which is then not listed itself.
+    #[serde(default)]
+    pub listing: Option<String>,
+    /// The column of paths in a listing that is a CSV or a Parquet file.
+    #[serde(default)]
+    pub path_column: Option<String>,
 }
 
 impl Default for ImageTableOptions {
@@ -71,11 +81,14 @@ impl Default for ImageTableOptions {
         Self {
             glob: None,
             recursive: true,
+            depth: None,
             concurrency: NonZeroUsize::new(32).expect("32 is not zero"),
             batch_bytes: NonZeroUsize::new(32 * MIB).expect("32 MiB is not zero"),
             missing: Missing::Error,
             shards: Shards::Auto,
             sidecars: vec![],
+            listing: None,
+            path_column: None,
         }
     }
 }
@@ -100,6 +113,14 @@ impl ImageTableOptions {
         Ok(parsed)
     }
 
+    /// How many levels of folders below the location are searched; none where all are.
+    pub fn levels(&self) -> Option<usize> {
+        match self.recursive {
+            true => self.depth,
+            false => Some(0),
+        }
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), ImagesError> {
         match name {
             "glob" => {
@@ -113,6 +134,14 @@ impl ImageTableOptions {
                     "false" => false,
                     _ => return Err(invalid("recursive", value, "'true' or 'false'")),
                 };
+            }
+            "depth" => {
+                let expected = "a whole number of folders from 0 on";
+                self.depth = Some(
+                    value
+                        .parse()
+                        .map_err(|_| invalid("depth", value, expected))?,
+                );
             }
             "concurrency" => {
                 self.concurrency = value
@@ -152,6 +181,14 @@ impl ImageTableOptions {
                     return Err(invalid("sidecars", value, expected));
                 }
             }
+            "listing" if value.is_empty() => {
+                return Err(invalid("listing", value, "the location of a file"));
+            }
+            "listing" => self.listing = Some(value.to_owned()),
+            "path_column" if value.is_empty() => {
+                return Err(invalid("path_column", value, "the name of a column"));
+            }
+            "path_column" => self.path_column = Some(value.to_owned()),
             _ => return Err(unknown(name)),
         }
         Ok(())
@@ -240,8 +277,8 @@ mod tests {
     fn documented_defaults_are_the_defaults() {
         for option in OPTIONS {
             let default = option.default.trim_matches('`');
-            // The glob's default is described in words.
-            if option.name != "glob" {
+            // Some defaults are described in words.
+            if option.default.starts_with('`') {
                 let parsed = parse(&[(option.name, default)]).unwrap();
                 assert_eq!(parsed, ImageTableOptions::default(), "{}", option.name);
             }
@@ -251,7 +288,7 @@ mod tests {
     #[test]
     fn an_unknown_option_is_named_with_the_known_ones() {
         let error = parse(&[("format.globb", "*")]).unwrap_err().to_string();
-        insta::assert_snapshot!(error, @"unknown option 'globb' of an image table: the options are glob, recursive, concurrency, batch_bytes, missing, shards, sidecars");
+        insta::assert_snapshot!(error, @"unknown option 'globb' of an image table: the options are glob, recursive, depth, concurrency, batch_bytes, missing, shards, sidecars, listing, path_column");
         let error = parse(&[("aws.region", "eu-west-1")])
             .unwrap_err()
             .to_string();
@@ -263,6 +300,7 @@ mod tests {
         for (name, value) in [
             ("glob", "[a"),
             ("recursive", "maybe"),
+            ("depth", "-1"),
             ("concurrency", "0"),
             ("concurrency", "-1"),
             ("batch_bytes", "0"),
@@ -272,6 +310,8 @@ mod tests {
             ("shards", "tar"),
             ("sidecars", "xml"),
             ("sidecars", "cls, cls"),
+            ("listing", ""),
+            ("path_column", ""),
         ] {
             let error = parse(&[(name, value)]).unwrap_err();
             assert!(

@@ -24,6 +24,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::metrics::{BaselineMetrics, RecordOutput};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, Stream, StreamExt, future, stream};
+use tokio::runtime::Handle;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::error::ImagesError;
@@ -31,6 +32,9 @@ use crate::fetch::{Content, Fetcher, ListedRow};
 use crate::groups::{Group, Turns, groups};
 use crate::io_runtime::io_runtime;
 use crate::shards::{Place, Turn};
+
+/// What an object is taken to have whose listing does not say how long it is.
+const UNKNOWN_LENGTH: u64 = 1 << 20;
 
 /// The bounds of one partition.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +48,7 @@ pub(crate) struct Bounds {
 }
 
 /// A batch and its share of the budget.
-type Fetched = (RecordBatch, Option<OwnedSemaphorePermit>);
+pub(crate) type Fetched = (RecordBatch, Option<OwnedSemaphorePermit>);
 
 /// The rows of `listing` with their content, as columns of `schema`. Nothing is requested before
 /// the stream is polled for the first time, and dropping it stops all requests.
@@ -60,19 +64,42 @@ pub(crate) fn with_content(
         bounds,
         fetcher: Arc::new(fetcher),
     };
-    let batches = stream::once(async move { start(producer, listing, metrics) }).flatten();
+    let elapsed = metrics.elapsed_compute().clone();
+    ahead(schema, metrics, Some(io_runtime()), move |sender| {
+        producer.run(listing, sender, elapsed)
+    })
+}
+
+/// The batches that `work` sends, a batch ahead of the consumer. It runs on `threads`, or on those
+/// of the consumer, begins when the stream is polled for the first time, and stops when that is
+/// dropped.
+pub(crate) fn ahead<F>(
+    schema: SchemaRef,
+    metrics: BaselineMetrics,
+    threads: Option<&'static Handle>,
+    work: impl FnOnce(mpsc::Sender<Fetched>) -> F + Send + 'static,
+) -> SendableRecordBatchStream
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let batches = stream::once(async move { start(work, threads, metrics) }).flatten();
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
-fn start(
-    producer: Producer,
-    listing: SendableRecordBatchStream,
+fn start<F>(
+    work: impl FnOnce(mpsc::Sender<Fetched>) -> F,
+    threads: Option<&'static Handle>,
     metrics: BaselineMetrics,
-) -> impl Stream<Item = Result<RecordBatch>> {
+) -> impl Stream<Item = Result<RecordBatch>>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
     let (sender, receiver) = mpsc::channel(1);
     let mut tasks = JoinSet::new();
-    let elapsed = metrics.elapsed_compute().clone();
-    tasks.spawn_on(producer.run(listing, sender, elapsed), io_runtime());
+    match threads {
+        Some(threads) => tasks.spawn_on(work(sender), threads),
+        None => tasks.spawn(work(sender)),
+    };
     stream::unfold(Some((receiver, tasks)), move |running| {
         let metrics = metrics.clone();
         async move {
@@ -248,9 +275,9 @@ fn listed_rows(batch: &RecordBatch) -> Result<Vec<ListedRow>> {
     let rows = paths.iter().zip(lengths.iter()).enumerate();
     let rows = rows.map(|(row, (path, length))| ListedRow {
         path: path.unwrap_or_default().to_owned(),
-        length: length
-            .and_then(|length| u64::try_from(length).ok())
-            .unwrap_or_default(),
+        length: length.map_or(UNKNOWN_LENGTH, |length| {
+            u64::try_from(length).unwrap_or_default()
+        }),
         place: place(row),
     });
     Ok(rows.collect())

@@ -59,7 +59,8 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 static IMAGE_SCHEMA: LazyLock<SchemaRef> =
     LazyLock::new(|| projected_schema(&[0, 1, 2, 3, 4, CONTENT]));
 
-static LISTING_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| projected_schema(&LISTED));
+static LISTING_SCHEMA: LazyLock<SchemaRef> =
+    LazyLock::new(|| listed_schema(&projected_schema(&LISTED), true));
 
 /// The schema that every image table has: `path`, `label`, `length` (bytes), `modification_time`
 /// (microseconds, UTC), `e_tag` and `content`. Only the last two may be NULL.
@@ -71,6 +72,22 @@ pub fn image_schema() -> SchemaRef {
 /// too, why `content` is NULL; and a column a sidecar.
 pub fn table_schema(options: &ImageTableOptions) -> SchemaRef {
     projected_schema(&all_columns(options))
+}
+
+/// The schema of a table whose listing is a file, which may leave out how long its images are and
+/// when they were written: these may be NULL then.
+pub fn listed_schema(schema: &SchemaRef, is_from_file: bool) -> SchemaRef {
+    if !is_from_file {
+        return Arc::clone(schema);
+    }
+    let fields = schema.fields().iter().map(|field| {
+        let may_be_null = ["length", "modification_time"].contains(&field.name().as_str());
+        match may_be_null {
+            true => Arc::new(field.as_ref().clone().with_nullable(true)),
+            false => Arc::clone(field),
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// The columns of a table under its options: the positions that [`ImageScanConfig`] has.

@@ -78,7 +78,7 @@ pub(crate) fn pushdown(filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
 
 /// NULL counts as false, as in WHERE.
 fn evaluate(predicate: &Arc<dyn PhysicalExpr>, objects: &[ListedObject]) -> Result<Vec<bool>> {
-    let batch = listing_batch(objects, &LISTED)?;
+    let batch = listing_batch(objects, &LISTED, &listing_schema())?;
     match predicate.evaluate(&batch)? {
         ColumnarValue::Scalar(ScalarValue::Boolean(keep)) => {
             Ok(vec![keep == Some(true); objects.len()])

@@ -24,12 +24,16 @@ use crate::image_location::ImageLocation;
 use crate::io_runtime::on_io_runtime;
 use crate::listing::{ListedObject, PAGE, Pages, Report, Scope, Source};
 use crate::listing_exec::{ImageListingExec, ListingScan};
+use crate::listing_files::{ListingFile, listing_location};
 use crate::options::{ImageTableOptions, Shards};
 use crate::resolve::resolve;
 use crate::rows::listing_batches;
-use crate::schema::{E_TAG, all_columns, needs_object, projected_schema, table_schema};
+use crate::schema::{
+    E_TAG, all_columns, listed_schema, needs_object, projected_schema, table_schema,
+};
 use crate::selection::{Selection, pushdown};
 use crate::shards::{ShardKind, spread};
+use crate::urls::ReadOptions;
 
 /// The most rows that a partition takes at once to read their objects: about a second of inference,
 /// so that partitions end together.
@@ -58,7 +62,7 @@ impl ImageTable {
     pub async fn try_new<L: AsRef<str>>(
         state: &dyn Session,
         locations: impl IntoIterator<Item = L>,
-        options: ImageTableOptions,
+        mut options: ImageTableOptions,
     ) -> Result<Self> {
         let mut resolved = Vec::new();
         for location in locations {
@@ -72,6 +76,26 @@ impl ImageTable {
             }
             .into());
         }
+        if let Some(listing) = options.listing.take() {
+            let refused = |reason: &str| ImagesError::Listing {
+                file: listing.clone(),
+                reason: reason.to_owned(),
+            };
+            let [folder] = resolved.as_slice() else {
+                return Err(refused("it lists the images of one location").into());
+            };
+            if folder.is_object() || folder.pattern().is_some() {
+                let reason = format!("it lists the images of a folder, and {folder} is none");
+                return Err(refused(&reason).into());
+            }
+            let location = listing_location(&listing, folder)?.literal(true);
+            let file = resolve(state.runtime_env(), &location.url()).await?;
+            if !file.is_object() {
+                return Err(refused("it is no file").into());
+            }
+            options.listing = Some(file.url());
+            ListingFile::of(folder, &options)?;
+        }
         let glob = options.glob.as_deref();
         let names_shards = glob.is_some_and(|glob| ShardKind::of_name(glob).is_some());
         for location in &mut resolved {
@@ -83,6 +107,12 @@ impl ImageTable {
             }
         }
         Ok(Self::from_resolved(resolved, options))
+    }
+
+    /// Whether a file lists the images of the table, wherever they are.
+    pub fn has_listing_file(&self) -> bool {
+        let mut locations = self.locations.iter();
+        locations.any(|location| !matches!(ListingFile::of(location, &self.options), Ok(None)))
     }
 
     /// A table of locations that another table resolved, without asking any store: this is how a
@@ -137,12 +167,12 @@ impl ImageTable {
     fn listing_plan(
         partitions: &[Vec<ListedObject>],
         columns: &[usize],
+        schema: SchemaRef,
         batch_size: usize,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let schema = projected_schema(columns);
         let batches = partitions
             .iter()
-            .map(|objects| listing_batches(objects, columns, batch_size))
+            .map(|objects| listing_batches(objects, columns, &schema, batch_size))
             .collect::<Result<Vec<_>>>()?;
         let mut objects = partitions.iter();
         let is_ordered = objects.all(|objects| objects.is_sorted_by(|a, b| a.path <= b.path));
@@ -158,7 +188,7 @@ impl ImageTable {
 #[async_trait]
 impl TableProvider for ImageTable {
     fn schema(&self) -> SchemaRef {
-        table_schema(&self.options)
+        listed_schema(&table_schema(&self.options), self.has_listing_file())
     }
 
     fn table_type(&self) -> TableType {
@@ -180,7 +210,9 @@ impl TableProvider for ImageTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let scope = Scope::new(filters);
-        let source = Source::new(state.runtime_env(), &self.locations, &self.options, scope)?;
+        let urls = ReadOptions::of(state.config_options())?;
+        let source = Source::new(state.runtime_env(), &self.locations, &self.options, scope)?
+            .with_urls(urls.clone());
         let selection = Selection::new(state, filters)?;
         // Where every object is selected, so many objects are enough.
         let enough = limit.filter(|_| filters.is_empty());
@@ -213,6 +245,7 @@ impl TableProvider for ImageTable {
             true => listed_columns(&columns),
             false => columns.clone(),
         };
+        let schema = listed_schema(&projected_schema(&listed), self.has_listing_file());
         let partitions = state.config().target_partitions();
         let listing = match rest {
             Some(rest) => {
@@ -224,6 +257,7 @@ impl TableProvider for ImageTable {
                         false => state.config().batch_size(),
                     },
                     columns: listed,
+                    schema,
                     limit,
                 };
                 let listing = ImageListingExec::new(scan, partitions, objects, rest, report);
@@ -236,14 +270,14 @@ impl TableProvider for ImageTable {
                     true => by_shards(objects, partitions),
                     false => assign(objects, partitions),
                 };
-                Self::listing_plan(&partitions, &listed, state.config().batch_size())?
+                Self::listing_plan(&partitions, &listed, schema, state.config().batch_size())?
             }
         };
         if !needs_object(&columns) {
             return Ok(listing);
         }
         let locations = self.locations.iter().map(ToString::to_string).collect();
-        let config = ImageScanConfig::new(columns, locations, &self.options);
+        let config = ImageScanConfig::new(columns, locations, &self.options).with_urls(urls);
         Ok(Arc::new(ImageScanExec::try_new(listing, config)?))
     }
 
@@ -263,7 +297,7 @@ fn by_shards(objects: Vec<ListedObject>, partitions: usize) -> Vec<Vec<ListedObj
     let items = objects.iter().zip(&places).map(|(object, place)| {
         let place = place.as_ref();
         let place = place.map(|place| (place.shard(&object.path), place.order()));
-        (object.length, place)
+        (object.length.unwrap_or_default(), place)
     });
     let divided = spread(&items.collect::<Vec<_>>(), partitions);
     let mut objects: Vec<_> = objects.into_iter().map(Some).collect();

@@ -11,7 +11,7 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use pomona_analysis::report;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
-use pomona_images::Location;
+use pomona_images::{ImageTable, Location};
 use pomona_pca::{Components, PcaModel};
 use pomona_report::Language;
 use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
@@ -376,8 +376,11 @@ impl<'a> Pipeline<'a> {
         model: &PcaModel,
         language: Language,
     ) -> Result<(), PipelineError> {
-        // What is on a disk can be read again for nothing.
-        let is_store = Location::parse(&self.options.input)?.local_path().is_none();
+        // What is on a disk can be read again for nothing; what a file lists may be anywhere.
+        let images = self.ctx.table_provider("images").await?;
+        let images = images.downcast_ref::<ImageTable>();
+        let is_store = images.is_some_and(ImageTable::has_listing_file)
+            || Location::parse(&self.options.input)?.local_path().is_none();
         let reread = is_store.then_some(report::REREAD_OBJECTS);
         let report = report::gather(self.ctx, manifest, model, reread).await?;
         let html = report.to_html(language);

@@ -13,8 +13,9 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use pomona_images::{
-    ImageLocation, ImageScanConfig, ImageScanExec, ImageTable, ImageTableOptions, Skipped,
-    SkippedSink, all_columns, divide, image_schema, needs_object, table_schema,
+    ImageLocation, ImageScanConfig, ImageScanExec, ImageTable, ImageTableOptions, ReadOptions,
+    Skipped, SkippedSink, all_columns, divide, image_schema, listed_schema, needs_object,
+    table_schema,
 };
 
 /// Position of `length`, in bytes.
@@ -26,6 +27,8 @@ pub struct Listing {
     location: String,
     /// What the location came to mean.
     folders: Vec<ImageLocation>,
+    /// Whether a file lists the images, wherever they are.
+    is_from_file: bool,
     skipped: Skipped,
     options: ImageTableOptions,
 }
@@ -40,19 +43,27 @@ impl Listing {
         *config = config.clone().with_extension(Arc::clone(&sink));
         let listing = SessionContext::new_with_state(state);
         let batches = listing.sql(sql).await?.collect().await?;
+        let images = ctx.table_provider("images").await?;
+        let images = images.downcast_ref::<ImageTable>();
+        let is_from_file = images.is_some_and(ImageTable::has_listing_file);
         let schema = Arc::new(image_schema().project(&[0, 1, 2, 3, 4])?);
+        let schema = listed_schema(&schema, is_from_file);
         let batches = batches
             .into_iter()
             .map(|batch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()))
             .collect::<Result<Vec<_>, _>>()?;
         let rows = concat_batches(&schema, &batches)?;
         let order = sort_to_indices(rows.column(0), None, None)?;
-        let images = ctx.table_provider("images").await?;
-        let images = images.downcast_ref::<ImageTable>();
+        let rows = take_record_batch(&rows, &order)?;
         Ok(Self {
-            rows: take_record_batch(&rows, &order)?,
+            // Who writes a list may write a path twice. A folder has no two files of one name.
+            rows: match is_from_file {
+                true => once_each(&rows)?,
+                false => rows,
+            },
             location: location.to_string(),
             folders: images.map_or(vec![], |images| images.locations().to_vec()),
+            is_from_file,
             skipped: sink.skipped(),
             options: images.map_or_else(Default::default, |images| images.options().clone()),
         })
@@ -65,7 +76,7 @@ impl Listing {
 
     /// Whether a path lies where the images are listed, listed or not.
     pub fn covers(&self, path: &str) -> bool {
-        self.folders.iter().any(|folder| folder.holds(path))
+        self.is_from_file || self.folders.iter().any(|folder| folder.holds(path))
     }
 
     /// The number of images.
@@ -81,13 +92,13 @@ impl Listing {
     /// The bytes of all images.
     pub fn bytes(&self) -> u64 {
         let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
-        lengths.values().iter().map(|&bytes| bytes as u64).sum()
+        lengths.iter().flatten().map(|bytes| bytes as u64).sum()
     }
 
     /// Path, version and length of each image.
     pub fn lengths(&self) -> impl Iterator<Item = (&str, Option<&str>, u64)> {
         let lengths = self.rows.column(LENGTH).as_primitive::<Int64Type>();
-        let lengths = lengths.values().iter().map(|&bytes| bytes as u64);
+        let lengths = lengths.iter().map(|bytes| bytes.unwrap_or_default() as u64);
         let images = self.iter().zip(lengths);
         images.map(|((path, e_tag), length)| (path, e_tag, length))
     }
@@ -113,6 +124,15 @@ impl Listing {
             self.options.clone(),
         ))
     }
+}
+
+/// The first row of each path, of rows in the order of their paths.
+fn once_each(rows: &RecordBatch) -> Result<RecordBatch> {
+    let paths: &StringArray = rows.column(0).as_string();
+    let is_first = |&row: &usize| row == 0 || paths.value(row) != paths.value(row - 1);
+    let first = (0..rows.num_rows()).filter(is_first);
+    let first = UInt32Array::from_iter_values(first.map(|row| row as u32));
+    Ok(take_record_batch(rows, &first)?)
 }
 
 /// Images that were listed before: a scan reads them and lists nothing, so that a run in many
@@ -147,7 +167,8 @@ impl ListedImages {
 #[async_trait]
 impl TableProvider for ListedImages {
     fn schema(&self) -> SchemaRef {
-        table_schema(&self.options)
+        let may_be_null = self.rows.schema().field(LENGTH).is_nullable();
+        listed_schema(&table_schema(&self.options), may_be_null)
     }
 
     fn table_type(&self) -> TableType {
@@ -169,7 +190,8 @@ impl TableProvider for ListedImages {
             return Ok(listing);
         }
         let listing = MemorySourceConfig::try_new_exec(&partitions, schema, None)?;
-        let config = ImageScanConfig::new(columns, vec![self.location.clone()], &self.options);
+        let config = ImageScanConfig::new(columns, vec![self.location.clone()], &self.options)
+            .with_urls(ReadOptions::of(state.config_options())?);
         Ok(Arc::new(ImageScanExec::try_new(listing, config)?))
     }
 }

@@ -58,7 +58,7 @@ macro_rules! slt_files {
 }
 
 slt_files!(
-    classes, errors, file_names, functions, images, joins, pca, queries, shards, vectors
+    classes, errors, file_names, functions, images, joins, pca, queries, shards, urls, vectors
 );
 
 #[test]

@@ -33,7 +33,7 @@ async fn examples_run() {
     assert!(ran > 20, "only {ran} statements were found");
 }
 
-/// A folder with images and results as a run leaves them.
+/// A folder with images, an inventory, and results as a run leaves them.
 struct World {
     folder: TempDir,
 }
@@ -49,6 +49,11 @@ impl World {
                 fs::write(below.join(format!("{number}.png")), image).unwrap();
             }
         }
+        let inventory = folder.path().join("inventory");
+        fs::create_dir(&inventory).unwrap();
+        let manifest = r#"{"sourceBucket": "bucket", "destinationBucket": "arn:aws:s3:::inventory",
+            "fileFormat": "Parquet", "fileSchema": "", "files": []}"#;
+        fs::write(inventory.join("manifest.json"), manifest).unwrap();
         let world = Self { folder };
         let ctx = world.session().await;
         for (table, sql) in [
@@ -135,6 +140,10 @@ impl World {
                 &format!("'{root}/images/*/"),
             )
             .replace("'s3://bucket/spark-results/'", &format!("'{root}/spark/'"))
+            .replace(
+                "'s3://inventory/photos/daily/2026-01-02T00-00Z/",
+                &format!("'{root}/inventory/"),
+            )
             .replace("'results/", &format!("'{root}/results/"));
         let ran = run_statements(&ctx, &example).await;
         ran.unwrap_or_else(|error| panic!("{example}\n{error}"))

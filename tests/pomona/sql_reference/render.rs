@@ -51,7 +51,9 @@ pub fn functions() -> Result<Vec<FunctionPage>> {
     let theirs = SessionContext::new().state();
     let mut functions = vec![];
     for (name, function) in ours.scalar_functions() {
-        if !theirs.scalar_functions().contains_key(name) {
+        // Other names of a function stand in its documentation.
+        let is_alias = name != function.name();
+        if !is_alias && !theirs.scalar_functions().contains_key(name) {
             let examples = examples(function.signature());
             functions.push(FunctionPage {
                 name: name.clone(),

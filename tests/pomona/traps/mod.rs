@@ -6,6 +6,7 @@
 //! `crates/pomona-images/tests/images/fetching.rs`.
 
 mod adaptive;
+mod async_functions;
 mod batches;
 mod cancellation;
 mod codecs;

@@ -11,7 +11,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
-use pomona_images::{ImageTableOptions, Missing, image_schema, may_be_in_shard};
+use pomona_images::{ImageTableOptions, Missing, image_schema, listed_schema, may_be_in_shard};
 use pomona_results::ListedImages;
 use pomona_session::{Script, Variables};
 
@@ -127,6 +127,8 @@ async fn files(
             .project(&[0, 1, 2, 3, 4])
             .map_err(DataFusionError::from)?,
     );
+    // A listing that was a file may have left out how long its images are.
+    let schema = listed_schema(&schema, true);
     let listed = |batch: RecordBatch| -> Result<RecordBatch> {
         let columns = batch.columns().iter().zip(schema.fields());
         let columns = columns.map(|(column, field)| cast(column, field.data_type()));

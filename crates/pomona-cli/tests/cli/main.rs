@@ -35,6 +35,7 @@ mod small;
 mod spark;
 mod sql;
 mod suspects;
+mod urls;
 mod verify;
 mod weights;
 mod workplace;

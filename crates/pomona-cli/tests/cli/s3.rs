@@ -1,7 +1,10 @@
 //! `s3://` through the binary, against a real server on loopback.
 
 use std::fs;
+use std::io::Write;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use hyper::StatusCode;
 use pomona_tests::images;
 use pomona_tests::instance_metadata::InstanceMetadata;
@@ -518,4 +521,53 @@ fn a_folder_wins_over_an_object_of_its_name() {
         place.query("SELECT count(*) AS n FROM 's3://photos/data'"),
         "n\n4\n"
     );
+}
+
+#[test]
+fn a_run_over_an_inventory_lists_no_bucket_and_knows_its_images_again() {
+    let server = S3Server::start(&["photos", "inventory"]).unwrap();
+    images::write_folder(&server.bucket("photos"), &["Apple Red", "Kiwi"], 4);
+    let rows: String = ["Apple+Red", "Kiwi"]
+        .iter()
+        .flat_map(|label| (0..4).map(move |i| format!("\"photos\",\"{label}/{i}.png\",\"e{i}\"\n")))
+        .collect();
+    let mut gzip = GzEncoder::new(vec![], Compression::default());
+    gzip.write_all(rows.as_bytes()).unwrap();
+    let data = gzip.finish().unwrap();
+    let home = server.bucket("inventory").join("photos/daily");
+    fs::create_dir_all(home.join("data")).unwrap();
+    fs::create_dir_all(home.join("2026-01-02T00-00Z")).unwrap();
+    fs::write(home.join("data/1.csv.gz"), &data).unwrap();
+    let manifest = format!(
+        r#"{{"sourceBucket": "photos", "destinationBucket": "arn:aws:s3:::inventory",
+            "fileFormat": "CSV", "fileSchema": "Bucket, Key, ETag",
+            "files": [{{"key": "photos/daily/data/1.csv.gz", "size": {}, "MD5checksum": ""}}]}}"#,
+        data.len()
+    );
+    fs::write(home.join("2026-01-02T00-00Z/manifest.json"), manifest).unwrap();
+
+    let place = Workplace::new().with_environment(server.environment());
+    let input = "s3://inventory/photos/daily/2026-01-02T00-00Z/manifest.json";
+    place.run(&["-i", input, "-o", "out"]).code(0);
+    let sql = "SELECT count(*) AS n, count(features) AS features, count(length) AS lengths, min(path) AS path FROM 'out/features/'";
+    let ran = place.pomona(["sql", "-q", "--format", "csv", "-c", sql]);
+    let expected = "n,features,lengths,path\n8,8,0,s3://photos/Apple Red/0.png\n";
+    assert_eq!(ran.code(0).stdout(), expected);
+    let lists = |line: &RequestLine| line.lists_keys() && line.path.starts_with("/photos");
+    assert!(
+        !server.requests().iter().any(lists),
+        "{:?}",
+        server.requests()
+    );
+
+    let reads = || {
+        let requests = server.requests();
+        let images = requests
+            .iter()
+            .filter(|line| line.path.starts_with("/photos"));
+        images.count()
+    };
+    let before = reads();
+    let ran = place.run(&["-i", input, "-o", "out"]).code(0);
+    assert_eq!(reads(), before, "{}", ran.stderr());
 }

@@ -15,11 +15,11 @@ use crate::skipped::Skipped;
 
 /// An entry as a store lists it. A key that cannot be a [`Path`] is an
 /// [`InvalidPath`](Error::InvalidPath), behind which the listing goes on.
-pub(super) type Entry = object_store::Result<ObjectMeta>;
+pub(crate) type Entry = object_store::Result<ObjectMeta>;
 
 /// Sorts the entries below one location of a table.
 #[derive(Debug)]
-pub(super) struct Chooser {
+pub(crate) struct Chooser {
     location: ImageLocation,
     root: Path,
     matcher: ObjectMatcher,

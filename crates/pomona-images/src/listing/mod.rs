@@ -16,7 +16,8 @@ mod requests;
 mod scope;
 mod tree;
 
-pub(crate) use object::ListedObject;
+pub(crate) use chooser::{Chooser, Entry};
+pub(crate) use object::{Known, ListedObject};
 pub(crate) use pages::{Page, Pages, Source};
 pub(crate) use report::Report;
 pub use report::SkippedSink;

@@ -17,9 +17,11 @@ use super::tree::{FOLDERS_AT_ONCE, Pace, objects, range, tree};
 use super::{ListedObject, PAGE};
 use crate::error::ImagesError;
 use crate::image_location::ImageLocation;
+use crate::listing_files::{ListingFile, ListingReader};
 use crate::options::ImageTableOptions;
 use crate::shards::{Expansion, MemberMatcher, with_members};
 use crate::skipped::Skipped;
+use crate::urls::ReadOptions;
 
 /// A part of a listing.
 #[derive(Debug, Default)]
@@ -44,6 +46,8 @@ pub(crate) struct Source {
     stores: Vec<Arc<dyn ObjectStore>>,
     options: ImageTableOptions,
     scope: Scope,
+    /// Reads listings that are files.
+    files: ListingReader,
 }
 
 impl Source {
@@ -63,7 +67,19 @@ impl Source {
             locations: locations.to_vec(),
             options: options.clone(),
             scope,
+            files: ListingReader {
+                stores: Arc::clone(&runtime.object_store_registry),
+                table: options.clone(),
+                urls: ReadOptions::default(),
+            },
         })
+    }
+
+    /// The same with the session's options for URLs, to which the rows of listings that are files
+    /// are held.
+    pub(crate) fn with_urls(mut self, urls: ReadOptions) -> Self {
+        self.files.urls = urls;
+        self
     }
 
     /// The locations, for people who read plans.
@@ -90,6 +106,10 @@ impl Source {
         };
         let mut all = Vec::with_capacity(self.locations.len());
         for (position, location) in self.locations.iter().enumerate() {
+            if let Some(listing) = ListingFile::of(location, &self.options)? {
+                all.push(listing.pages(&self.files, enough.is_none()));
+                continue;
+            }
             let chooser = Chooser::new(&self.locations, position, &self.options)?;
             let store = &self.stores[position];
             let scope = match location.within {

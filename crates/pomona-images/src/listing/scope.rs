@@ -154,12 +154,12 @@ impl Scope {
 
 /// How many levels below a location's folder its images may lie; none where there is no bound.
 pub(super) fn levels(location: &ImageLocation, options: &ImageTableOptions) -> Option<usize> {
+    let below = options.levels()?;
     match &location.pattern {
-        _ if options.recursive => None,
-        None => Some(0),
+        None => Some(below),
         Some(pattern) if pattern.contains("**") => None,
         // What the glob matches is an object at its depth, or a folder there with objects in it.
-        Some(pattern) => Some(pattern.split('/').count()),
+        Some(pattern) => Some(pattern.split('/').count() + below),
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) fn run_length(ready: &VecDeque<ListedObject>, most: usize) -> usize {
     };
     let mut bytes = 0_u64;
     let run = ready.iter().take_while(|next| {
-        bytes = bytes.saturating_add(next.length);
+        bytes = bytes.saturating_add(next.length.unwrap_or_default());
         let rest = next.path.strip_prefix(shard);
         let is_inside = rest.is_some_and(|rest| rest.starts_with('/'));
         is_inside && bytes <= most_bytes

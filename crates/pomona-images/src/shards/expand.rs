@@ -72,7 +72,7 @@ impl Expansion {
             url: shard.path.clone(),
             version: shard.e_tag.clone().unwrap_or_default(),
         };
-        let length = shard.length;
+        let length = shard.length.unwrap_or_default();
         let blocks = |object| Blocks::new(object, length);
         match ShardKind::of_name(&shard.path) {
             Some(ShardKind::Tar) => {

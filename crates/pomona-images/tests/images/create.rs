@@ -222,7 +222,7 @@ async fn a_missing_place_is_refused_with_its_name_and_a_way_out() {
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
     let text = refused(&NAMES, "s3://bucket/d/", "OPTIONS (globs '*.png')").await;
-    insta::assert_snapshot!(text, @"External error: unknown option 'globs' of an image table: the options are glob, recursive, concurrency, batch_bytes, missing, shards, sidecars");
+    insta::assert_snapshot!(text, @"External error: unknown option 'globs' of an image table: the options are glob, recursive, depth, concurrency, batch_bytes, missing, shards, sidecars, listing, path_column");
     let ctx = bucket(&NAMES).await;
     for (columns, clauses) in [
         ("(path VARCHAR)", ""),

@@ -140,20 +140,24 @@ async fn conditions_list_only_what_can_match() {
     let sql = format!("{count} label = 'class 0123'");
     assert_eq!(number(&ctx, &sql).await, 2_000);
 
-    let store = InventedStore::new(500, 2_000, LATENCY);
-    let ctx = session(Arc::new(store.clone()), 4);
-    let folders = "OPTIONS (recursive 'false')";
-    create(&ctx, "s3://bucket/d/*", folders).await.unwrap();
-    for (condition, rows, most) in [
-        ("label = 'class 0123'", 2_000, 3),
-        ("label IN ('class 0001', 'class 0499', 'none')", 4_000, 6),
-        ("label = 'class 0001' AND length > 1", 0, 3),
-        ("label = 'x' OR label = 'class 0002'", 2_000, 4),
+    for (location, folders) in [
+        ("s3://bucket/d/*", "OPTIONS (recursive 'false')"),
+        ("s3://bucket/d/", "OPTIONS (depth 1)"),
     ] {
-        let sql = format!("{count} {condition}");
-        let asked = pages(&ctx, &store, &sql).await;
-        assert!(asked <= most, "{asked} pages for {condition}");
-        assert_eq!(number(&ctx, &sql).await, rows, "{condition}");
+        let store = InventedStore::new(500, 2_000, LATENCY);
+        let ctx = session(Arc::new(store.clone()), 4);
+        create(&ctx, location, folders).await.unwrap();
+        for (condition, rows, most) in [
+            ("label = 'class 0123'", 2_000, 3),
+            ("label IN ('class 0001', 'class 0499', 'none')", 4_000, 6),
+            ("label = 'class 0001' AND length > 1", 0, 3),
+            ("label = 'x' OR label = 'class 0002'", 2_000, 4),
+        ] {
+            let sql = format!("{count} {condition}");
+            let asked = pages(&ctx, &store, &sql).await;
+            assert!(asked <= most, "{asked} pages for {condition}");
+            assert_eq!(number(&ctx, &sql).await, rows, "{condition}");
+        }
     }
 }
 
@@ -166,6 +170,11 @@ async fn labels_are_found_at_every_depth() {
     names.push("d/root.jpg".to_owned());
     for (location, options, found) in [
         ("s3://bucket/d", "", 4 * 300),
+        ("s3://bucket/d", "OPTIONS (depth 0)", 0),
+        ("s3://bucket/d", "OPTIONS (depth 1)", 300),
+        ("s3://bucket/d", "OPTIONS (depth 2)", 3 * 300),
+        ("s3://bucket/d", "OPTIONS (depth 9)", 4 * 300),
+        ("s3://bucket/d/*", "OPTIONS (depth 1)", 3 * 300),
         ("s3://bucket/d/*", "OPTIONS (recursive 'false')", 300),
         ("s3://bucket/d/*/*", "OPTIONS (recursive 'false')", 3 * 300),
         (

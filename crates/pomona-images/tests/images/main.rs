@@ -9,6 +9,7 @@ mod fetching;
 mod filters;
 mod invented;
 mod large;
+mod listing_files;
 mod names;
 mod partitions;
 mod probe;

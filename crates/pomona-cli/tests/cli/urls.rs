@@ -1,0 +1,72 @@
+//! A run over a file of URLs.
+
+use std::fs;
+
+use pomona_tests::images;
+use pomona_tests::web_server::{Page, WebServer};
+
+use crate::workplace::Workplace;
+
+#[test]
+fn a_run_reads_the_urls_of_a_file_that_it_may_read() {
+    let server = WebServer::start().unwrap();
+    let mut list = "url\n".to_string();
+    for i in 0..6 {
+        let image = images::png(i, 30, 20);
+        let url = server.put(&format!("/Kiwi/{i}.png"), Page::File(image.into()));
+        list += &format!("{url}\n");
+    }
+    // One twice, one that is not there, and two that are none of a stranger's business.
+    list += &format!(
+        "{}\n{}\n",
+        server.url("/Kiwi/0.png"),
+        server.url("/Kiwi/none.png")
+    );
+    list += "http://169.254.169.254/latest/meta-data/\nfile:///proc/self/environ\n";
+    let place = Workplace::new();
+    fs::write(place.path("urls.csv"), list).unwrap();
+
+    // Nobody has allowed the machine itself.
+    place
+        .run(&["-i", "urls.csv", "-o", "refused"])
+        .code(1)
+        .says("of this machine or its network");
+    assert_eq!(server.requests(), [""; 0]);
+    place
+        .run(&[
+            "-i",
+            "urls.csv",
+            "-o",
+            "out",
+            "--url-hosts",
+            "http://a.org/",
+        ])
+        .code(2)
+        .says("pomona.url_hosts");
+
+    let hosts = format!("127.0.0.1:{}", server.port());
+    let arguments = [
+        "-i",
+        "urls.csv",
+        "-o",
+        "out",
+        "--max-error-rate",
+        "1",
+        "--url-hosts",
+        &hosts,
+    ];
+    place.run(&arguments).code(0);
+    let sql = "SELECT count(*) AS n, count(features) AS features, min(label) AS label, count(DISTINCT path) AS paths, min(error) AS error FROM 'out/features/'";
+    let ran = place
+        .pomona(["sql", "-q", "--format", "csv", "-c", sql])
+        .code(0);
+    assert_eq!(
+        ran.stdout(),
+        "n,features,label,paths,error\n7,6,Kiwi,7,not found\n"
+    );
+    let once = server.count("/Kiwi/1.png");
+    assert!(
+        (1..=2).contains(&once),
+        "read for its features, and for the report: {once}"
+    );
+}
