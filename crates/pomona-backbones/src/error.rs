@@ -28,7 +28,7 @@ pub enum BackboneError {
         reason: String,
     },
 
-    /// The weights of MobileNetV2 cannot be used.
+    /// The weights of MobileNetV2 cannot be used, or the instruction set of `POMONA_ISA`.
     #[error(transparent)]
     MobileNetV2(#[from] WeightsError),
 

@@ -46,7 +46,7 @@ pub struct WeightsDeclaration {
 /// The precision and device that a network is loaded for.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// The precision of the dense convolutions. Networks of Candle's layers have f32 alone.
+    /// The precision of the dense convolutions; f32 alone but for `mobilenet_v2`.
     pub precision: Precision,
     /// The device of the images.
     pub device: Device,

@@ -15,11 +15,9 @@
 //! Features are those of timm's `create_model(…, num_classes=0)` after timm's own transform: the
 //! shorter side resized to the input size over the crop with Pillow's bicubic filter, the middle
 //! cut out, values over 255, less the mean, over the deviation. They are what these networks'
-//! classifiers read, and for DINOv2 the class token. They agree to 1e-6 of the largest feature, but
-//! for DINOv2, whose GELU Candle approximates by its tanh form: there to 2e-4.
-//!
-//! `mobilenet_v2` is the fast one. The others run Candle's general layers, which take threads of
-//! their own, one image at a time.
+//! classifiers read, and for DINOv2 the class token. On the CPU they agree to 1e-5 of the largest
+//! feature. On other devices Candle's models run, which approximate DINOv2's GELU by its tanh form:
+//! there to 2e-4.
 //!
 //! No Arrow, no DataFusion.
 

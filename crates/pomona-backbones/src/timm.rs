@@ -1,4 +1,4 @@
-//! Networks of Candle's models with timm's weights and timm's transform.
+//! Networks with timm's weights and timm's transform: packed for the CPU, Candle's models elsewhere.
 
 use std::collections::HashMap;
 use std::fmt::{self, Debug, Formatter};
@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, bail};
 use candle_nn::{Module, VarBuilder};
-use pomona_mobilenet::network::{Backbone, Preprocessing, Resize};
+use pomona_mobilenet::network::layers::{Normalization, PackedNetwork, Parameters};
+use pomona_mobilenet::network::{Backbone, Isa, Preprocessing, Resize, WeightsError};
 use pomona_weights::{Repository, WeightsFile};
 
 use crate::{BackboneError, BackboneFactory, Target, WeightsDeclaration};
@@ -19,9 +20,9 @@ const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// A model of Candle's.
-pub(crate) type Model = Box<dyn Module + Send + Sync>;
+pub(crate) type CandleModel = Box<dyn Module + Send + Sync>;
 
-/// A network of timm's that Candle has a model of.
+/// A network of timm's.
 pub(crate) struct Timm {
     pub name: &'static str,
     /// The name of its repository, of the owner `timm`.
@@ -30,10 +31,17 @@ pub(crate) struct Timm {
     pub input_size: usize,
     /// timm's `crop_pct`.
     pub crop: f64,
-    /// Changes and adds tensors before the model is built.
+    /// The network for the CPU.
+    pub pack: fn(&Parameters, Isa) -> Result<PackedNetwork, WeightsError>,
+    /// Changes and adds tensors before Candle's model is built.
     pub prepare: fn(&mut HashMap<String, Tensor>) -> candle_core::Result<()>,
-    /// Candle's model of these tensors, whose first outputs are the features.
-    pub build: fn(VarBuilder<'static>) -> candle_core::Result<Model>,
+    /// Candle's model of these tensors, for other devices; its first outputs are the features.
+    pub build: fn(VarBuilder<'static>) -> candle_core::Result<CandleModel>,
+}
+
+/// What the first layer of these networks reads of a byte.
+pub(crate) fn normalization() -> Normalization {
+    Normalization::new(MEAN, DEVIATION)
 }
 
 impl BackboneFactory for Timm {
@@ -71,11 +79,15 @@ impl BackboneFactory for Timm {
         };
         let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|error| refuse(error.to_string()))?;
-        (self.prepare)(&mut tensors)?;
-        let tensors = VarBuilder::from_tensors(tensors, DType::F32, &target.device);
-        let model = (self.build)(tensors).map_err(|error| refuse(first_line(&error)))?;
-        let channels = |values: [f32; 3]| {
-            Tensor::from_slice(&values, (1, 3, 1, 1), &Device::Cpu)?.to_device(&target.device)
+        let model = if target.device.is_cpu() {
+            let isa = Isa::chosen()?;
+            let packed = (self.pack)(&Parameters::new(tensors), isa);
+            Model::Packed(packed.map_err(|error| refuse(error.to_string()))?)
+        } else {
+            (self.prepare)(&mut tensors)?;
+            let tensors = VarBuilder::from_tensors(tensors, DType::F32, &target.device);
+            let layers = (self.build)(tensors).map_err(|error| refuse(first_line(&error)))?;
+            Model::Candle(Layers::new(layers, &target.device)?)
         };
         Ok(Arc::new(TimmNetwork {
             name: self.name,
@@ -87,9 +99,6 @@ impl BackboneFactory for Timm {
                 deviation: DEVIATION,
             },
             device: target.device.clone(),
-            largest: channels([255.0; 3])?,
-            mean: channels(MEAN)?,
-            deviation: channels(DEVIATION)?,
             model,
         }))
     }
@@ -101,11 +110,24 @@ struct TimmNetwork {
     feature_len: usize,
     preprocessing: Preprocessing,
     device: Device,
+    model: Model,
+}
+
+/// What computes.
+enum Model {
+    /// The kernels, on the CPU.
+    Packed(PackedNetwork),
+    /// Candle's layers, on another device.
+    Candle(Layers),
+}
+
+/// Candle's layers behind the normalisation of the images.
+struct Layers {
+    layers: CandleModel,
     /// 255, the mean and the deviation of red, green and blue, `1 x 3 x 1 x 1`.
     largest: Tensor,
     mean: Tensor,
     deviation: Tensor,
-    model: Model,
 }
 
 impl Debug for TimmNetwork {
@@ -137,6 +159,10 @@ impl Backbone for TimmNetwork {
 
 impl Module for TimmNetwork {
     fn forward(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        let layers = match &self.model {
+            Model::Packed(network) => return network.forward(images),
+            Model::Candle(layers) => layers,
+        };
         let size = self.preprocessing.input_size;
         let (count, height, width, colors) = images.dims4()?;
         if (height, width, colors) != (size, size, 3) || images.dtype() != DType::U8 {
@@ -147,27 +173,27 @@ impl Module for TimmNetwork {
                 images.dtype()
             );
         }
-        // On the CPU one at a time, because Candle's products of matrices round by their size:
-        // each image has the same features in any batch.
-        let at_once = if self.device.is_cpu() { 1 } else { count };
-        let mut rows = Vec::with_capacity(count);
-        for first in (0..count).step_by(at_once.max(1)) {
-            let images = images.narrow(0, first, at_once)?;
-            let output = self.model.forward(&self.normalize(&images)?)?;
-            rows.push(
-                output
-                    .reshape((at_once, ()))?
-                    .narrow(1, 0, self.feature_len)?,
-            );
+        if count == 0 {
+            return Tensor::zeros((0, self.feature_len), DType::F32, &self.device);
         }
-        match rows.is_empty() {
-            true => Tensor::zeros((0, self.feature_len), DType::F32, &self.device),
-            false => Tensor::cat(&rows, 0),
-        }
+        let output = layers.layers.forward(&layers.normalize(images)?)?;
+        output.reshape((count, ()))?.narrow(1, 0, self.feature_len)
     }
 }
 
-impl TimmNetwork {
+impl Layers {
+    fn new(layers: CandleModel, device: &Device) -> candle_core::Result<Self> {
+        let channels = |values: [f32; 3]| {
+            Tensor::from_slice(&values, (1, 3, 1, 1), &Device::Cpu)?.to_device(device)
+        };
+        Ok(Self {
+            layers,
+            largest: channels([255.0; 3])?,
+            mean: channels(MEAN)?,
+            deviation: channels(DEVIATION)?,
+        })
+    }
+
     /// `N x S x S x 3` bytes to `N x 3 x S x S` values: over 255, less the mean, over the deviation.
     fn normalize(&self, images: &Tensor) -> candle_core::Result<Tensor> {
         images

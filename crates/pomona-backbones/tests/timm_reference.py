@@ -69,36 +69,41 @@ def image():
     return Image.fromarray(numpy.stack([red, green, blue], axis=2))
 
 
-for name, model_name in MODELS.items():
-    model = timm.create_model(model_name, pretrained=False, num_classes=0).eval()
-    state = {}
-    for key, value in model.state_dict().items():
-        if not key.endswith("num_batches_tracked"):
-            state[key] = tensor(key, tuple(value.shape))
-    model.load_state_dict(state, strict=False)
-    config = resolve_data_config({}, model=model)
-    pixels = create_transform(**config)(image())
-    with torch.no_grad():
-        features = model(pixels[None])[0]
-    reference = {
-        "model": model_name,
-        "input_size": config["input_size"][1],
-        "crop_pct": config["crop_pct"],
-        "mean": config["mean"],
-        "std": config["std"],
-        "pixels": [round(float(value), 6) for value in pixels.flatten()[:: pixels.numel() // 64]],
-        "tensors": {key: list(value.shape) for key, value in state.items()},
-        "features": [float(f"{value:.7g}") for value in features],
-    }
-    if name == "dinov2_small":
-        # Candle's model approximates GELU; everything else is compared with timm's doing so too.
-        tanh = timm.create_model(
-            model_name, pretrained=False, num_classes=0, act_layer="gelu_tanh"
-        ).eval()
-        tanh.load_state_dict(state, strict=False)
+def main():
+    for name, model_name in MODELS.items():
+        model = timm.create_model(model_name, pretrained=False, num_classes=0).eval()
+        state = {}
+        for key, value in model.state_dict().items():
+            if not key.endswith("num_batches_tracked"):
+                state[key] = tensor(key, tuple(value.shape))
+        model.load_state_dict(state, strict=False)
+        config = resolve_data_config({}, model=model)
+        pixels = create_transform(**config)(image())
         with torch.no_grad():
-            approximate = tanh(pixels[None])[0]
-        reference["features_tanh"] = [float(f"{value:.7g}") for value in approximate]
-    file = pathlib.Path(__file__).parent / "data" / f"{name}.json"
-    file.write_text(json.dumps(reference, separators=(",", ":")) + "\n")
-    print(name, len(features), float(features.abs().mean()), float(features.abs().max()), config)
+            features = model(pixels[None])[0]
+        reference = {
+            "model": model_name,
+            "input_size": config["input_size"][1],
+            "crop_pct": config["crop_pct"],
+            "mean": config["mean"],
+            "std": config["std"],
+            "pixels": [round(float(value), 6) for value in pixels.flatten()[:: pixels.numel() // 64]],
+            "tensors": {key: list(value.shape) for key, value in state.items()},
+            "features": [float(f"{value:.7g}") for value in features],
+        }
+        if name == "dinov2_small":
+            # With GELU by its tanh approximation, which features must not have.
+            tanh = timm.create_model(
+                model_name, pretrained=False, num_classes=0, act_layer="gelu_tanh"
+            ).eval()
+            tanh.load_state_dict(state, strict=False)
+            with torch.no_grad():
+                approximate = tanh(pixels[None])[0]
+            reference["features_tanh"] = [float(f"{value:.7g}") for value in approximate]
+        file = pathlib.Path(__file__).parent / "data" / f"{name}.json"
+        file.write_text(json.dumps(reference, separators=(",", ":")) + "\n")
+        print(name, len(features), float(features.abs().mean()), float(features.abs().max()), config)
+
+
+if __name__ == "__main__":
+    main()

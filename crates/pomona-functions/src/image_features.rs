@@ -18,7 +18,7 @@ use crate::{Objects, PomonaOptions};
 /// many as the network has. `mobilenet_v2` is the fast path, in a list.
 #[user_doc(
     doc_section(label = "Image Functions"),
-    description = "Returns the features of an image from a network by name, as timm computes them with num_classes=0: 512 of resnet18, 1280 of efficientnet_b0 and of mobilenetv4_conv_small, 384 of dinov2_small. Images are prepared as timm prepares them for that network. The weights are fetched once from the Hugging Face Hub, or are those of the file that `pomona.backbone_weights` names. `mobilenet_v2` gives what mobilenet_v2 gives, in a list; it is many times faster than the others. NULL gives NULL. Fails where an image cannot be decoded, where the network has no such name, and where its weights cannot be had, are those of another network, or have another sha256 than `pomona.backbone_weights_sha256` pins.",
+    description = "Returns the features of an image from a network by name, as timm computes them with num_classes=0: 512 of resnet18, 1280 of efficientnet_b0 and of mobilenetv4_conv_small, 384 of dinov2_small. Images are prepared as timm prepares them for that network. The weights are fetched once from the Hugging Face Hub, or are those of the file that `pomona.backbone_weights` names. `mobilenet_v2` gives what mobilenet_v2 gives, in a list; it is faster than the others. NULL gives NULL. Fails where an image cannot be decoded, where the network has no such name, and where its weights cannot be had, are those of another network, or have another sha256 than `pomona.backbone_weights_sha256` pins.",
     syntax_example = "image_features(content, network)",
     sql_example = r#"```sql
 > SELECT path, image_features(content, 'mobilenet_v2') AS features FROM images;

@@ -15,21 +15,49 @@ pub(super) struct FoldedConvolution {
     pub taps: usize,
 }
 
+/// A batch normalisation: `gamma (x - mean) / sqrt(variance + epsilon) + beta`.
+#[derive(Debug)]
+pub(super) struct Normalization {
+    pub gamma: Vec<f32>,
+    pub beta: Vec<f32>,
+    pub mean: Vec<f32>,
+    pub variance: Vec<f32>,
+    pub epsilon: f64,
+}
+
 impl FoldedConvolution {
-    /// Folds `gamma (x - mean) / sqrt(variance + epsilon) + beta` into kernel and bias, in f64 so
-    /// that the only rounding is the last one.
+    /// A convolution of the file with the normalisation after it.
     pub(crate) fn new(weights: &Weights, place: Place) -> Result<Self, WeightsError> {
         let names = canonical_names(place);
         let values = |name: &str| -> Result<Vec<f32>, WeightsError> {
             Ok(weights.require(name)?.flatten_all()?.to_vec1()?)
         };
         let part = |part: &str| values(&format!("{}.{part}", names.normalization));
-        let (gamma, beta) = (part("weight")?, part("bias")?);
-        let (mean, variance) = (part("running_mean")?, part("running_var")?);
-        let mut kernel = values(&names.kernel)?;
-        let taps = kernel.len() / gamma.len();
-        let epsilon = weights.architecture().batch_norm_epsilon;
+        let normalization = Normalization {
+            gamma: part("weight")?,
+            beta: part("bias")?,
+            mean: part("running_mean")?,
+            variance: part("running_var")?,
+            epsilon: weights.architecture().batch_norm_epsilon,
+        };
+        let folded = Self::fold(values(&names.kernel)?, &normalization);
+        folded.ok_or_else(|| {
+            // A variance below minus epsilon is finite, but its root is not a number.
+            WeightsError::NotFinite(format!("{}.running_var", names.normalization))
+        })
+    }
 
+    /// Folds a normalisation into kernel and bias, in f64 so that the only rounding is the last
+    /// one; `None` if a value is not finite then.
+    pub(crate) fn fold(mut kernel: Vec<f32>, normalization: &Normalization) -> Option<Self> {
+        let Normalization {
+            gamma,
+            beta,
+            mean,
+            variance,
+            epsilon,
+        } = normalization;
+        let taps = kernel.len() / gamma.len();
         let mut bias = Vec::with_capacity(gamma.len());
         for (channel, taps) in kernel.chunks_exact_mut(taps).enumerate() {
             let scale = f64::from(gamma[channel]) / (f64::from(variance[channel]) + epsilon).sqrt();
@@ -38,14 +66,7 @@ impl FoldedConvolution {
             }
             bias.push((f64::from(beta[channel]) - f64::from(mean[channel]) * scale) as f32);
         }
-        if kernel.iter().chain(&bias).all(|value| value.is_finite()) {
-            Ok(Self { kernel, bias, taps })
-        } else {
-            // A variance below minus epsilon is finite, but its root is not a number.
-            Err(WeightsError::NotFinite(format!(
-                "{}.running_var",
-                names.normalization
-            )))
-        }
+        let finite = kernel.iter().chain(&bias).all(|value| value.is_finite());
+        finite.then_some(Self { kernel, bias, taps })
     }
 }

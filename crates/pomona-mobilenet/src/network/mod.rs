@@ -12,6 +12,7 @@
 //! ```
 
 pub mod architecture;
+pub mod layers;
 
 mod aligned;
 mod backbone;

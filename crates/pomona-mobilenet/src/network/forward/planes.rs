@@ -1,7 +1,7 @@
 //! Blocks on small planes: whole planes of several images, a panel of channels at a time.
 
 use super::super::kernels::packing::padded;
-use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
+use super::super::kernels::{Activation, BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
 use super::super::plan::Tiling;
 use super::{Forward, PANEL, clear_borders, operand_start, row_starts};
 
@@ -77,6 +77,8 @@ impl Forward<'_> {
                             in_parts: block.project[0].in_parts,
                             columns: block.output_size,
                             stride,
+                            size: 3,
+                            activation: Activation::Relu6,
                         });
                     }
                 }

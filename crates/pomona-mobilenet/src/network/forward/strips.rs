@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::kernels::packing::padded;
-use super::super::kernels::{BLOCK, Depthwise, PLANE_WEIGHTS, Places, Product, Start};
+use super::super::kernels::{Activation, BLOCK, Depthwise, PLANE_WEIGHTS, Places, Product, Start};
 use super::super::plan::{BlockPlan, Plan, Tiling};
 use super::image::Image;
 use super::{Forward, PANEL, Target, clear_borders, operand_start, row_starts};
@@ -80,6 +80,8 @@ impl Forward<'_> {
                     in_parts: block.project[0].in_parts,
                     columns: block.output_size,
                     stride,
+                    size: 3,
+                    activation: Activation::Relu6,
                 });
             }
 

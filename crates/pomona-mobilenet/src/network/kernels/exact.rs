@@ -161,6 +161,8 @@ fn depthwise_convolutions_are_those_of_plain_loops() {
                 in_parts: false,
                 columns: width,
                 stride,
+                size: 3,
+                activation: Activation::Relu6,
             });
             for (index, got) in output.iter().enumerate() {
                 let (pixel, channel) = (index / BLOCK % (height * width), index % BLOCK);

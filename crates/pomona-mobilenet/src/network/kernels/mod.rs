@@ -7,28 +7,43 @@
 
 pub(super) mod packing;
 
+mod activation;
+mod convolution;
 mod depthwise;
 #[cfg(test)]
 mod exact;
+#[cfg(test)]
+mod exact_functions;
+#[cfg(test)]
+mod exact_layers;
 mod halves;
 mod isa;
+mod layer_norm;
+mod layers;
 mod limit;
 mod parts;
 mod places;
 mod pooled;
+mod pooling;
 mod product;
 mod sets;
+mod softmax;
 mod stem;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 mod vector;
 
+pub use activation::Activation;
 pub use isa::{Isa, Precision};
 
-pub(super) use depthwise::{Depthwise, PLANE_WEIGHTS};
+pub(super) use convolution::{Base, Convolution, Run, Strides};
+pub(super) use depthwise::{Depthwise, PLANE_WEIGHTS, plane_weights};
+pub(super) use layer_norm::LayerNorm;
 pub(super) use places::Places;
+pub(super) use pooling::{Average, MaxPool, Scale};
 pub(super) use product::{Product, Start};
+pub(super) use softmax::{MOST_ROWS, Softmax};
 pub(super) use stem::Stem;
 
 /// Channels a block.
@@ -56,6 +71,8 @@ pub(super) struct Kernels {
     /// Lanes of a vector, and multiplications in registers alone.
     lanes: usize,
     chains: unsafe fn(usize) -> f32,
+    /// The layers of networks other than MobileNetV2.
+    layers: layers::LayerKernels,
     /// Operands in parts; those of f32 where there are none.
     parts_product: unsafe fn(&mut Product<'_>),
     parts_pooled: unsafe fn(&mut Product<'_>, usize),

@@ -48,18 +48,19 @@ pub(crate) fn pad(values: &[f32]) -> Vec<f32> {
     padded_values
 }
 
-/// Packs depthwise kernels (nine taps a channel, in order) and biases: for each block of sixteen
-/// channels, nine vectors of taps and one of biases.
+/// Packs depthwise kernels (the same number of taps a channel, in order) and biases: for each block
+/// of sixteen channels, a vector of each tap and one of biases.
 pub(crate) fn pack_depthwise(kernel: &[f32], bias: &[f32]) -> Vec<f32> {
     let channels = bias.len();
-    let mut packed = Vec::with_capacity(padded(channels) * 10);
+    let taps = kernel.len() / channels;
+    let mut packed = Vec::with_capacity(padded(channels) * (taps + 1));
     for first in (0..padded(channels)).step_by(BLOCK) {
-        for tap in 0..10 {
+        for tap in 0..=taps {
             for channel in first..first + BLOCK {
                 packed.push(match channel {
                     _ if channel >= channels => 0.0,
-                    _ if tap == 9 => bias[channel],
-                    _ => kernel[channel * 9 + tap],
+                    _ if tap == taps => bias[channel],
+                    _ => kernel[channel * taps + tap],
                 });
             }
         }

@@ -1,9 +1,13 @@
 //! The generic kernels, compiled once for each instruction set.
 
+#[cfg(test)]
+use super::Activation;
 #[cfg(target_arch = "x86_64")]
 use super::tiles;
-use super::{Depthwise, Isa, Kernels, Product, Stem};
-use super::{depthwise, halves, limit, parts, pooled, product, stem, vector};
+use super::{Average, Convolution, Depthwise, Isa, Kernels, LayerNorm, MaxPool, Product};
+use super::{Scale, Softmax, Stem};
+use super::{activation, convolution, depthwise, halves, layer_norm, layers, limit, parts, pooled};
+use super::{pooling, product, softmax, stem, vector};
 
 macro_rules! kernels {
     ($module:ident, $isa:ident, $($feature:literal)?, rows: $rows:literal, wide: $wide:literal,
@@ -12,8 +16,12 @@ macro_rules! kernels {
             //! The kernels compiled for one instruction set.
 
             use super::product::Full;
+            use super::layers::LayerKernels;
             use super::vector::{$isa as V, Vector};
-            use super::{Depthwise, Isa, Kernels, Product, Stem};
+            #[cfg(test)]
+            use super::Activation;
+            use super::{Average, Convolution, Depthwise, Isa, Kernels, LayerNorm};
+            use super::{MaxPool, Product, Scale, Softmax, Stem};
 
             pub(in super::super) const KERNELS: Kernels = Kernels {
                 isa: Isa::$isa,
@@ -26,6 +34,16 @@ macro_rules! kernels {
                 normalize,
                 lanes: <V as Vector>::LANES,
                 chains,
+                layers: LayerKernels {
+                    convolution,
+                    #[cfg(test)]
+                    activate,
+                    average,
+                    scale,
+                    max_pool,
+                    layer_norm,
+                    softmax,
+                },
                 parts_product: product,
                 parts_pooled: pooled,
                 parts_depthwise: depthwise,
@@ -65,6 +83,89 @@ macro_rules! kernels {
                 // SAFETY: passed on to the caller.
                 unsafe { super::limit::chains::<V>(rounds) }
             }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn convolution_16(task: &mut Convolution<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe {
+                    super::convolution::convolution::<V, $rows, $wide, $narrow, 16>(task);
+                }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn convolution_32(task: &mut Convolution<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe {
+                    super::convolution::convolution::<V, $rows, $wide, $narrow, 32>(task);
+                }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn convolution_6(task: &mut Convolution<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe {
+                    super::convolution::convolution::<V, $rows, $wide, $narrow, 6>(task);
+                }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn convolution_42(task: &mut Convolution<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe {
+                    super::convolution::convolution::<V, $rows, $wide, $narrow, 42>(task);
+                }
+            }
+
+            unsafe fn convolution(task: &mut Convolution<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe {
+                    match task.step {
+                        16 => convolution_16(task),
+                        32 => convolution_32(task),
+                        6 => convolution_6(task),
+                        _ => convolution_42(task),
+                    }
+                }
+            }
+
+            #[cfg(test)]
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn activate(activation: Activation, values: &mut [f32]) {
+                // SAFETY: passed on to the caller.
+                unsafe {
+                    super::activation::activate::<V>(activation, values.as_mut_ptr(), values.len());
+                }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn average(task: &mut Average<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::pooling::average::<V>(task) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn scale(task: &mut Scale<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::pooling::scale::<V>(task) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn max_pool(task: &mut MaxPool<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::pooling::max_pool::<V>(task) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn layer_norm(task: &mut LayerNorm<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::layer_norm::layer_norm::<V>(task) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn softmax(task: &mut Softmax<'_>) {
+                // SAFETY: passed on to the caller.
+                unsafe { super::softmax::softmax::<V>(task) }
+            }
         }
     };
 }
@@ -85,6 +186,7 @@ macro_rules! half_kernels {
         pub(super) mod $module {
             //! The kernels for operands in one bf16 part, compiled for one instruction set.
 
+            use super::activation::Relu6;
             use super::depthwise::depthwise_into;
             use super::halves::{Bf16, Halves};
             use super::parts::Parts;
@@ -117,7 +219,7 @@ macro_rules! half_kernels {
                 unsafe {
                     let (to, stride) = (task.output.as_mut_ptr(), task.output_plane);
                     let planes = task.output_planes;
-                    depthwise_into::<V, Halves, $width>(task, |plane| {
+                    depthwise_into::<V, Halves, Relu6, 3, 10, $width>(task, |plane| {
                         Halves(Parts::new(to, stride, plane, planes))
                     });
                 }
@@ -142,6 +244,7 @@ macro_rules! tile_kernels {
         pub(super) mod $module {
             //! The kernels for operands in a number of bf16 parts.
 
+            use super::activation::Relu6;
             use super::depthwise::{Sink, depthwise_into};
             use super::parts::Parts;
             use super::vector::Avx512;
@@ -174,7 +277,7 @@ macro_rules! tile_kernels {
                 unsafe {
                     let (to, stride) = (task.output.as_mut_ptr(), task.output_plane);
                     let planes = task.output_planes;
-                    depthwise_into::<Avx512, InParts, 7>(task, |plane| {
+                    depthwise_into::<Avx512, InParts, Relu6, 3, 10, 7>(task, |plane| {
                         InParts(Parts::new(to, stride, plane, planes))
                     });
                 }

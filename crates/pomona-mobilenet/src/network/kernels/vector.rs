@@ -22,6 +22,18 @@ pub(super) trait Vector: Copy {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+    /// `self - other`.
+    unsafe fn sub(self, other: Self) -> Self;
+    /// `self * other`.
+    unsafe fn mul(self, other: Self) -> Self;
+    /// `self / other`.
+    unsafe fn div(self, other: Self) -> Self;
+    /// The larger of two numbers.
+    unsafe fn max(self, other: Self) -> Self;
+    /// The smaller of two numbers.
+    unsafe fn min(self, other: Self) -> Self;
+    /// The bits shifted left by 23, the width of a significand: the lowest nine become sign and exponent.
+    unsafe fn shift_left_23(self) -> Self;
     /// Clamped to 0 and 6.
     unsafe fn relu6(self) -> Self;
 }
@@ -69,6 +81,42 @@ impl Vector for Portable {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] - other.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] * other.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] / other.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| {
+            let (a, b) = (self.0[lane], other.0[lane]);
+            if a > b { a } else { b }
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| {
+            let (a, b) = (self.0[lane], other.0[lane]);
+            if a < b { a } else { b }
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn shift_left_23(self) -> Self {
+        Self(self.0.map(|value| f32::from_bits(value.to_bits() << 23)))
     }
 
     #[inline(always)]
@@ -150,7 +198,8 @@ mod x86 {
 
     macro_rules! vector {
         ($type:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident,
-         $add:ident, $max:ident, $min:ident, $zero:ident) => {
+         $add:ident, $sub:ident, $mul:ident, $div:ident, $max:ident, $min:ident, $zero:ident,
+         $shift:ident, $to_bits:ident, $from_bits:ident) => {
             impl Vector for $type {
                 const LANES: usize = $lanes;
 
@@ -185,6 +234,42 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn sub(self, other: Self) -> Self {
+                    // SAFETY: the caller guarantees the instruction set.
+                    Self(unsafe { $sub(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                unsafe fn mul(self, other: Self) -> Self {
+                    // SAFETY: the caller guarantees the instruction set.
+                    Self(unsafe { $mul(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                unsafe fn div(self, other: Self) -> Self {
+                    // SAFETY: the caller guarantees the instruction set.
+                    Self(unsafe { $div(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                unsafe fn max(self, other: Self) -> Self {
+                    // SAFETY: the caller guarantees the instruction set.
+                    Self(unsafe { $max(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                unsafe fn min(self, other: Self) -> Self {
+                    // SAFETY: the caller guarantees the instruction set.
+                    Self(unsafe { $min(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                unsafe fn shift_left_23(self) -> Self {
+                    // SAFETY: the caller guarantees the instruction set.
+                    Self(unsafe { $from_bits($shift::<23>($to_bits(self.0))) })
+                }
+
+                #[inline(always)]
                 unsafe fn relu6(self) -> Self {
                     // SAFETY: the caller guarantees the instruction set.
                     Self(unsafe { $min($max(self.0, $zero()), $splat(6.0)) })
@@ -201,9 +286,15 @@ mod x86 {
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
         _mm256_add_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps,
+        _mm256_div_ps,
         _mm256_max_ps,
         _mm256_min_ps,
-        _mm256_setzero_ps
+        _mm256_setzero_ps,
+        _mm256_slli_epi32,
+        _mm256_castps_si256,
+        _mm256_castsi256_ps
     );
     vector!(
         Avx512Bf16,
@@ -213,9 +304,15 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_add_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps,
+        _mm512_div_ps,
         _mm512_max_ps,
         _mm512_min_ps,
-        _mm512_setzero_ps
+        _mm512_setzero_ps,
+        _mm512_slli_epi32,
+        _mm512_castps_si512,
+        _mm512_castsi512_ps
     );
     vector!(
         Avx512,
@@ -225,8 +322,14 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_add_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps,
+        _mm512_div_ps,
         _mm512_max_ps,
         _mm512_min_ps,
-        _mm512_setzero_ps
+        _mm512_setzero_ps,
+        _mm512_slli_epi32,
+        _mm512_castps_si512,
+        _mm512_castsi512_ps
     );
 }
