@@ -26,6 +26,8 @@ pub struct Cluster {
     address: SocketAddr,
     scheduler: Child,
     executors: Vec<Option<Child>>,
+    /// Where each executor serves its results, its probes and its metrics.
+    executor_addresses: Vec<SocketAddr>,
 }
 
 impl Cluster {
@@ -42,12 +44,23 @@ impl Cluster {
             address,
             scheduler,
             executors: vec![],
+            executor_addresses: vec![],
         };
         for _ in 0..cluster.options.executors {
             cluster.add_executor()?;
         }
         cluster.wait_for_start()?;
         Ok(cluster)
+    }
+
+    /// Where the scheduler listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where an executor serves its results, its probes and its metrics.
+    pub fn executor_address(&self, number: usize) -> SocketAddr {
+        self.executor_addresses[number]
     }
 
     /// The scheduler's URL.
@@ -78,6 +91,8 @@ impl Cluster {
         let log = self.folder.path().join(format!("executor-{number}.log"));
         self.executors
             .push(Some(spawn(&self.options, &arguments, &log)?));
+        self.executor_addresses
+            .push(SocketAddr::from(([127, 0, 0, 1], port)));
         Ok(number)
     }
 

@@ -7,6 +7,7 @@ pub mod broken;
 pub mod certificates;
 pub mod cluster;
 pub mod cluster_options;
+pub mod http;
 pub mod hub_server;
 pub mod images;
 pub mod instance_metadata;

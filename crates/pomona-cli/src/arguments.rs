@@ -14,7 +14,7 @@ use pomona_pca::Components;
 use pomona_results::Formats;
 
 use crate::bytes::parse_bytes;
-use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments};
+use crate::cluster::{ExecutorArguments, JobsArguments, SchedulerArguments, UiArguments};
 use crate::cluster_arguments::ClusterArguments;
 use crate::color::When;
 use crate::decode_arguments::DecodeArguments;
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Executor(ExecutorArguments),
     /// List, show and cancel the jobs of a cluster
     Jobs(JobsArguments),
+    /// Show the pages of a scheduler in the browser: its jobs, stages and executors
+    Ui(UiArguments),
     /// Show, fetch, inspect and convert weights
     Weights(WeightsArguments),
     /// Show the settings
@@ -274,6 +276,15 @@ pub(crate) struct RunArguments {
     /// s3://photos' [default: *, every public host and every bucket]
     #[arg(long, value_name = "HOSTS", value_parser = parse_url_hosts)]
     pub(crate) url_hosts: Option<String>,
+
+    /// Show the run in the browser, on this port of this machine [default: no page; a free port if none
+    /// is given]
+    #[arg(id = "run_ui", long = "ui", value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub(crate) ui: Option<u16>,
+
+    /// Write the numbers of the run to this file, as OpenMetrics text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) decode: DecodeArguments,

@@ -128,6 +128,7 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
         Command::Jobs(arguments) => {
             on_large_stack(async move || cluster::jobs(arguments, &general).await)
         }
+        Command::Ui(arguments) => on_large_stack(async move || cluster::ui(arguments).await),
         Command::Weights(arguments) => on_large_stack(async move || weights::main(arguments).await),
         Command::Config(config) => {
             let ConfigCommand::Show { origin } = config.command;

@@ -13,7 +13,9 @@ use pomona_session::configure;
 use crate::arguments::RunArguments;
 use crate::exit::BAD_IMAGES;
 use crate::interrupt::{INTERRUPTED, first_interrupt};
+use crate::metrics_file;
 use crate::progress::ProgressReporter;
+use crate::run_page;
 use crate::session::{Session, open};
 use crate::terminal::note;
 use crate::timings;
@@ -30,6 +32,10 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
         Some(cluster) => arguments.checkpoint as usize * slots(cluster).await?,
     };
     let output = Location::parse(&arguments.output)?;
+    let page = match arguments.ui {
+        None => None,
+        Some(port) => Some(run_page::start(&arguments.input, &arguments.output, port).await?),
+    };
     let pipeline = Pipeline::new(
         &ctx,
         PipelineOptions {
@@ -49,9 +55,14 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
     );
     let interrupt = first_interrupt()?;
     let start = Instant::now();
-    let run = pipeline.run(|progress| reporter.report(&progress));
-    let outcome = tokio::select! {
-        finished = run => finished?,
+    let run = pipeline.run(|progress| {
+        reporter.report(&progress);
+        if let Some(page) = &page {
+            run_page::show(page, &progress);
+        }
+    });
+    let finished = tokio::select! {
+        finished = run => finished,
         Ok(()) = interrupt => {
             reporter.stop();
             note!(
@@ -62,14 +73,19 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
+    let took = start.elapsed();
+    if let Some(page) = page {
+        run_page::end(page, finished.as_ref().err().map(ToString::to_string)).await;
+    }
+    let outcome = finished?;
 
+    if let Some(path) = &arguments.metrics_file {
+        metrics_file::write(path, &outcome.manifest, took)?;
+    }
     if !outcome.changed {
         reporter.unchanged(&output);
     } else if arguments.timings {
-        note!(
-            "{}",
-            timings::table(&outcome.manifest.stages, start.elapsed())
-        );
+        note!("{}", timings::table(&outcome.manifest.stages, took));
     }
     let counts = outcome.manifest.counts;
     if counts.error_rate() > arguments.max_error_rate {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ballista_api_types::dto::QueryStagesResponse;
 pub use ballista_api_types::dto::{JobResponse, QueryStageSummary, TaskStatus, TaskSummary};
+pub use pomona_console::{Job as KeptJobDetails, JobRow as KeptJob, JobState};
 use reqwest::{Client, Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -91,6 +92,26 @@ impl SchedulerApi {
     pub async fn stages(&self, id: &str) -> Result<Vec<QueryStageSummary>, ClusterError> {
         let stages: QueryStagesResponse = self.get(&format!("/api/job/{id}/stages"), id).await?;
         Ok(stages.stages)
+    }
+
+    /// The jobs that the scheduler keeps in its history, in no order; none where it has no history.
+    ///
+    /// # Errors
+    /// When the scheduler does not answer.
+    pub async fn kept_jobs(&self) -> Result<Vec<KeptJob>, ClusterError> {
+        match self.get("/api/history", "history").await {
+            // A scheduler of an earlier version.
+            Err(ClusterError::UnknownJob { .. }) => Ok(vec![]),
+            kept => kept,
+        }
+    }
+
+    /// One job of the history, with its stages and plans.
+    ///
+    /// # Errors
+    /// When the scheduler does not answer, or does not keep the job.
+    pub async fn kept_job(&self, id: &str) -> Result<KeptJobDetails, ClusterError> {
+        self.get(&format!("/api/history/{id}"), id).await
     }
 
     /// Cancels a job. False if it had ended before.

@@ -18,19 +18,30 @@ use datafusion::prelude::SessionConfig;
 use pomona_session::Writes;
 use tokio::sync::watch;
 
+use super::executor_metrics::TaskCounters;
 use super::measured_source::measured;
 use super::plain_errors::marked;
 use super::plan_depth::check_plan;
 use super::until_cancelled::until_cancelled;
 
-/// An engine of Ballista's, with four differences: its tasks fail with their errors' own words, they
-/// report the rows that they read from memory, tasks that differ in shape report no metrics, and those
-/// that are cancelled stop decoding.
+/// An engine of Ballista's, with five differences: its tasks fail with their errors' own words, they
+/// report the rows that they read from memory, tasks that differ in shape report no metrics, those
+/// that are cancelled stop decoding, and all are counted.
 ///
 /// A task of a stage with a union has the branches of other tasks cut to nothing, and an operator
 /// that is cut away reports no metrics. The scheduler drops the report of a task whose metrics are
 /// not as many as those of the task before it, and the job waits for that report forever.
-pub(crate) struct Engine<E>(pub(crate) E);
+pub(crate) struct Engine<E> {
+    inner: E,
+    counters: Arc<TaskCounters>,
+}
+
+impl<E> Engine<E> {
+    /// Runs stages with `inner`, and counts their tasks.
+    pub(crate) fn new(inner: E, counters: Arc<TaskCounters>) -> Self {
+        Self { inner, counters }
+    }
+}
 
 impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
     fn create_query_stage_exec(
@@ -47,7 +58,7 @@ impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
         check_plan(&plan)?;
         let has_metrics = !has_union(&plan);
         let (sender, running) = watch::channel(());
-        let inner = self.0.create_query_stage_exec(
+        let inner = self.inner.create_query_stage_exec(
             job_id,
             stage_id,
             task_id,
@@ -59,6 +70,7 @@ impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
         Ok(Arc::new(Stage {
             inner,
             has_metrics,
+            counters: Arc::clone(&self.counters),
             running: Mutex::new(Some(sender)),
         }))
     }
@@ -72,6 +84,7 @@ fn has_union(plan: &Arc<dyn ExecutionPlan>) -> bool {
 struct Stage {
     inner: Arc<dyn QueryStageExecutor>,
     has_metrics: bool,
+    counters: Arc<TaskCounters>,
     /// Dropped when the stage ends, or is cancelled.
     running: Mutex<Option<watch::Sender<()>>>,
 }
@@ -95,7 +108,12 @@ impl QueryStageExecutor for Stage {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let (context, writes) = Writes::watched(&context);
+        let task = self.counters.task();
         let outcome = self.inner.execute_query_stage(task_id, context).await;
+        if outcome.is_ok() {
+            task.complete();
+            self.counters.add(&self.inner.collect_plan_metrics());
+        }
         outcome.map_err(|error| marked(writes.explain(error)))
     }
 

@@ -133,6 +133,15 @@ pub enum ClusterError {
         reason: String,
     },
 
+    /// The folder of jobs that have ended cannot be used.
+    #[error("jobs cannot be kept in '{location}' (--history-dir): {reason}")]
+    History {
+        /// The folder.
+        location: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A role cannot listen on its address.
     #[error("the {role} cannot listen on {address}: {reason}")]
     Bind {

@@ -12,6 +12,7 @@ use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::{ConfigProducer, RuntimeProducer};
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine};
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use ballista_executor::health::ExecutorHealth;
 use datafusion::common::Result;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 use tokio::net::TcpListener;
@@ -19,7 +20,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::address::SchedulerAddress;
 use super::connection::connect;
+use super::console::KnownHosts;
 use super::engine::Engine;
+use super::executor_metrics::TaskCounters;
+use super::executor_service::ExecutorService;
 use super::location::Cluster;
 use super::settings::{MAX_MESSAGE_BYTES, config_producer};
 use super::tls::Tls;
@@ -37,7 +41,7 @@ pub struct ExecutorOptions {
     /// The name by which others reach this executor; if `None`, the address that the scheduler
     /// sees.
     pub external_host: Option<String>,
-    /// The port from which results are fetched (Arrow Flight).
+    /// The port from which results are fetched (Arrow Flight), with probes and metrics.
     pub bind_port: u16,
     /// The port where tasks arrive (gRPC).
     pub bind_grpc_port: u16,
@@ -80,6 +84,10 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, Clust
             options.work_dir.display()
         ))
     })?;
+    let hosts = KnownHosts::of(
+        &options.bind_host,
+        options.external_host.as_deref().unwrap_or("localhost"),
+    );
     let parts = Parts::new(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
 
     let (bind_host, external_host) = match &options.tls {
@@ -93,6 +101,13 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, Clust
         }
     };
 
+    parts.counters.set_slots(options.vcores);
+    let service = ExecutorService {
+        health: ExecutorHealth::new(),
+        counters: parts.counters,
+        hosts: Arc::new(hosts),
+    };
+    let health = service.health.clone();
     let config = ExecutorProcessConfig {
         bind_host,
         external_host,
@@ -117,6 +132,12 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, Clust
         override_config_producer: Some(parts.config_producer),
         override_create_grpc_client_endpoint: options.tls.as_ref().map(Tls::endpoint_override),
         override_physical_codec: Some(parts.codec),
+        override_arrow_flight_service: Some(Arc::new(
+            move |work_dir, address, shutdown, config| {
+                tokio::spawn(service.clone().serve(work_dir, address, shutdown, config))
+            },
+        )),
+        health,
         ..ExecutorProcessConfig::default()
     };
     let is_stopping = stop_signals()?;
@@ -202,6 +223,7 @@ pub(super) struct Parts {
     pub(super) functions: Arc<BallistaFunctionRegistry>,
     pub(super) engine: Arc<dyn ExecutionEngine>,
     pub(super) codec: Arc<dyn PhysicalExtensionCodec>,
+    pub(super) counters: Arc<TaskCounters>,
 }
 
 impl Parts {
@@ -212,6 +234,7 @@ impl Parts {
         let codec = config.ballista_physical_extension_codec();
         let runtime = runtime_env(RuntimeOptions::default())?;
         let state = session_state(config, Arc::clone(&runtime))?;
+        let counters = Arc::new(TaskCounters::default());
         Ok(Self {
             config_producer,
             // One runtime for all sessions: the clients of object stores are few and long-lived.
@@ -219,8 +242,12 @@ impl Parts {
             functions: Arc::new(BallistaFunctionRegistry::from(&state)),
             // Ballista does not lend its pool of connections to engines of others, so each fetch of
             // another executor's rows opens one: the merge of a few partial results.
-            engine: Arc::new(Engine(DefaultExecutionEngine::new())),
+            engine: Arc::new(Engine::new(
+                DefaultExecutionEngine::new(),
+                Arc::clone(&counters),
+            )),
             codec,
+            counters,
         })
     }
 }

@@ -17,6 +17,7 @@ use super::cancellation::{Live, spawn};
 use super::connection::{SchedulerClient, connect, innermost};
 use super::location::Cluster;
 use super::plain_errors::plain_reason;
+use super::sql_header::put_sql;
 use crate::ClusterError;
 
 /// How long a new query waits for the scheduler.
@@ -60,7 +61,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Submits an encoded physical plan.
+    /// Submits an encoded physical plan, with the SQL that it was made of.
     ///
     /// # Errors
     /// When the scheduler cannot be reached, or refuses the plan.
@@ -69,6 +70,7 @@ impl Job {
         session_id: &str,
         plan: Vec<u8>,
         settings: Vec<KeyValuePair>,
+        sql: Option<&str>,
         is_again: bool,
     ) -> Result<Self, ClusterError> {
         let patience = if is_again {
@@ -84,6 +86,9 @@ impl Job {
             query: Some(Query::PhysicalPlan(plan)),
         });
         insert_version_header(request.metadata_mut());
+        if let Some(sql) = sql {
+            put_sql(request.metadata_mut(), sql);
+        }
         // Whoever waits for the answer may stop waiting when the scheduler has the plan already. The
         // task goes on, and drops the job that nobody takes.
         let submission = Self::accepted(cluster.clone(), client, request, Live::new());

@@ -21,9 +21,12 @@ mod client_windows;
 mod codec;
 mod commit;
 mod connection;
+mod console;
 mod engine;
 mod error;
 mod executor;
+mod executor_metrics;
+mod executor_service;
 mod fetch;
 mod job;
 mod local_leaves;
@@ -39,6 +42,7 @@ mod rules;
 mod scheduler;
 mod settings;
 mod sink_folder;
+mod sql_header;
 mod standalone;
 mod subqueries;
 #[cfg(test)]
@@ -50,11 +54,13 @@ mod work_folder;
 
 pub use address::SchedulerAddress;
 pub use api::{
-    ExecutorInfo, JobResponse, QueryStageSummary, SchedulerApi, TaskStatus, TaskSummary,
+    ExecutorInfo, JobResponse, JobState, KeptJob, KeptJobDetails, QueryStageSummary, SchedulerApi,
+    TaskStatus, TaskSummary,
 };
 pub use cancellation::cancellations;
 pub use client::cluster_context;
 pub use codec::PomonaCodec;
+pub use console::{ConsoleAccess, ForwardOptions, HistoryOptions, RunPage, forward_console};
 pub use error::ClusterError;
 pub use executor::{ExecutorEnd, ExecutorOptions, run_executor};
 pub use location::Cluster;

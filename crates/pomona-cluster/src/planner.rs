@@ -26,10 +26,15 @@ use super::parallel_sink::ParallelSinkExec;
 use super::query::ClusterQueryExec;
 use super::sink_folder::{folder, unique_name, with_folder, writes_files};
 use super::subqueries::evaluate_scalar_subqueries;
-use pomona_session::{explain_writes, weights_objects};
+use pomona_session::{StatementText, explain_writes, weights_objects};
 
-/// Options of one query that differ from the session's.
-type Overrides = Vec<(&'static str, String)>;
+/// What one query has besides the session: options that differ, and its text.
+#[derive(Debug, Clone, Default)]
+struct Overrides {
+    options: Vec<(&'static str, String)>,
+    /// The statement that is planned.
+    sql: Option<Arc<StatementText>>,
+}
 
 /// Plans queries for a cluster.
 #[derive(Debug)]
@@ -55,7 +60,8 @@ impl ClusterPlanner {
             self.cluster.clone(),
             plan,
             Arc::clone(&self.codec),
-            overrides,
+            overrides.options,
+            overrides.sql,
         ))
     }
 
@@ -89,7 +95,7 @@ impl ClusterPlanner {
         let written = Arc::new(ParallelSinkExec::try_new(Arc::clone(input), staged)?);
         let mut overrides = overrides;
         // Each partition writes a file of its own already.
-        overrides.push((
+        overrides.options.push((
             "datafusion.execution.minimum_parallel_output_files",
             "1".to_string(),
         ));
@@ -123,7 +129,10 @@ impl QueryPlanner for ClusterPlanner {
         }
         // Every executor then computes with the bytes that the client has, or fails.
         let options = PomonaOptions::of(session.config_options());
-        let overrides = pins(plan, &options, &weights_objects(session.runtime_env()))?;
+        let overrides = Overrides {
+            options: pins(plan, &options, &weights_objects(session.runtime_env()))?,
+            sql: session.config().get_extension(),
+        };
         let is_ordered = writes_in_order(plan);
         let is_single = session.config().target_partitions() == 1;
         let plan = evaluate_scalar_subqueries(plan, session).await?;

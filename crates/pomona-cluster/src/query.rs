@@ -33,7 +33,7 @@ use super::job::{Ended, Job};
 use super::location::Cluster;
 use super::plan_depth::encode;
 use super::progress::Progress;
-use pomona_session::{ROWS_HANDLED, plain_message};
+use pomona_session::{ROWS_HANDLED, StatementText, plain_message};
 
 use crate::ClusterError;
 
@@ -59,6 +59,8 @@ pub(crate) struct ClusterQueryExec {
     codec: Arc<dyn PhysicalExtensionCodec>,
     /// Options that differ from the session's.
     overrides: Vec<(&'static str, String)>,
+    /// The statement that it was planned of, for people who look at the job.
+    sql: Option<Arc<StatementText>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
     /// The job that was submitted last.
@@ -66,12 +68,13 @@ pub(crate) struct ClusterQueryExec {
 }
 
 impl ClusterQueryExec {
-    /// Runs `plan` on the cluster, with the session's options but `overrides`.
+    /// Runs `plan` on the cluster, with the session's options but `overrides`; it was planned of `sql`.
     pub(crate) fn new(
         cluster: Cluster,
         plan: Arc<dyn ExecutionPlan>,
         codec: Arc<dyn PhysicalExtensionCodec>,
         overrides: Vec<(&'static str, String)>,
+        sql: Option<Arc<StatementText>>,
     ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(plan.schema()),
@@ -84,6 +87,7 @@ impl ClusterQueryExec {
             plan,
             codec,
             overrides,
+            sql,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
             job_id: Arc::default(),
@@ -125,6 +129,7 @@ struct Submission {
     session_id: String,
     plan: Vec<u8>,
     settings: Vec<KeyValuePair>,
+    sql: Option<Arc<StatementText>>,
     output_rows: Count,
     progress: Progress,
     job_id: Arc<Mutex<Option<String>>>,
@@ -157,6 +162,7 @@ impl Submission {
             &self.session_id,
             self.plan.clone(),
             self.settings.clone(),
+            self.sql.as_ref().map(|sql| sql.0.as_str()),
             is_again,
         )
         .await?;
@@ -328,6 +334,7 @@ impl ExecutionPlan for ClusterQueryExec {
             session_id: context.session_id(),
             plan: encoded,
             settings: self.settings(&context),
+            sql: self.sql.clone(),
             output_rows: MetricBuilder::new(&self.metrics).output_rows(partition),
             progress: Progress::new(
                 self.cluster.clone(),

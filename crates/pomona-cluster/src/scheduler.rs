@@ -6,6 +6,7 @@
 //! Executors          the executors, whose losses the guard counts
 //! Launcher           sends tasks
 //! JobGuard           ends jobs that kill executors, and jobs whose clients are gone
+//! Console            the pages about all of these (crate::console)
 //! ```
 
 mod checked_plan;
@@ -21,6 +22,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
 use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
@@ -46,15 +49,21 @@ use launcher::Launcher;
 use service::SchedulerService;
 use stopped_jobs::StoppedJobs;
 
+use super::address::SchedulerAddress;
 use super::settings::{MAX_MESSAGE_BYTES, NO_EXECUTORS_LIMIT, config_producer};
 use super::tls::Tls;
 use super::tls_front::serve;
+use crate::console::{
+    ClusterView, Console, ConsoleAccess, FOREIGN_PAGE, History, HistoryOptions, JobBook,
+    KnownHosts, console_routes, history_routes, now, same_origin, scheduler_metrics, unknown,
+};
+use pomona_console::Exposition;
 use pomona_session::{RuntimeOptions, runtime_env, session_state};
 
 use crate::ClusterError;
 
 /// Ballista's server, which reads plans within bounds.
-type Server = SchedulerServer<LogicalPlanNode, CheckedPlan>;
+pub(crate) type Server = SchedulerServer<LogicalPlanNode, CheckedPlan>;
 
 /// What a scheduler is started with.
 #[derive(Debug, Clone)]
@@ -84,8 +93,27 @@ pub struct SchedulerOptions {
     pub task_max_lost_executors: usize,
     /// A job is cancelled when its client has not asked for it for so long; 0 is never.
     pub client_timeout_seconds: u64,
+    /// What the pages of the scheduler may do; if `None`, cancel jobs where it listens on this machine
+    /// alone, and nothing elsewhere.
+    pub console: Option<ConsoleAccess>,
+    /// Where jobs that have ended are kept when this scheduler ends.
+    pub history: Option<HistoryOptions>,
     /// The certificates of a cluster whose processes prove who they are.
     pub tls: Option<Tls>,
+}
+
+impl SchedulerOptions {
+    fn hosts(&self) -> KnownHosts {
+        KnownHosts::of(&self.bind_host, &self.external_host)
+    }
+
+    fn access(&self) -> ConsoleAccess {
+        let by_place = || match self.hosts() {
+            KnownHosts::Loopback(_) => ConsoleAccess::Full,
+            KnownHosts::Elsewhere(_) => ConsoleAccess::ReadOnly,
+        };
+        self.console.unwrap_or_else(by_place)
+    }
 }
 
 impl Default for SchedulerOptions {
@@ -102,6 +130,8 @@ impl Default for SchedulerOptions {
             finished_job_data_clean_up_interval_seconds: 300,
             task_max_lost_executors: 4,
             client_timeout_seconds: 180,
+            console: None,
+            history: None,
             tls: None,
         }
     }
@@ -129,15 +159,21 @@ pub async fn run_scheduler(
         .map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
 
+    let (hosts, access) = (Arc::new(options.hosts()), options.access());
     let config_producer =
         config_producer(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
     let physical_codec = config_producer().ballista_physical_extension_codec();
     let runtime =
         runtime_env(RuntimeOptions::default()).map_err(|error| failed(error.to_string()))?;
+    let book = Arc::new(JobBook::default());
+    let history = match &options.history {
+        None => None,
+        Some(kept) => Some(History::open(kept, &runtime, Arc::clone(&book)).await?),
+    };
     let session_builder =
         Arc::new(move |config: SessionConfig| session_state(config, Arc::clone(&runtime)));
     let config = SchedulerConfig {
-        external_host: options.external_host,
+        external_host: options.external_host.clone(),
         bind_host: options.bind_host.clone(),
         bind_port: address.port(),
         scheduling_policy: TaskSchedulingPolicy::PushStaged,
@@ -155,6 +191,7 @@ pub async fn run_scheduler(
         override_session_builder: Some(Arc::clone(&session_builder) as _),
         override_config_producer: Some(Arc::clone(&config_producer)),
         use_tls: options.tls.is_some(),
+        web_tui_route: FOREIGN_PAGE.to_string(),
         override_create_grpc_client_endpoint: options.tls.as_ref().map(Tls::endpoint_override),
         ..SchedulerConfig::default()
     };
@@ -176,9 +213,16 @@ pub async fn run_scheduler(
         session_builder,
         config_producer,
     );
+    let jobs = Arc::new(FinishedJobs::new(
+        jobs,
+        limits,
+        stopped,
+        Arc::clone(&book),
+        history.clone(),
+    ));
     let cluster = BallistaCluster::new(
-        Arc::new(Executors::new(Arc::clone(&guard))),
-        Arc::new(FinishedJobs::new(jobs, limits, stopped)),
+        Arc::new(Executors::new(Arc::clone(&guard), Arc::clone(&book))),
+        Arc::clone(&jobs) as _,
     );
     let codec = BallistaCodec::new(
         Arc::new(BallistaLogicalExtensionCodec::default()),
@@ -199,6 +243,14 @@ pub async fn run_scheduler(
     started.map_err(|error| failed(error.to_string()))?;
     let server = Arc::new(server);
     guard.watch(&server);
+    let about = pomona_console::Cluster {
+        address: SchedulerAddress::new(&options.external_host, address.port()).to_string(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        started: now(),
+        now: now(),
+        executor_timeout_seconds: options.executor_timeout_seconds,
+    };
+    let view = ClusterView::new(Arc::clone(&server), jobs, book, history, about);
     // With TLS, the service itself is for this machine alone.
     let listener = match &options.tls {
         None => listener,
@@ -213,14 +265,21 @@ pub async fn run_scheduler(
         }
     };
     on_ready(address);
-    let app = routes(server, guard).into_make_service_with_connect_info::<SocketAddr>();
+    let app =
+        routes(server, guard, Arc::new(view), access).layer(from_fn_with_state(hosts, same_origin));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, app).await;
     served.map_err(|error| failed(error.to_string()))
 }
 
-/// gRPC, and Ballista's REST API and probes.
-fn routes(server: Arc<Server>, guard: Arc<JobGuard>) -> axum::Router {
-    let service = SchedulerService::new(Arc::clone(&server), guard);
+/// gRPC, Ballista's REST API, the pages, probes and metrics.
+fn routes(
+    server: Arc<Server>,
+    guard: Arc<JobGuard>,
+    view: Arc<ClusterView>,
+    access: ConsoleAccess,
+) -> axum::Router {
+    let service = SchedulerService::new(Arc::clone(&server), guard, Arc::clone(&view));
     let mut grpc = RoutesBuilder::default();
     grpc.add_service(
         SchedulerGrpcServer::new(service)
@@ -234,8 +293,22 @@ fn routes(server: Arc<Server>, guard: Arc<JobGuard>) -> axum::Router {
             false => StatusCode::SERVICE_UNAVAILABLE,
         }
     };
-    get_routes(server)
+    let measured = Arc::clone(&view);
+    let metrics = move || async move {
+        let kind = [(CONTENT_TYPE, Exposition::CONTENT_TYPE)];
+        (kind, scheduler_metrics(measured).await)
+    };
+    let routes = get_routes(server)
         .merge(grpc.routes().into_axum_router())
         .route("/healthz", get(StatusCode::OK))
         .route("/readyz", get(is_ready))
+        .route("/metrics", get(metrics))
+        .merge(history_routes(Arc::clone(&view)))
+        .fallback(unknown);
+    match access {
+        ConsoleAccess::Off => routes,
+        ConsoleAccess::Full | ConsoleAccess::ReadOnly => {
+            routes.merge(console_routes(Console::new(view, access)))
+        }
+    }
 }

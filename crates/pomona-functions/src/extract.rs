@@ -11,6 +11,7 @@ use pomona_backbones::BackboneError;
 use pomona_mobilenet::preprocess::DecodeLimits;
 use pomona_mobilenet::{FeatureExtractor, ImageError};
 
+use crate::bad_images::count;
 use crate::content::contents;
 use crate::decoding::decoding;
 use crate::image_function::BadImage;
@@ -29,7 +30,10 @@ pub(crate) struct Failures {
 impl Failures {
     pub(crate) fn add(&mut self, row: usize, error: ImageError) {
         match error.is_of_image() {
-            true => drop(self.bad.get_or_insert((row, error))),
+            true => {
+                count(&error);
+                self.bad.get_or_insert((row, error));
+            }
             false => drop(self.stopped.get_or_insert(error)),
         }
     }

@@ -32,6 +32,7 @@
 
 mod backbone_weights;
 mod backbones;
+mod bad_images;
 mod cache;
 mod classes;
 mod classify_features;
@@ -73,6 +74,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 
 pub use backbones::Network;
+pub use bad_images::bad_images;
 pub use classify_features::ClassifyFeaturesFunc;
 pub use classify_image::ClassifyImageFunc;
 pub use decoding::{DecodeApart, DecodeExec};

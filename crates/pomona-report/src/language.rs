@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::phrases::{ENGLISH, FRENCH, Phrases};
 
 /// A language that reports are written in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Language {
     /// English.
     #[default]

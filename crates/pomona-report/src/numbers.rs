@@ -9,7 +9,7 @@ const SPACE: char = '\u{a0}';
 
 impl Language {
     /// A count: `2,280`, `2 280`.
-    pub(crate) fn count(self, count: u64) -> String {
+    pub fn count(self, count: u64) -> String {
         let digits = count.to_string();
         let separator = match self {
             Self::English => ',',
@@ -26,7 +26,7 @@ impl Language {
     }
 
     /// A number with this many decimals: `0.25`, `0,25`, with a true minus sign.
-    pub(crate) fn decimal(self, value: f64, decimals: usize) -> String {
+    pub fn decimal(self, value: f64, decimals: usize) -> String {
         if !value.is_finite() {
             return "–".to_string();
         }
@@ -58,7 +58,7 @@ impl Language {
     }
 
     /// A share from 0 to 1 as a percentage: `12.5%`, `12,5 %`.
-    pub(crate) fn percent(self, share: f64, decimals: usize) -> String {
+    pub fn percent(self, share: f64, decimals: usize) -> String {
         let number = self.decimal(100.0 * share, decimals);
         match self {
             Self::English => format!("{number}%"),
@@ -78,7 +78,7 @@ impl Language {
     }
 
     /// A time: `0.42 s`, `3.1 s`, `2 min 05 s`, `1 h 02 min`.
-    pub(crate) fn duration(self, seconds: f64) -> String {
+    pub fn duration(self, seconds: f64) -> String {
         let space = self.unit_space();
         if seconds < 9.995 {
             return format!("{}{space}s", self.decimal(seconds, 2));
@@ -97,7 +97,7 @@ impl Language {
     }
 
     /// A length of files, in powers of 1,000 as disks are sold and `ls --si` counts.
-    pub(crate) fn bytes(self, bytes: u64) -> String {
+    pub fn bytes(self, bytes: u64) -> String {
         let units = match self {
             Self::English => ["B", "kB", "MB", "GB", "TB", "PB"],
             Self::French => ["o", "ko", "Mo", "Go", "To", "Po"],

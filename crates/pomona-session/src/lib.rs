@@ -40,6 +40,6 @@ pub use scripts::{
     BuiltIn, ROWS_HANDLED, Script, ScriptError, StatementQueue, Variables, condition, find_script,
 };
 pub use state::{physical_rules, session_context, session_state};
-pub use statements::{parse_statements, plan_statement};
+pub use statements::{StatementText, parse_statements, plan_statement};
 pub use weights_objects::weights_objects;
 pub use writes::{Writes, explain_writes};

@@ -131,7 +131,7 @@ cmd_ui() {
     cluster=$(choose_cluster "$cluster")
     primary=$(aws_text emr list-instances --cluster-id "$cluster" --instance-fleet-type MASTER --query 'Instances[0].Ec2InstanceId')
     [[ -n $primary ]] || die "'$cluster' has no primary yet: emr status"
-    $DRY_RUN || say "http://localhost:$port/api/executors, until Ctrl-C"
+    $DRY_RUN || say "http://localhost:$port/, until Ctrl-C"
     aws_write ssm start-session --target "$primary" --document-name AWS-StartPortForwardingSession \
         --parameters "portNumber=50050,localPortNumber=$port"
 }

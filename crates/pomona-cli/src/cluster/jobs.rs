@@ -1,5 +1,6 @@
 //! `pomona jobs`: lists, shows and cancels the jobs of a cluster.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use arrow::array::{
 use clap::{Args, Subcommand};
 use datafusion_cli::print_format::PrintFormat;
 use pomona_cluster::{
-    Cluster, JobResponse, QueryStageSummary, SchedulerAddress, SchedulerApi, TaskStatus,
+    Cluster, ClusterError, JobResponse, JobState, KeptJob, KeptJobDetails, QueryStageSummary,
+    SchedulerAddress, SchedulerApi, TaskStatus,
 };
 use pomona_session::{RuntimeOptions, session_context};
 
@@ -68,8 +70,15 @@ pub(crate) async fn main(arguments: JobsArguments, general: &GeneralArguments) -
     match arguments.command.unwrap_or(JobsCommand::List) {
         JobsCommand::List => list(&api, arguments.format).await?,
         JobsCommand::Show { job } => {
-            let (shown, stages) = (api.job(&job).await?, api.stages(&job).await?);
-            stdout().write_all(describe(&shown, &stages).as_bytes())?;
+            let text = match api.job(&job).await {
+                Ok(shown) => describe(&shown, &api.stages(&job).await?),
+                Err(unknown @ ClusterError::UnknownJob { .. }) => {
+                    let kept = api.kept_job(&job).await;
+                    describe_kept(&kept.map_err(|_| unknown)?)
+                }
+                Err(error) => return Err(error.into()),
+            };
+            stdout().write_all(text.as_bytes())?;
         }
         JobsCommand::Cancel { job } => {
             if !api.cancel(&job).await? {
@@ -85,6 +94,9 @@ pub(crate) async fn main(arguments: JobsArguments, general: &GeneralArguments) -
 
 async fn list(api: &SchedulerApi, format: PrintFormat) -> Result<()> {
     let mut jobs = api.jobs().await?;
+    let known: HashSet<String> = jobs.iter().map(|job| job.job_id.clone()).collect();
+    let kept = api.kept_jobs().await?.into_iter();
+    jobs.extend(kept.filter(|job| !known.contains(&job.id)).map(listed));
     jobs.sort_by_key(|job| std::cmp::Reverse(job.start_time));
     let text = |of: fn(&JobResponse) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(jobs.iter().map(of)))
@@ -113,6 +125,61 @@ async fn list(api: &SchedulerApi, format: PrintFormat) -> Result<()> {
     let frame = ctx.read_batch(rows)?;
     print(&ctx, frame, format).await?;
     Ok(())
+}
+
+/// A job of the history, as those of the scheduler are listed.
+fn listed(job: KeptJob) -> JobResponse {
+    JobResponse {
+        status: state(&job).to_string(),
+        job_status: state(&job).to_string(),
+        percent_complete: (100.0 * job.share()) as u8,
+        job_id: job.id,
+        job_name: job.name,
+        num_stages: job.stages as usize,
+        completed_stages: job.stages_done as usize,
+        start_time: job.started,
+        end_time: job.ended,
+        logical_plan: None,
+        physical_plan: None,
+        stage_plan: None,
+    }
+}
+
+/// The state of a job that has ended, in Ballista's words, for which a cancelled job has failed.
+fn state(job: &KeptJob) -> &'static str {
+    match job.state {
+        JobState::Completed => "Completed",
+        _ => "Failed",
+    }
+}
+
+fn describe_kept(job: &KeptJobDetails) -> String {
+    let row = &job.row;
+    let error = match (&row.error, row.state) {
+        (Some(error), _) => format!(": {error}"),
+        (None, JobState::Cancelled) => ": Cancelled".to_string(),
+        (None, _) => String::new(),
+    };
+    let mut text = format!(
+        "job {} ({})\nstatus: {}{error}\nseconds: {:.3}\n",
+        row.id,
+        row.name,
+        state(row),
+        row.seconds(row.ended)
+    );
+    for stage in &job.stages {
+        text.push_str(&format!(
+            "stage {}: {:?}, {} tasks done, {} failed; {} rows in, {} rows out\n",
+            stage.id,
+            stage.state,
+            stage.tasks_done(),
+            stage.tasks_failed(),
+            stage.rows_in,
+            stage.rows_out,
+        ));
+    }
+    text.push_str(&format!("\n{}\n", job.plan.trim_end()));
+    text
 }
 
 /// Duration of an ended job.

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Args;
-use pomona_cluster::{SchedulerOptions, run_scheduler};
+use clap::{Args, ValueEnum};
+use pomona_cluster::{ConsoleAccess, HistoryOptions, SchedulerOptions, run_scheduler};
+use pomona_images::Location;
 
 use super::signals::terminated;
 use crate::bytes::parse_bytes;
@@ -24,7 +25,7 @@ pub(crate) struct SchedulerArguments {
     )]
     bind_host: String,
 
-    /// Port for gRPC and REST; 0 for any free port
+    /// Port for gRPC, REST and the pages; 0 for any free port
     #[arg(
         id = "scheduler_bind_port",
         short = 'p',
@@ -77,8 +78,47 @@ pub(crate) struct SchedulerArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     client_timeout_seconds: u64,
 
+    /// Pages on the port: full shows and cancels jobs, read-only shows them [default: full on a loopback
+    /// address, else read-only]
+    #[arg(id = "scheduler_ui", long = "ui", value_name = "WHAT", value_enum)]
+    ui: Option<Ui>,
+
+    /// Folder in which finished jobs are kept when the scheduler ends: a path or an s3:// URL [default:
+    /// none]
+    #[arg(long, value_name = "DIR", value_parser = parse_location)]
+    history_dir: Option<Location>,
+
+    /// Finished jobs that the folder keeps; the oldest go first
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    history_max_jobs: u32,
+
     #[command(flatten)]
     tls: TlsArguments,
+}
+
+fn parse_location(text: &str) -> Result<Location, String> {
+    Location::parse(text).map_err(|error| error.to_string())
+}
+
+/// The pages of a scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ui {
+    /// Show and cancel jobs
+    Full,
+    /// Show jobs
+    ReadOnly,
+    /// Serve no pages
+    Off,
+}
+
+impl From<Ui> for ConsoleAccess {
+    fn from(ui: Ui) -> Self {
+        match ui {
+            Ui::Full => Self::Full,
+            Ui::ReadOnly => Self::ReadOnly,
+            Ui::Off => Self::Off,
+        }
+    }
 }
 
 /// Runs the subcommand.
@@ -97,6 +137,11 @@ pub(crate) async fn main(arguments: SchedulerArguments) -> Result<ExitCode> {
             .finished_job_data_clean_up_interval_seconds,
         task_max_lost_executors: arguments.task_max_lost_executors,
         client_timeout_seconds: arguments.client_timeout_seconds,
+        console: arguments.ui.map(ConsoleAccess::from),
+        history: arguments.history_dir.map(|location| HistoryOptions {
+            location,
+            most_jobs: arguments.history_max_jobs as usize,
+        }),
         tls: arguments.tls.read()?,
     };
     let ready = |address| note!("pomona scheduler listens on df://{address}");

@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -146,11 +148,14 @@ impl Chromium {
     /// Opens a file and waits until it is loaded.
     #[track_caller]
     pub fn open(&mut self, file: &Path) {
+        self.visit(&format!("file://{}", file.display()));
+    }
+
+    /// Opens an address and waits until it is loaded.
+    #[track_caller]
+    pub fn visit(&mut self, url: &str) {
         self.events.clear();
-        self.call(
-            "Page.navigate",
-            json!({"url": format!("file://{}", file.display())}),
-        );
+        self.call("Page.navigate", json!({"url": url}));
         self.wait("Page.navigate", |message| {
             message["method"] == "Page.loadEventFired"
         });
@@ -167,6 +172,44 @@ impl Chromium {
             "{expression}: {result}"
         );
         result["result"]["value"].clone()
+    }
+
+    /// Waits until an expression in the page is true.
+    #[track_caller]
+    pub fn until(&mut self, expression: &str) {
+        let end = Instant::now() + PATIENCE;
+        while self.evaluate(expression) != true {
+            let page = "document.body.innerText";
+            assert!(
+                Instant::now() < end,
+                "{expression}: {}",
+                self.evaluate(page)
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Clicks what leads to another page, and waits until that is loaded.
+    #[track_caller]
+    pub fn follow(&mut self, selector: &str) {
+        let is_load = |message: &Value| message["method"] == "Page.loadEventFired";
+        self.events.clear();
+        // The answer comes before the page goes.
+        self.evaluate(&format!(
+            "void setTimeout(() => document.querySelector('{selector}').click())"
+        ));
+        if !self.events.iter().any(is_load) {
+            let load = self.wait(selector, is_load);
+            self.events.push(load);
+        }
+    }
+
+    /// The whole page as PNG.
+    #[track_caller]
+    pub fn screenshot(&mut self) -> Vec<u8> {
+        let parameters = json!({"format": "png", "captureBeyondViewport": true});
+        let png = self.call("Page.captureScreenshot", parameters);
+        STANDARD.decode(png["data"].as_str().unwrap()).unwrap()
     }
 
     /// Moves the pointer to a place of the window.

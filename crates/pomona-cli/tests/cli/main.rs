@@ -25,6 +25,7 @@ mod report;
 mod requests;
 mod resume;
 mod run;
+mod run_page;
 mod s3;
 mod s3_output;
 mod shards;

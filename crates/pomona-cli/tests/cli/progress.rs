@@ -30,6 +30,38 @@ fn every_phase_ends_at_its_total() {
 }
 
 #[test]
+fn the_numbers_of_a_run_are_written_for_machines() {
+    let place = Workplace::new();
+    let bad = &pomona_tests::broken::corpus()[0];
+    std::fs::write(place.path("images/Kiwi").join(bad.name), &bad.bytes).unwrap();
+    let run = [
+        "-i",
+        "images",
+        "-o",
+        "out",
+        "--metrics-file",
+        "run.prom",
+        "--max-error-rate",
+        "1",
+    ];
+    place.run(&run).code(0);
+    let read = || std::fs::read_to_string(place.path("run.prom")).unwrap();
+    let has = |line: &str| {
+        let text = read();
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    };
+    has("pomona_run_images{outcome=\"features\"} 15");
+    has("pomona_run_images{outcome=\"error\"} 1");
+    has("pomona_run_images_computed 16");
+    assert!(read().contains("pomona_run_stage_seconds{stage=\"features\"} "));
+    // Also where the exit code is another than 0.
+    place.run(&run[..6]).code(3);
+    has("pomona_run_images{outcome=\"error\"} 1");
+    let nowhere = [&run[..5], &["no/folder/run.prom"]].concat();
+    place.run(&nowhere).code(1).says("no/folder/run.prom");
+}
+
+#[test]
 fn timings_add_up_to_the_run() {
     let place = Workplace::new();
     let ran = place

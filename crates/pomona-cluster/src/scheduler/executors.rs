@@ -14,19 +14,23 @@ use ballista_scheduler::config::TaskDistributionPolicy;
 use ballista_scheduler::state::task_manager::JobInfoCache;
 
 use super::guard::JobGuard;
+use crate::console::{JobBook, executor};
 
 /// Ballista's executors in memory. Before one is removed, and its tasks are given to others, the
 /// guard sees which tasks it was running.
 pub(super) struct Executors {
     executors: InMemoryClusterState,
     guard: Arc<JobGuard>,
+    /// Where those that are gone are noted for the scheduler's pages.
+    book: Arc<JobBook>,
 }
 
 impl Executors {
-    pub(super) fn new(guard: Arc<JobGuard>) -> Self {
+    pub(super) fn new(guard: Arc<JobGuard>, book: Arc<JobBook>) -> Self {
         Self {
             executors: InMemoryClusterState::default(),
             guard,
+            book,
         }
     }
 }
@@ -75,6 +79,14 @@ impl ClusterState for Executors {
 
     async fn remove_executor(&self, id: &str) -> Result<()> {
         self.guard.executor_lost(id).await;
+        if let Ok(metadata) = self.executors.get_executor_metadata(id).await {
+            let last = self.executors.get_executor_heartbeat(id);
+            let (seconds, metrics) =
+                last.map_or((0, vec![]), |last| (last.timestamp, last.metrics));
+            let mut gone = executor(&metadata, 1000 * seconds, &metrics);
+            gone.is_gone = true;
+            self.book.executor_gone(gone);
+        }
         self.executors.remove_executor(id).await
     }
 

@@ -13,11 +13,12 @@ use ballista_core::serde::protobuf::job_status::Status;
 use ballista_core::{JobId, JobStatusSubscriber};
 use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::cluster::{JobState, JobStateEventStream};
-use ballista_scheduler::state::execution_graph::ExecutionGraphBox;
+use ballista_scheduler::state::execution_graph::{ExecutionGraph, ExecutionGraphBox};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::job_size::approximate_bytes;
 use super::stopped_jobs::StoppedJobs;
+use crate::console::{History, JobBook, OperatorsOf, job as job_of};
 
 /// How many finished jobs are remembered.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,10 @@ pub(super) struct FinishedJobs {
     limits: Limits,
     finished: Mutex<Finished>,
     stopped: Arc<StoppedJobs>,
+    /// What is noted about jobs for the scheduler's pages.
+    book: Arc<JobBook>,
+    /// Where jobs are kept when they are forgotten here.
+    history: Option<Arc<History>>,
 }
 
 /// Finished jobs, the oldest first, each with its approximate size.
@@ -69,12 +74,28 @@ impl Finished {
 }
 
 impl FinishedJobs {
-    pub(super) fn new(jobs: InMemoryJobState, limits: Limits, stopped: Arc<StoppedJobs>) -> Self {
+    pub(super) fn new(
+        jobs: InMemoryJobState,
+        limits: Limits,
+        stopped: Arc<StoppedJobs>,
+        book: Arc<JobBook>,
+        history: Option<Arc<History>>,
+    ) -> Self {
         Self {
             jobs,
             limits,
             finished: Mutex::default(),
             stopped,
+            book,
+            history,
+        }
+    }
+
+    /// Notes a job that has ended for the scheduler's pages.
+    fn ended(&self, job: &JobId, graph: &dyn ExecutionGraph) {
+        self.book.ended(job, graph);
+        if let Some(history) = &self.history {
+            history.keep(job_of(graph, OperatorsOf::All));
         }
     }
 
@@ -86,6 +107,7 @@ impl FinishedJobs {
         for job in beyond {
             log::debug!("job {job} is forgotten: too many finished jobs, or too large ones");
             self.stopped.forget(&job);
+            self.book.forget(&job);
             self.jobs.remove_job(&job).await?;
         }
         Ok(())
@@ -95,6 +117,7 @@ impl FinishedJobs {
 #[async_trait]
 impl JobState for FinishedJobs {
     fn accept_job(&self, job: &JobId, name: &str, queued_at: u64) -> Result<()> {
+        self.book.accepted(job, name, queued_at);
         self.jobs.accept_job(job, name, queued_at)
     }
 
@@ -108,7 +131,10 @@ impl JobState for FinishedJobs {
         graph: &ExecutionGraphBox,
         subscriber: Option<JobStatusSubscriber>,
     ) -> Result<()> {
-        self.jobs.submit_job(job, graph, subscriber).await
+        let id = job.clone();
+        self.jobs.submit_job(job, graph, subscriber).await?;
+        self.book.started(&id);
+        Ok(())
     }
 
     async fn get_jobs(&self) -> Result<HashSet<JobId>> {
@@ -133,6 +159,11 @@ impl JobState for FinishedJobs {
                 let mut stopped = graph.cloned();
                 stopped.fail_job(reason);
                 self.jobs.save_job(job, &stopped).await?;
+                self.ended(job, &*stopped);
+            }
+            (Some(Status::Successful(_) | Status::Failed(_)), _) => {
+                self.jobs.save_job(job, graph).await?;
+                self.ended(job, &**graph);
             }
             _ => self.jobs.save_job(job, graph).await?,
         }
@@ -146,6 +177,7 @@ impl JobState for FinishedJobs {
 
     async fn fail_unscheduled_job(&self, job: &JobId, reason: String) -> Result<()> {
         let bytes = reason.len();
+        self.book.not_planned(job, &reason);
         self.jobs.fail_unscheduled_job(job, reason).await?;
         self.finished(job, bytes).await
     }
@@ -158,6 +190,7 @@ impl JobState for FinishedJobs {
         };
         if is_known {
             self.stopped.forget(job);
+            self.book.forget(job);
             self.jobs.remove_job(job).await?;
         }
         Ok(())

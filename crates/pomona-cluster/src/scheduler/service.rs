@@ -17,17 +17,25 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::Server;
 use super::guard::JobGuard;
+use crate::console::ClusterView;
+use crate::sql_header::sql_of;
 
-/// Passes every request on to Ballista. Three things are added: plans must be physical, a question
-/// for a job shows that its client lives, and a job that the guard ended has the guard's reason.
+/// Passes every request on to Ballista. Four things are added: plans must be physical, a question
+/// for a job shows that its client lives, a job that the guard ended has the guard's reason, and the SQL of a
+/// query is kept for the pages.
 pub(super) struct SchedulerService {
     server: Arc<Server>,
     guard: Arc<JobGuard>,
+    view: Arc<ClusterView>,
 }
 
 impl SchedulerService {
-    pub(super) fn new(server: Arc<Server>, guard: Arc<JobGuard>) -> Self {
-        Self { server, guard }
+    pub(super) fn new(server: Arc<Server>, guard: Arc<JobGuard>, view: Arc<ClusterView>) -> Self {
+        Self {
+            server,
+            guard,
+            view,
+        }
     }
 }
 
@@ -50,9 +58,14 @@ impl SchedulerGrpc for SchedulerService {
         request: Request<ExecuteQueryParams>,
     ) -> Result<Response<ExecuteQueryResult>, Status> {
         check_kind(&request)?;
+        let sql = sql_of(request.metadata());
         let response = self.server.execute_query(request).await?;
         if let Some(execute_query_result::Result::Success(job)) = &response.get_ref().result {
-            self.guard.asked_for(&JobId::from(job.job_id.as_str()));
+            let job = JobId::from(job.job_id.as_str());
+            self.guard.asked_for(&job);
+            if let Some(sql) = sql {
+                self.view.book().keep_sql(job, &sql);
+            }
         }
         Ok(response)
     }

@@ -1,5 +1,7 @@
 //! The binary on a cluster of its own roles: real processes on loopback.
 
+mod console;
+mod console_in_a_browser;
 mod counts;
 mod decoding;
 mod faults;
@@ -9,6 +11,7 @@ mod jobs;
 #[cfg(target_os = "linux")]
 mod many_queries;
 mod pipeline;
+mod probes;
 mod secrets;
 mod sink;
 mod standalone;

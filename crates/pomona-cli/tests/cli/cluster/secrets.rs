@@ -44,6 +44,9 @@ fn a_planted_key_is_found_nowhere() {
         cluster.get("/api/jobs").unwrap(),
         cluster.get("/api/executors").unwrap(),
         cluster.get("/api/state").unwrap(),
+        cluster.get("/").unwrap(),
+        cluster.get("/executors").unwrap(),
+        cluster.get("/metrics").unwrap(),
     ];
     let jobs: serde_json::Value = serde_json::from_str(&cluster.get("/api/jobs").unwrap()).unwrap();
     let jobs = jobs.as_array().unwrap();
@@ -52,6 +55,9 @@ fn a_planted_key_is_found_nowhere() {
         let id = job["job_id"].as_str().unwrap();
         for path in ["", "/config", "/stages", "/dot"] {
             seen.push(cluster.get(&format!("/api/job/{id}{path}")).unwrap());
+        }
+        for path in ["", "/stage/1"] {
+            seen.push(cluster.get(&format!("/job/{id}{path}")).unwrap());
         }
     }
     for text in &seen {

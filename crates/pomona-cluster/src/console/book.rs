@@ -1,0 +1,203 @@
+//! [`JobBook`]: what the scheduler notes about jobs and executors for its pages.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ballista_core::JobId;
+use ballista_scheduler::state::execution_graph::ExecutionGraph;
+use pomona_console::{Executor, JobRow, JobState, redacted, shortened};
+
+use super::graph::{plain_error, row};
+use super::now;
+use super::tally::Tally;
+
+/// Bytes of a statement that are kept.
+pub(crate) const MOST_SQL: usize = 4000;
+
+/// Executors that are gone and still shown.
+const MOST_GONE: usize = 100;
+
+/// The jobs that wait or have ended, with what the graphs of Ballista do not hold. Those that run are
+/// looked at where they are.
+#[derive(Debug, Default)]
+pub(crate) struct JobBook(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    rows: HashMap<JobId, Arc<JobRow>>,
+    sql: HashMap<JobId, Arc<str>>,
+    ended: HashMap<JobState, u64>,
+    tally: Tally,
+    gone: VecDeque<Executor>,
+}
+
+impl JobBook {
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A job that waits to be planned.
+    pub(crate) fn accepted(&self, job: &JobId, name: &str, queued: u64) {
+        let row = JobRow {
+            id: job.to_string(),
+            name: name.to_string(),
+            queued,
+            ..JobRow::default()
+        };
+        self.noted().rows.insert(job.clone(), Arc::new(row));
+    }
+
+    /// A job that runs: its graph has everything about it.
+    pub(crate) fn started(&self, job: &JobId) {
+        self.noted().rows.remove(job);
+    }
+
+    /// A job that has ended.
+    pub(crate) fn ended(&self, job: &JobId, graph: &dyn ExecutionGraph) {
+        let (row, tally) = (row(graph), Tally::of(graph));
+        let mut noted = self.noted();
+        let state = row.state;
+        if let Some(before) = noted.rows.insert(job.clone(), Arc::new(row))
+            && before.state.has_ended()
+        {
+            return;
+        }
+        *noted.ended.entry(state).or_default() += 1;
+        noted.tally.add(&tally);
+    }
+
+    /// A job that could not be planned.
+    pub(crate) fn not_planned(&self, job: &JobId, reason: &str) {
+        let mut noted = self.noted();
+        let mut row = match noted.rows.get(job) {
+            Some(row) => JobRow::clone(row),
+            None => JobRow {
+                id: job.to_string(),
+                ..JobRow::default()
+            },
+        };
+        row.state = JobState::Failed;
+        row.ended = now();
+        row.error = Some(plain_error(reason));
+        noted.rows.insert(job.clone(), Arc::new(row));
+        *noted.ended.entry(JobState::Failed).or_default() += 1;
+    }
+
+    /// A job that the scheduler does not remember any more.
+    pub(crate) fn forget(&self, job: &JobId) {
+        let mut noted = self.noted();
+        noted.rows.remove(job);
+        noted.sql.remove(job);
+    }
+
+    /// The statement of a job, without its secrets.
+    pub(crate) fn keep_sql(&self, job: JobId, sql: &str) {
+        let sql = shortened(&redacted(sql), MOST_SQL);
+        self.noted().sql.insert(job, Arc::from(sql));
+    }
+
+    /// The statement of a job.
+    pub(crate) fn sql(&self, job: &JobId) -> Option<Arc<str>> {
+        self.noted().sql.get(job).cloned()
+    }
+
+    /// The jobs that wait or have ended.
+    pub(crate) fn rows(&self) -> Vec<Arc<JobRow>> {
+        self.noted().rows.values().cloned().collect()
+    }
+
+    /// A job that waits or has ended.
+    pub(crate) fn row(&self, job: &JobId) -> Option<Arc<JobRow>> {
+        self.noted().rows.get(job).cloned()
+    }
+
+    /// How many jobs have ended in each state since the scheduler started.
+    pub(crate) fn ended_jobs(&self) -> HashMap<JobState, u64> {
+        self.noted().ended.clone()
+    }
+
+    /// The work of jobs that have ended, and of these that run. A job that has ended meanwhile counts once.
+    pub(crate) fn tally(&self, running: impl IntoIterator<Item = (JobId, Tally)>) -> Tally {
+        let noted = self.noted();
+        let mut tally = noted.tally.clone();
+        for (job, work) in running {
+            if !noted.rows.contains_key(&job) {
+                tally.add(&work);
+            }
+        }
+        tally
+    }
+
+    /// An executor that was lost, or has ended.
+    pub(crate) fn executor_gone(&self, executor: Executor) {
+        let mut noted = self.noted();
+        noted.gone.retain(|gone| gone.id != executor.id);
+        noted.gone.push_back(executor);
+        if noted.gone.len() > MOST_GONE {
+            noted.gone.pop_front();
+        }
+    }
+
+    /// The executors that are gone.
+    pub(crate) fn gone(&self) -> Vec<Executor> {
+        self.noted().gone.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn executor(id: usize) -> Executor {
+        Executor {
+            id: id.to_string(),
+            is_gone: true,
+            ..Executor::default()
+        }
+    }
+
+    #[test]
+    fn executors_that_are_gone_are_bounded() {
+        let book = JobBook::default();
+        for id in 0..MOST_GONE + 10 {
+            book.executor_gone(executor(id));
+            book.executor_gone(executor(id));
+        }
+        let gone = book.gone();
+        assert_eq!((gone.len(), gone[0].id.as_str()), (MOST_GONE, "10"));
+    }
+
+    #[test]
+    fn statements_are_kept_without_secrets_and_forgotten_with_their_jobs() {
+        let book = JobBook::default();
+        let job = JobId::from("a");
+        book.accepted(&job, "name", 1);
+        book.keep_sql(job.clone(), "SET s3_secret_key = 'X1'");
+        assert_eq!(&*book.sql(&job).unwrap(), "SET s3_secret_key = '***'");
+        book.not_planned(&job, "too deep");
+        let row = book.row(&job).unwrap();
+        assert_eq!(
+            (row.state, row.error.as_deref()),
+            (JobState::Failed, Some("too deep"))
+        );
+        assert_eq!(book.ended_jobs()[&JobState::Failed], 1);
+        book.forget(&job);
+        assert_eq!((book.sql(&job), book.rows().len()), (None, 0));
+    }
+
+    #[test]
+    fn the_work_of_a_job_counts_once() {
+        let book = JobBook::default();
+        let job = JobId::from("a");
+        let work = Tally {
+            images: 5,
+            ..Tally::default()
+        };
+        book.accepted(&job, "", 1);
+        book.started(&job);
+        assert_eq!(book.tally([(job.clone(), work.clone())]).images, 5);
+        // It has ended since its graph was looked at.
+        book.not_planned(&job, "cancelled");
+        assert_eq!(book.tally([(job, work)]).images, 0);
+    }
+}
