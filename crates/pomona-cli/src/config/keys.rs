@@ -7,15 +7,16 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use datafusion_cli::print_options::MaxRows;
 
-/// Commands whose options are not settings: those that compute nothing, and the daemons, which are
-/// started with flags alone.
-const NO_SETTINGS: [&str; 8] = [
+/// Commands whose options are not settings: those that compute nothing, the daemons, which are
+/// started with flags alone, and `pack`, whose options have names of `run` and other meanings.
+const NO_SETTINGS: [&str; 9] = [
     "config",
     "completions",
     "demo",
     "executor",
     "man",
     "help",
+    "pack",
     "scheduler",
     "weights",
 ];
