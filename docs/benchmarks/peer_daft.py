@@ -48,7 +48,7 @@ def main():
     network = Network(model)
     rows = daft.from_glob_path(f"{images}/**/*.jpg")
     content = rows["path"].download()
-    label = rows["path"].split("/").list_get(-2)
+    label = rows["path"].split("/").get(-2)
     table = rows.select("path", label.alias("label"), network.features(content).alias("features")).to_arrow()
     pyarrow.parquet.write_table(table, f"{output}/features.parquet")
     features = table["features"].combine_chunks().flatten().to_numpy().reshape(-1, LENGTH)

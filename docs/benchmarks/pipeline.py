@@ -2,13 +2,14 @@
 """Times whole jobs against those of others: a folder of images to features and principal components.
 
     python3 docs/benchmarks/pipeline.py --weights FILE [--pomona target/debug/pomona] [--images DIR]
-        [--count 300 2000] [--rounds 3] [--spark]
+        [--count 300 2000] [--rounds 3] [--spark PYTHON]
 
 The contenders are whole commands, from their start to the last file that they write, and take turns in every round:
 
 - `pomona run`, with its report and without;
 - Daft, ONNX Runtime and scikit-learn (`peer_daft.py`);
-- with --spark, PySpark, Keras and MLlib (`peer_spark.py`), which need Java and requirements-spark.txt.
+- with --spark, PySpark, Keras and MLlib (`peer_spark.py`), in a Python of their own that has requirements-spark.txt, because Daft loads
+  TensorFlow where it finds it; and Java.
 
 The same images with the same network: the features of all must agree to 1e-4, or the script stops. Prints the median, least and largest
 elapsed seconds, the processor seconds, the largest memory of a process, and how many times as long as `pomona run` each
@@ -70,7 +71,7 @@ def main():
     parser.add_argument("--count", type=int, nargs="+", default=[300, 2000], help="images of a job")
     parser.add_argument("--components", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--spark", action="store_true", help="PySpark and Keras too")
+    parser.add_argument("--spark", metavar="PYTHON", help="PySpark and Keras too, with this Python")
     arguments = parser.parse_args()
 
     import numpy as np
@@ -96,7 +97,7 @@ def main():
             }
             if arguments.spark:
                 contenders["Spark, Keras, MLlib"] = (
-                    lambda out: [sys.executable, str(HERE / "peer_spark.py"), arguments.weights, str(images), out,
+                    lambda out: [arguments.spark, str(HERE / "peer_spark.py"), arguments.weights, str(images), out,
                                  components],
                     "features",
                 )
