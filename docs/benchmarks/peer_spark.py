@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.functions import col, concat_ws, element_at, pandas_udf, split
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["PYSPARK_PYTHON"] = sys.executable
 
 
 def network(tensors):

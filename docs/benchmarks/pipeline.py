@@ -13,7 +13,8 @@ The contenders are whole commands, from their start to the last file that they w
 
 The same images with the same network: the features of all must agree to 1e-4, or the script stops. Prints the median, least and largest
 elapsed seconds, the processor seconds, the largest memory of a process, and how many times as long as `pomona run` each
-takes. Needs requirements-pipeline.txt, in the Python that runs this script.
+takes. Of Spark, whose work is done by a process of another parent, only the elapsed seconds are right.
+Needs requirements-pipeline.txt, in the Python that runs this script.
 """
 
 import argparse
