@@ -8,7 +8,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
 
 use axum::Router;
 use axum::body::Body;
@@ -16,8 +15,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use bytes::Bytes;
 use futures::stream;
-use tokio::sync::oneshot;
 
+use crate::served::Served;
 use crate::weights::sha256_of;
 
 /// The commit that every branch points at.
@@ -37,8 +36,7 @@ pub enum Fault {
 /// A running hub; it stops when this is dropped.
 pub struct HubServer {
     hub: Arc<Hub>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    _served: Served,
 }
 
 struct Hub {
@@ -61,33 +59,17 @@ impl HubServer {
     /// # Errors
     /// When no port can be had.
     pub fn start() -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let hub = Arc::new(Hub {
-            address: listener.local_addr()?,
-            inner: Mutex::default(),
-        });
-        let routes = Router::new().fallback(answer).with_state(Arc::clone(&hub));
-        let (stop, stopped) = oneshot::channel();
-        // A thread of its own: a test may block its runtime without stopping the server.
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("the system lets a process make a runtime");
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener)
-                    .expect("the listener does not block");
-                tokio::select! {
-                    served = axum::serve(listener, routes) => served.expect("serving goes on"),
-                    _ = stopped => {}
-                }
-            });
-        });
+        let mut hub = None;
+        let served = Served::start(|address| {
+            let hub = hub.insert(Arc::new(Hub {
+                address,
+                inner: Mutex::default(),
+            }));
+            Router::new().fallback(answer).with_state(Arc::clone(hub))
+        })?;
         Ok(Self {
-            hub,
-            stop: Some(stop),
-            thread: Some(thread),
+            hub: hub.expect("the routes were made"),
+            _served: served,
         })
     }
 
@@ -115,17 +97,6 @@ impl HubServer {
     /// The bytes of files that were sent.
     pub fn sent(&self) -> u64 {
         self.hub.open().sent
-    }
-}
-
-impl Drop for HubServer {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -16,5 +16,6 @@ pub mod reference_data;
 pub mod s3_faults;
 mod s3_keys;
 pub mod s3_server;
+mod served;
 pub mod web_server;
 pub mod weights;

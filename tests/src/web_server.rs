@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,8 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode, header};
 use bytes::Bytes;
 use futures::stream;
-use tokio::sync::oneshot;
 use tokio::time::sleep;
+
+use crate::served::Served;
 
 /// What a path leads to.
 #[derive(Debug, Clone)]
@@ -37,10 +36,8 @@ pub enum Page {
 
 /// A running server; it stops when this is dropped.
 pub struct WebServer {
-    address: SocketAddr,
     site: Arc<Mutex<Site>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    served: Served,
 }
 
 #[derive(Default)]
@@ -57,43 +54,22 @@ impl WebServer {
     /// # Errors
     /// When no port can be had.
     pub fn start() -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
         let site = Arc::new(Mutex::new(Site::default()));
         let routes = Router::new().fallback(answer).with_state(Arc::clone(&site));
-        let (stop, stopped) = oneshot::channel();
-        // A thread of its own: a test may block its runtime without stopping the server.
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("the system lets a process make a runtime");
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener)
-                    .expect("the listener does not block");
-                tokio::select! {
-                    served = axum::serve(listener, routes) => served.expect("serving goes on"),
-                    _ = stopped => {}
-                }
-            });
-        });
         Ok(Self {
-            address,
+            served: Served::start(|_| routes)?,
             site,
-            stop: Some(stop),
-            thread: Some(thread),
         })
     }
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.served.address().port()
     }
 
     /// The URL of a path: `url("/a.jpg")`.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}{path}", self.served.address())
     }
 
     /// From now on a path leads to this. Returns its URL.
@@ -120,17 +96,6 @@ impl WebServer {
 
     fn open(&self) -> MutexGuard<'_, Site> {
         open(&self.site)
-    }
-}
-
-impl Drop for WebServer {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
