@@ -32,7 +32,7 @@ struct Trap {
 const TRAPS: [Trap; 5] = [
     Trap {
         rule: "KeepMemoryLimit",
-        sql: "SELECT x FROM t LIMIT 3",
+        sql: "SELECT one FROM t LIMIT 3",
         without: Without::ReturnsOtherRows,
     },
     Trap {
@@ -60,7 +60,8 @@ const TRAPS: [Trap; 5] = [
     },
 ];
 
-const TABLE: &str = "CREATE TABLE t AS SELECT value AS x, value % 7 AS g, value % 5 AS h
+/// All rows of `one` are the same, for queries that may return any of them.
+const TABLE: &str = "CREATE TABLE t AS SELECT value AS x, value % 7 AS g, value % 5 AS h, 1 AS one
     FROM generate_series(1, 400)";
 
 async fn rows(ctx: &SessionContext, sql: &str) -> Result<String> {
