@@ -15,4 +15,6 @@ COPY (
             FROM selected_images
         )
     )
-) TO '${output}/features/' STORED AS PARQUET;
+) TO '${output}/features/' STORED AS PARQUET
+-- A dictionary of numbers that hardly repeat costs time, and a tenth of the bytes.
+OPTIONS ('format.dictionary_enabled::features.list.item' 'false');

@@ -5,4 +5,5 @@ CREATE EXTERNAL TABLE IF NOT EXISTS pca_model STORED AS PARQUET LOCATION '${outp
 COPY (
     SELECT path, label, pca_transform(features, (SELECT model FROM pca_model)) AS pca
     FROM features WHERE features IS NOT NULL
-) TO '${output}/pca/parquet/' STORED AS PARQUET;
+) TO '${output}/pca/parquet/' STORED AS PARQUET
+OPTIONS ('format.dictionary_enabled::pca.list.item' 'false');

@@ -1,6 +1,7 @@
 //! [`ResultBuilder`]: the result put together from published files, checkpoints and new chunks.
 
 use datafusion::common::Result;
+use datafusion::config::ConfigField;
 use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::prelude::{DataFrame, SessionContext};
 
@@ -240,8 +241,11 @@ impl<'a> ResultBuilder<'a> {
             // The rows are one file's. On a cluster every partition becomes a file.
             let execution = &mut state.config_mut().options_mut().execution;
             execution.target_partitions = 1;
+            let mut parquet = state.default_table_options().parquet;
+            // As sql/pipeline/features.sql has it.
+            parquet.set("dictionary_enabled::features.list.item", "false")?;
             let rows = DataFrame::new(state, plan);
-            rows.write_parquet(&url, options, None).await?;
+            rows.write_parquet(&url, options, Some(parquet)).await?;
         }
         Ok(())
     }

@@ -148,17 +148,47 @@ fn files_are_neither_small_nor_large_after_many_runs() {
     assert_alike(&place, "fresh", "out");
 }
 
+/// A dictionary of features is as large as the features.
+#[test]
+fn vectors_have_no_dictionary_and_text_has() {
+    let place = Workplace::new();
+    let run = |more: &[&str]| {
+        place
+            .run(&[&RUN[..], &["--file-size", "32k"], more].concat())
+            .code(0)
+    };
+    run(&["--checkpoint", "4"]);
+    // Rows of removed images are left out of files that are written again.
+    fs::remove_file(place.path("images/Kiwi/3.png")).unwrap();
+    run(&["--prune"]);
+    let mut columns = 0;
+    for folder in ["features", "pca/parquet"] {
+        for file in fs::read_dir(place.path("out").join(folder)).unwrap() {
+            let file = fs::File::open(file.unwrap().path()).unwrap();
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+            for column in reader
+                .metadata()
+                .row_groups()
+                .iter()
+                .flat_map(|rows| rows.columns())
+            {
+                let path = column.column_path().string();
+                let is_vector = path.ends_with(".list.item");
+                let has_dictionary = column.dictionary_page_offset().is_some();
+                assert!(!(is_vector && has_dictionary), "{folder}: {path}");
+                assert!(has_dictionary || path != "label", "{folder}: {path}");
+                columns += usize::from(is_vector);
+            }
+        }
+    }
+    assert!(columns > 2, "{columns}");
+}
+
 #[test]
 fn a_chunk_that_is_too_large_is_divided() {
-    // A file ends where a batch ends, and in one as small as this the dictionary that Parquet tries
-    // first is as large as the numbers.
-    let place = Workplace::new().with_environment([
-        ("DATAFUSION_EXECUTION_BATCH_SIZE", "4".to_string()),
-        (
-            "DATAFUSION_EXECUTION_PARQUET_DICTIONARY_ENABLED",
-            "false".to_string(),
-        ),
-    ]);
+    // A file ends where a batch ends.
+    let place =
+        Workplace::new().with_environment([("DATAFUSION_EXECUTION_BATCH_SIZE", "4".to_string())]);
     images::write_folder(&place.path("images"), &["Kiwi"], 60);
     let run = ["-i", "images", "-o", "out", "--file-size", "64k"];
     place.run(&run).code(0);
