@@ -12,6 +12,7 @@ mod options;
 pub mod pack;
 mod pipeline;
 mod progress;
+mod report_beside;
 mod scripts;
 mod stages;
 

@@ -9,11 +9,8 @@ use datafusion::DATAFUSION_VERSION;
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use pomona_analysis::report;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
-use pomona_images::{ImageTable, Location};
-use pomona_pca::{Components, PcaModel};
-use pomona_report::Language;
+use pomona_pca::Components;
 use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
     BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FormatVersion,
@@ -22,6 +19,7 @@ use pomona_results::{
 };
 use pomona_session::{Variables, condition, configure, weights_objects};
 
+use crate::report_beside::ReportBeside;
 use crate::scripts::select_images;
 use crate::stages::Stages;
 use crate::{Outcome, PipelineError, PipelineOptions, Progress};
@@ -233,20 +231,28 @@ impl<'a> Pipeline<'a> {
         }
         // The model is always fitted to the features, which are read for the projection anyway, so
         // that no error can build up from run to run.
+        let mut model = None;
+        let mut report = None;
         for name in Formats::stages(self.options.format) {
             if !has_model && name.starts_with("pca_") {
                 continue;
+            }
+            if name == "pca_fit" && self.options.report.is_some() {
+                report = Some(ReportBeside::begin(self.ctx, &self.options, counts.features).await?);
             }
             self.size_files(name).await?;
             stages
                 .run(name, counts.images, self.ctx, &variables)
                 .await?;
+            if name == "pca_fit" {
+                let fitted = Arc::new(read_model(self.ctx).await?);
+                if let Some(report) = &mut report {
+                    report.model_is_there(&fitted);
+                }
+                model = Some(fitted);
+            }
         }
-        let model = match has_model {
-            true => Some(read_model(self.ctx).await?),
-            false => None,
-        };
-        if let Some(model) = &model {
+        if let Some(model) = model.as_deref() {
             counts.components = model.k() as u64;
             let info = serde_json::to_vec_pretty(&ModelInfo::from(model))
                 .expect("a model's numbers are finite");
@@ -268,9 +274,14 @@ impl<'a> Pipeline<'a> {
             stages: stages.timings.clone(),
             files: in_place,
         };
-        if let (Some(language), Some(model)) = (self.options.report, &model) {
-            let path = format!("{results}/{REPORT}");
-            let write = self.write_report(output, &path, &manifest, model, language);
+        if let (Some(language), Some(model), Some(report)) =
+            (self.options.report, model.as_deref(), report)
+        {
+            let write = async {
+                let html = report.html(&manifest, model, language).await?;
+                let path = format!("{results}/{REPORT}");
+                Ok(output.folder().write(&path, html.into_bytes()).await?)
+            };
             stages.write_report(counts.images, write).await;
             manifest.stages = stages.timings;
         }
@@ -365,25 +376,5 @@ impl<'a> Pipeline<'a> {
             images,
             reason: first.to_string(),
         })
-    }
-
-    /// Writes the report of the tables of this run.
-    async fn write_report(
-        &self,
-        output: &Output,
-        path: &str,
-        manifest: &Manifest,
-        model: &PcaModel,
-        language: Language,
-    ) -> Result<(), PipelineError> {
-        // What is on a disk can be read again for nothing; what a file lists may be anywhere.
-        let images = self.ctx.table_provider("images").await?;
-        let images = images.downcast_ref::<ImageTable>();
-        let is_store = images.is_some_and(ImageTable::has_listing_file)
-            || Location::parse(&self.options.input)?.local_path().is_none();
-        let reread = is_store.then_some(report::REREAD_OBJECTS);
-        let report = report::gather(self.ctx, manifest, model, reread).await?;
-        let html = report.to_html(language);
-        Ok(output.folder().write(path, html.into_bytes()).await?)
     }
 }

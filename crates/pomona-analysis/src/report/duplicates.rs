@@ -5,7 +5,7 @@
 //! are candidates, and their cosines are computed from the features themselves.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StringArray, UInt64Array};
@@ -35,7 +35,7 @@ const SHOWN: usize = 18;
 /// What sums of `f32` may miss of a product of two unit vectors.
 const ROUNDING: f32 = 1e-5;
 /// Rows that a thread compares with all that come after them before it takes others.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 256;
 
 /// A pair by its bound; the order of the rows decides between equals, so that reports do not differ.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,6 +94,12 @@ impl Largest {
         self
     }
 
+    /// The rows of the pairs.
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        let kept = self.kept.iter();
+        kept.map(|Reverse(candidate)| (candidate.rows.0.0, candidate.rows.1.0))
+    }
+
     /// No pair that was left out has a larger cosine than this.
     fn bound_of_others(&self) -> f64 {
         match self.kept.peek() {
@@ -115,7 +121,7 @@ struct Compared {
 
 /// Finds the pairs of the table `report_rows`, and puts their images into the album.
 pub(super) async fn near_duplicates(
-    queries: &Queries<'_>,
+    queries: &Queries,
     model: &PcaModel,
     total: u64,
     album: &mut Album,
@@ -123,8 +129,15 @@ pub(super) async fn near_duplicates(
     let compared = Arc::new(compared(queries, model).await?);
     let candidates =
         candidates(&compared, queries.ctx.state().config().target_partitions()).await?;
-    let all = verified(queries, &compared, &candidates.all).await?;
-    let across = verified(queries, &compared, &candidates.across).await?;
+    let cosines = cosines(queries, &compared, &candidates).await?;
+    let cosines = |candidates: &Largest| {
+        let pairs = candidates.pairs().filter_map(|pair| {
+            let cosine = cosines.get(&pair)?;
+            Some((pair.0, pair.1, *cosine))
+        });
+        pairs.collect::<Vec<_>>()
+    };
+    let (all, across) = (cosines(&candidates.all), cosines(&candidates.across));
 
     let mut exact = true;
     let mut shown = |mut pairs: Vec<(usize, usize, f64)>, others: f64, album: &mut Album| {
@@ -155,7 +168,7 @@ pub(super) async fn near_duplicates(
     })
 }
 
-async fn compared(queries: &Queries<'_>, model: &PcaModel) -> Result<Compared, AnalysisError> {
+async fn compared(queries: &Queries, model: &PcaModel) -> Result<Compared, AnalysisError> {
     let rows = queries.run("report/compared").await?;
     let (along_mean, lengths) = (rows.numbers("along_mean")?, rows.numbers("squared_length")?);
     let coordinates = rows.vectors("pca")?;
@@ -235,19 +248,20 @@ impl Compared {
     }
 }
 
-/// The candidates with the cosines of their features.
-async fn verified(
-    queries: &Queries<'_>,
+/// The cosines of the candidates' features, in one pass over these.
+async fn cosines(
+    queries: &Queries,
     compared: &Compared,
-    candidates: &Largest,
-) -> Result<Vec<(usize, usize, f64)>, AnalysisError> {
-    let rows: Vec<(usize, usize)> = candidates
-        .kept
-        .iter()
-        .map(|Reverse(candidate)| (candidate.rows.0.0, candidate.rows.1.0))
+    candidates: &Candidates,
+) -> Result<HashMap<(usize, usize), f64>, AnalysisError> {
+    let rows: BTreeSet<_> = candidates
+        .all
+        .pairs()
+        .chain(candidates.across.pairs())
         .collect();
+    let rows = Vec::from_iter(rows);
     if rows.is_empty() {
-        return Ok(vec![]);
+        return Ok(HashMap::new());
     }
     let field = |name, kind| Field::new(name, kind, false);
     let schema = Schema::new(vec![
@@ -277,10 +291,7 @@ async fn verified(
     Ok(numbers
         .into_iter()
         .zip(cosines.numbers("cosine")?)
-        .map(|(number, cosine)| {
-            let (first, second) = rows[number as usize];
-            (first, second, cosine)
-        })
+        .map(|(number, cosine)| (rows[number as usize], cosine))
         .collect())
 }
 

@@ -1,21 +1,21 @@
 //! What the parts of a report say, asked of the run's tables.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
-use chrono::{DateTime, Utc};
+use datafusion::common::DataFusionError;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::prelude::SessionContext;
 use pomona_images::Location;
 use pomona_pca::PcaModel;
 use pomona_report::{
-    Class, Counts, Errors, Outlier, Outliers, Parameters, Phase, Point, Reason, Report, Scatter,
-    Variance, Versions,
+    Class, Duplicates, Errors, Image, Outlier, Outliers, Point, Reason, Scatter, Thumbnails,
 };
-
-use pomona_results::Manifest;
 use pomona_session::{Script, Variables};
 
 use super::columns::Columns;
 use super::duplicates::{COMPARED, near_duplicates};
-use super::images::{Album, Size};
+use super::images::{Album, Made, Size};
 use super::thumbnails::thumbnails;
 use crate::AnalysisError;
 
@@ -30,7 +30,11 @@ const REASONS: usize = 20;
 const PATHS: usize = 5;
 
 /// The scripts of `sql/report/`.
-const SCRIPTS: [(&str, &str); 8] = [
+const SCRIPTS: [(&str, &str); 9] = [
+    (
+        "report/points",
+        include_str!("../../../../sql/report/points.sql"),
+    ),
     (
         "report/rows",
         include_str!("../../../../sql/report/rows.sql"),
@@ -65,64 +69,76 @@ const SCRIPTS: [(&str, &str); 8] = [
     ),
 ];
 
-/// Gathers the report of the run that a manifest describes from the tables `features`, `metadata`
-/// and `pca_model` of the session, and reads the images that it shows, `reread` at most.
+/// What a report shows of a run's rows and images.
+pub struct Gathered {
+    pub(super) bytes: u64,
+    pub(super) scatter: Scatter,
+    pub(super) classes: Vec<Class>,
+    pub(super) errors: Errors,
+    pub(super) outliers: Outliers,
+    pub(super) duplicates: Duplicates,
+    pub(super) images: Vec<Image>,
+    pub(super) thumbnails: Thumbnails,
+}
+
+/// Gathers the report of a run from the tables `features` and `metadata` of the session, which has
+/// rows of `features` images of the folder `input`, and from `pca_model` once `model` is there. Reads
+/// the images that it shows, `reread` at most; if they may all be read, those of the map are read while
+/// the model is waited for.
 ///
 /// # Errors
 /// When a query fails. An image that cannot be read is shown without its thumbnail.
 pub async fn gather(
-    ctx: &SessionContext,
-    manifest: &Manifest,
-    model: &PcaModel,
+    ctx: SessionContext,
+    input: String,
+    features: u64,
     reread: Option<u64>,
-) -> Result<Report, AnalysisError> {
-    let sampled = first_not_sampled(manifest.counts.features, COMPARED);
+    model: impl Future<Output = Arc<PcaModel>>,
+) -> Result<Gathered, AnalysisError> {
     let mut variables = Variables::new();
     variables
-        .define("sampled", sampled)
+        .define("sampled", first_not_sampled(features, COMPARED))
         .define("points", POINTS.to_string())
         .define("outliers", OUTLIERS.to_string())
         .define("reasons", REASONS.to_string())
         .define("paths", PATHS.to_string());
     let queries = Queries { ctx, variables };
-    queries.run("report/rows").await?;
+    let ctx = &queries.ctx;
+    let points = queries.run("report/points").await?.text("path")?;
+    let small = points.into_iter().map(|path| (path, Size::Small)).collect();
+    let small = reread.is_none().then(|| {
+        let (ctx, input) = (ctx.clone(), input.clone());
+        SpawnedTask::spawn(async move { thumbnails(&ctx, &input, small, None).await })
+    });
+    let model = model.await;
 
-    let input = input_prefix(&manifest.parameters.input);
-    let mut album = Album::new(&input);
+    queries.run("report/rows").await?;
+    let mut album = Album::new(&input_prefix(&input));
     let bytes = queries.run("report/totals").await?.counts("bytes")?;
     let classes = classes(&queries).await?;
     let errors = errors(&queries, &album).await?;
     // What is put into the album first is read first, while there is room.
-    let outliers = outliers(&queries, manifest.counts.features, &mut album).await?;
-    let duplicates = near_duplicates(&queries, model, manifest.counts.features, &mut album).await?;
-    let scatter = scatter(&queries, manifest.counts.features, &mut album).await?;
+    let outliers = outliers(&queries, features, &mut album).await?;
+    let duplicates = near_duplicates(&queries, &model, features, &mut album).await?;
+    let scatter = scatter(&queries, features, &mut album).await?;
     ctx.deregister_table("report_rows")?;
-    let small = thumbnails(ctx, &manifest.parameters.input, &album, reread).await;
-    let (images, thumbnails) = album.filled(small);
-
-    Ok(Report {
-        run: manifest.run.clone(),
-        finished: moment(&manifest.finished),
-        parameters: parameters(manifest),
-        versions: Versions {
-            pomona: manifest.pomona.clone(),
-            datafusion: manifest.datafusion.clone(),
-            report: env!("CARGO_PKG_VERSION").to_string(),
-        },
-        counts: Counts {
-            images: manifest.counts.images,
-            features: manifest.counts.features,
-            errors: manifest.counts.errors,
-            reused: manifest.counts.reused,
-            computed: manifest.counts.computed,
-            bytes: bytes.first().copied().unwrap_or(0),
-        },
-        phases: phases(manifest),
-        variance: Variance {
-            samples: model.n_samples(),
-            kept: model.k(),
-            ratios: model.explained_variance_ratio().to_vec(),
-        },
+    ctx.deregister_table("report_points")?;
+    let mut made = match small {
+        Some(small) => small
+            .await
+            .map_err(|stopped| DataFusionError::External(Box::new(stopped)))?,
+        None => Made::new(),
+    };
+    let left = album.wanted().filter(|wanted| !made.contains_key(wanted));
+    let left: Vec<_> = match reread {
+        // What is not among them could not be read.
+        None => left.filter(|(_, size)| *size == Size::Large).collect(),
+        Some(_) => left.collect(),
+    };
+    made.extend(thumbnails(ctx, &input, left, reread).await);
+    let (images, thumbnails) = album.filled(made);
+    Ok(Gathered {
+        bytes: bytes.first().copied().unwrap_or(0),
         scatter,
         classes,
         errors,
@@ -134,12 +150,12 @@ pub async fn gather(
 }
 
 /// The scripts of a report in a session.
-pub(super) struct Queries<'a> {
-    pub(super) ctx: &'a SessionContext,
+pub(super) struct Queries {
+    pub(super) ctx: SessionContext,
     variables: Variables,
 }
 
-impl Queries<'_> {
+impl Queries {
     /// The result of the last statement of a script.
     pub(super) async fn run(&self, name: &str) -> Result<Columns, AnalysisError> {
         Ok(Columns::new(&self.batches(name).await?)?)
@@ -149,7 +165,7 @@ impl Queries<'_> {
         let script = SCRIPTS.iter().find(|(known, _)| *known == name);
         let (name, sql) = script.expect("the scripts of reports are built in");
         let script = Script::new(*name, *sql);
-        Ok(script.run(self.ctx, &self.variables).await?)
+        Ok(script.run(&self.ctx, &self.variables).await?)
     }
 }
 
@@ -172,7 +188,7 @@ fn input_prefix(input: &str) -> String {
     }
 }
 
-async fn classes(queries: &Queries<'_>) -> Result<Vec<Class>, AnalysisError> {
+async fn classes(queries: &Queries) -> Result<Vec<Class>, AnalysisError> {
     let rows = queries.run("report/classes").await?;
     let (images, errors) = (rows.counts("images")?, rows.counts("errors")?);
     let labels = rows.text("label")?.into_iter();
@@ -187,7 +203,7 @@ async fn classes(queries: &Queries<'_>) -> Result<Vec<Class>, AnalysisError> {
         .collect())
 }
 
-async fn errors(queries: &Queries<'_>, album: &Album) -> Result<Errors, AnalysisError> {
+async fn errors(queries: &Queries, album: &Album) -> Result<Errors, AnalysisError> {
     let rows = queries.run("report/errors").await?;
     let (images, paths) = (rows.counts("images")?, rows.lists("paths")?);
     let reasons = rows.text("reason")?.into_iter();
@@ -205,7 +221,7 @@ async fn errors(queries: &Queries<'_>, album: &Album) -> Result<Errors, Analysis
 }
 
 async fn outliers(
-    queries: &Queries<'_>,
+    queries: &Queries,
     total: u64,
     album: &mut Album,
 ) -> Result<Outliers, AnalysisError> {
@@ -226,7 +242,7 @@ async fn outliers(
 }
 
 async fn scatter(
-    queries: &Queries<'_>,
+    queries: &Queries,
     total: u64,
     album: &mut Album,
 ) -> Result<Scatter, AnalysisError> {
@@ -243,43 +259,6 @@ async fn scatter(
             .collect(),
         total,
     })
-}
-
-fn parameters(manifest: &Manifest) -> Parameters {
-    let given = &manifest.parameters;
-    Parameters {
-        input: given.input.clone(),
-        output: given.output.clone(),
-        components: given.components.clone(),
-        filter: given.filter.clone(),
-        limit: given.limit,
-        weights: given.weights.clone(),
-        weights_sha256: manifest.weights_sha256.clone(),
-    }
-}
-
-/// The phases without the report's own, which has not ended when the report is written.
-fn phases(manifest: &Manifest) -> Vec<Phase> {
-    let counts = &manifest.counts;
-    let stages = manifest
-        .stages
-        .iter()
-        .filter(|stage| stage.name != super::STAGE);
-    stages
-        .map(|stage| Phase {
-            name: stage.name.clone(),
-            seconds: stage.seconds,
-            images: match stage.name.as_str() {
-                "features" => counts.computed,
-                _ => counts.images,
-            },
-        })
-        .collect()
-}
-
-fn moment(rfc_3339: &str) -> DateTime<Utc> {
-    let parsed = DateTime::parse_from_rfc3339(rfc_3339);
-    parsed.map_or_else(|_| DateTime::default(), |moment| moment.to_utc())
 }
 
 #[cfg(test)]

@@ -80,10 +80,10 @@ impl Album {
     }
 
     /// The paths in order, each with a size that it is wanted in.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = (&str, Size)> {
+    pub(super) fn wanted(&self) -> impl Iterator<Item = (String, Size)> {
         self.images
             .iter()
-            .map(|(path, _, size)| (path.as_str(), *size))
+            .map(|(path, _, size)| (path.clone(), *size))
     }
 
     /// The images with their thumbnails, as far as there is room for them.

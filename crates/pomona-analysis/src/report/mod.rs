@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! features, metadata, pca_model ── sql/report/*.sql ──> rows ──┐
-//!                  compared images ── bounds, then cosines ──┼──> Report ──> report.html
+//!                  compared images ── bounds, then cosines ──┼──> Gathered ── manifest ──> Report ──> report.html
 //!            objects of some images ── decoded, made small ──┘
 //! ```
 
+mod assemble;
 mod columns;
 mod duplicates;
 mod gather;
@@ -17,7 +18,7 @@ mod write;
 
 pub use write::{replace_report, report_html, write_report};
 
-pub use gather::gather;
+pub use gather::{Gathered, gather};
 pub use jpeg::encode as encode_jpeg;
 
 /// The most objects of a store that a run reads again for its report: each is a request, and one an

@@ -15,12 +15,12 @@ use pomona_images::{ImageTableOptions, Missing, image_schema, listed_schema, may
 use pomona_results::ListedImages;
 use pomona_session::{Script, Variables};
 
-use super::images::{Album, Made, Size};
+use super::images::{Made, Size};
 use super::jpeg::make_small;
 use crate::AnalysisError;
 
-/// The most bytes of image files that a report reads: a few seconds of decoding, and little beside
-/// a run of images that are so large.
+/// The most bytes of image files that are read at once: a few seconds of decoding, and little beside a
+/// run of images that are so large.
 const BYTES: u64 = 256 << 20;
 /// The largest file that it reads.
 const LARGEST: u64 = 32 << 20;
@@ -28,18 +28,18 @@ const LARGEST: u64 = 32 << 20;
 const IMAGES: &str = include_str!("../../../../sql/report/images.sql");
 const IMAGES_IN_SHARDS: &str = include_str!("../../../../sql/report/images_in_shards.sql");
 
-/// The images of an album made small, by path and size; of `reread` images at most, the first ones.
-/// What cannot be read is not there, and where the store cannot be reached at all there is nothing.
+/// These images made small, by path and size; of `reread` images at most, the first ones. What cannot
+/// be read is not there, and where the store cannot be reached at all there is nothing.
 pub(super) async fn thumbnails(
     ctx: &SessionContext,
     input: &str,
-    album: &Album,
+    wanted: Vec<(String, Size)>,
     reread: Option<u64>,
 ) -> Made {
-    match read(ctx, input, album, reread).await {
+    match read(ctx, input, wanted, reread).await {
         Ok(made) => made,
         Err(error) => {
-            log::warn!("the report has no thumbnails: {error}");
+            log::warn!("the report lacks thumbnails: {error}");
             Made::new()
         }
     }
@@ -48,16 +48,16 @@ pub(super) async fn thumbnails(
 async fn read(
     ctx: &SessionContext,
     input: &str,
-    album: &Album,
+    wanted: Vec<(String, Size)>,
     reread: Option<u64>,
 ) -> Result<Made, AnalysisError> {
     let mut sizes: HashMap<String, Vec<Size>> = HashMap::new();
     let mut order = vec![];
-    for (path, size) in album.wanted() {
-        if !sizes.contains_key(path) {
-            order.push(path);
+    for (path, size) in wanted {
+        if !sizes.contains_key(&path) {
+            order.push(path.clone());
         }
-        sizes.entry(path.to_string()).or_default().push(size);
+        sizes.entry(path).or_default().push(size);
     }
     if order.is_empty() {
         return Ok(Made::new());
@@ -91,7 +91,7 @@ async fn read(
 /// The rows of a listing of these paths, in their order, with no more than may be read.
 async fn files(
     ctx: &SessionContext,
-    paths: Vec<&str>,
+    paths: Vec<String>,
     reread: Option<u64>,
 ) -> Result<RecordBatch, AnalysisError> {
     let images = reread.unwrap_or(paths.len() as u64);

@@ -1,6 +1,7 @@
 //! Reports of finished runs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::Utc;
 use datafusion::prelude::SessionContext;
@@ -24,9 +25,11 @@ pub async fn report_html(
     language: Language,
 ) -> Result<String, AnalysisError> {
     let manifest = open_run(ctx, run).await?;
-    let model = read_model(ctx).await?;
-    let report = gather(ctx, &manifest, &model, None).await?;
-    Ok(report.to_html(language))
+    let model = Arc::new(read_model(ctx).await?);
+    let (input, features) = (&manifest.parameters.input, manifest.counts.features);
+    let ready = std::future::ready(Arc::clone(&model));
+    let gathered = gather(ctx.clone(), input.clone(), features, None, ready).await?;
+    Ok(gathered.report(&manifest, &model).to_html(language))
 }
 
 /// Writes a page to a file of a folder, in one piece: a reader sees the old one or the new one.

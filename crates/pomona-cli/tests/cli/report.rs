@@ -1,5 +1,6 @@
 //! `report.html`: what a run writes, what `pomona report` writes, and how a browser shows it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -75,6 +76,31 @@ fn a_run_ends_with_its_report() {
     assert!(html.contains("cosine 1.0000"), "{html}");
     assert!(html.contains("<title>Kiwi/twin.png</title>"));
     assert!(html.contains("src=\"data:image/jpeg;base64,"));
+}
+
+/// A report is gathered beside other stages, or after them under a limit of memory, or later.
+#[test]
+fn a_report_is_the_same_whenever_it_is_gathered() {
+    let place = workplace();
+    // Of a page, what does not say when, and how long.
+    let shown = |file: &str| {
+        let html = read(&place.path(file));
+        let (_, after) = html.split_once("<section id=\"variance\"").unwrap();
+        let (shown, _) = after.split_once("<section id=\"timings\"").unwrap();
+        shown.to_string()
+    };
+    let thumbnails = |page: &str| {
+        let images = page.split("data:image/jpeg;base64,").skip(1);
+        let images = images.filter_map(|image| image.split('"').next());
+        images.map(str::to_string).collect::<BTreeSet<_>>()
+    };
+    run(&place, &[]);
+    let beside = shown("out/report.html");
+    place.pomona(["report", "out", "-o", "later.html"]).code(0);
+    assert!(shown("later.html") == beside);
+    run(&place, &["--overwrite", "--memory-limit", "1g"]);
+    let after = thumbnails(&shown("out/report.html"));
+    assert!(after.len() >= 15 && after == thumbnails(&beside));
 }
 
 #[test]
