@@ -21,7 +21,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIDE = 224
-SIZES = [(640, 480), (1920, 1080), (4000, 3000)]
+SIZES = [(100, 100), (640, 480), (1920, 1080), (4000, 3000)]
 KINDS = {
     "JPEG 4:2:0": ("JPEG", dict(quality=90, subsampling="4:2:0")),
     "JPEG progressive": ("JPEG", dict(quality=90, subsampling="4:2:0", progressive=True)),
