@@ -5,7 +5,11 @@ compare.py WEIGHTS IMAGES THROUGHPUT [SECONDS] [ROUNDS]
 IMAGES holds 64 resized images as bytes; THROUGHPUT is the built example of that name. Each
 round gives every contender SECONDS; the best round of each counts, since anything else that runs
 on the machine can only slow a round down. "per CPU second" divides by the processor time of all the
-contender's threads, which a busy machine changes little.
+contender's threads, which a busy machine changes little. "of the limit" is that rate in relation to
+the one at which a core multiplies and adds in registers alone, measured in the same run.
+
+POMONA_ISA=avx2 compares on AVX2: Pomona and OpenVINO use no more then. ONNX Runtime and LiteRT have no
+setting for it and use what the processor has.
 """
 
 import os
@@ -15,6 +19,9 @@ import tempfile
 import time
 
 import numpy as np
+
+if os.environ.get("POMONA_ISA") == "avx2":
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
 
 from network import onnx_model, tflite_model
 
@@ -80,6 +87,16 @@ OURS = {
     "Pomona bf16": "bf16",
     "Pomona bf16 (AVX-512 only)": "avx512_bf16",
 }
+if "POMONA_ISA" in os.environ:
+    OURS = {"Pomona f32": "f32"}
+    del PEERS["OpenVINO bf16"]
+
+
+def processor():
+    """The processor's name, as Linux has it."""
+    with open("/proc/cpuinfo") as file:
+        names = {line.split(": ", 1)[1].strip() for line in file if line.startswith("model name")}
+    return ", ".join(names) or "unknown"
 
 
 def rate(run, nhwc, nchw, batch, seconds):
@@ -133,11 +150,13 @@ def main():
                 runners[name, threads, batch] = run
 
     for threads in (1, 2):
-        best = {}
+        best, limits = {}, []
 
         def keep(name, rates):
             if rates is not None:
-                best[name] = np.maximum(best.get(name, 0), rates)
+                best[name] = np.maximum(best.get(name, 0), rates[:2])
+                if name == "Pomona f32":
+                    limits.append(rates[2:])
 
         for _ in range(rounds):
             for name, precision in OURS.items():
@@ -147,12 +166,16 @@ def main():
                     if run := runners.get((name, threads, batch)):
                         keep(name, rate(run, nhwc, nchw, batch, seconds))
         clock, busy = best["Pomona f32"]
-        print(f"\n| {threads} thread{'s' * (threads > 1)} | images/s | per CPU second "
-              "| Pomona f32 is faster by | by CPU time |")
-        print("|---|---|---|---|---|")
+        limit, operations = np.max(limits, axis=0)
+        print(f"\n{processor()}: {operations / 1e9:.0f} GFLOP/s of f32 in registers, "
+              f"{limit:.0f} images/s a core\n")
+        print(f"| {threads} thread{'s' * (threads > 1)} | images/s | per CPU second "
+              "| Pomona f32 is faster by | by CPU time | of the limit |")
+        print("|---|---|---|---|---|---|")
         for name, value in sorted(best.items(), key=lambda item: -item[1][1]):
+            share = "" if "bf16" in name else f"{value[1] / limit:.0%}"
             print(f"| {name} | {value[0]:.0f} | {value[1]:.0f} | {clock / value[0]:.2f} "
-                  f"| {busy / value[1]:.2f} |")
+                  f"| {busy / value[1]:.2f} | {share} |")
 
 
 def report(name, features, reference):

@@ -38,6 +38,13 @@ def features(rows, dimension):
     return np.clip(0.15 * (latent @ mixing) + 0.3 * noise, 0, 6).astype(np.float32)
 
 
+def processor():
+    """The processor's name, as Linux has it."""
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    names = {line.split(": ", 1)[1].strip() for line in lines if line.startswith("model name")}
+    return ", ".join(names) or "unknown"
+
+
 def processor_seconds(process):
     """User and system time of a process, all threads, to the kernel's tick (10 ms)."""
     fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
@@ -91,7 +98,7 @@ def main():
                 *in_f32, _ = scikit(narrow, threads)
                 rounds.append((
                     answer["total"], answer["processor"], *in_f64, *in_f32,
-                    answer["moments"], answer["solve"],
+                    answer["moments"], answer["solve"], answer["limit"],
                 ))
             print(f"{threads} thread(s)")
             for what, first in (("elapsed", 0), ("processor", 1)):
@@ -104,9 +111,15 @@ def main():
                 print(f"  {what:9} pomona {ours_:.2f}, scikit-learn f64 {in_f64:.2f} "
                       f"({to_f64:.2f}x), f32 {in_f32:.2f} ({to_f32:.2f}x)")
             moments, solve = (statistics.median(r[column] for r in rounds) for column in (6, 7))
-            fastest = (min(r[column] for r in rounds) for column in (0, 2, 4))
+            limit = max(r[8] for r in rounds) * threads
+            operations = given.rows * given.dimension * (given.dimension + 1)
+            fastest = [min(r[column] for r in rounds) for column in (0, 2, 4)]
             print(f"  of which  moments {moments:.2f}, solve {solve:.2f}; fastest elapsed of the three "
-                  + ", ".join(f"{seconds:.2f}" for seconds in fastest), flush=True)
+                  + ", ".join(f"{seconds:.2f}" for seconds in fastest))
+            print(f"  {processor()}: {limit / 1e9:.0f} GFLOP/s of f64 in registers, of which the symmetric "
+                  f"product alone is {operations / moments / limit:.0%} over the moments of Pomona, "
+                  f"{operations / fastest[0] / limit:.0%} over all of Pomona, "
+                  f"{operations / fastest[1] / limit:.0%} over all of scikit-learn", flush=True)
         ours.stdin.close()
         ours.wait()
 

@@ -49,31 +49,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .collect();
     let total: f64 = micros.iter().sum();
     let mut all = 0.0;
+    let operations = network.architecture().operations();
     let limit = network.operations_limit() / 1e9;
     println!("part  side  channels            us  GFLOP/s  limit  share");
     for (part, micros) in micros.iter().enumerate() {
         let side = sizes[part];
-        let (channels, operations) = match network.architecture().blocks.get(part) {
-            Some(block) => {
-                let out = sizes[part + 1] * sizes[part + 1];
-                let expand = if block.expands() {
-                    side * side * block.input * block.expanded
-                } else {
-                    side * side * 27 * block.input
-                };
-                let project = out * block.expanded * block.output;
-                let channels = format!("{}-{}-{}", block.input, block.expanded, block.output);
-                (channels, expand + out * block.expanded * 9 + project)
-            }
+        let channels = match network.architecture().blocks.get(part) {
+            Some(block) => format!("{}-{}-{}", block.input, block.expanded, block.output),
             None => {
                 let input = network.architecture().blocks[part - 1].output;
-                let channels = format!("{input}-{}", network.feature_len());
-                (channels, side * side * input * network.feature_len())
+                format!("{input}-{}", network.feature_len())
             }
         };
-        let rate = 2.0 * operations as f64 / micros / 1e3;
+        let rate = operations[part] as f64 / micros / 1e3;
         let share = micros / total * 100.0;
-        all += 2.0 * operations as f64;
+        all += operations[part] as f64;
         let of = rate / limit * 100.0;
         println!("{part:4} {side:5}  {channels:14} {micros:7.1} {rate:8.1} {of:5.1}% {share:5.1}%");
     }

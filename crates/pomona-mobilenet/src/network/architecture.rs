@@ -133,6 +133,29 @@ impl Architecture {
         }
         sizes
     }
+
+    /// Operations of an image in each block, and in the last convolution: a multiplication and an addition are two, and the
+    /// zeros that pad channels are not counted.
+    pub fn operations(&self) -> Vec<u64> {
+        let sizes = self.block_sizes();
+        let blocks = self
+            .blocks
+            .iter()
+            .zip(sizes.windows(2))
+            .map(|(block, sides)| {
+                let (from, to) = (sides[0] * sides[0], sides[1] * sides[1]);
+                let expand = match block.expands() {
+                    true => from * block.input * block.expanded,
+                    // The first convolution, 3x3 of three colors, is counted with the block that does not expand.
+                    false => from * 27 * block.input,
+                };
+                expand + to * block.expanded * 9 + to * block.expanded * block.output
+            });
+        let last = self.blocks.last().map_or(self.stem, |block| block.output);
+        let side = sizes[sizes.len() - 1];
+        let multiplications = blocks.chain([side * side * last * self.features]);
+        multiplications.map(|count| 2 * count as u64).collect()
+    }
 }
 
 /// Rounds channels to the nearest multiple of eight, never losing more than a tenth (the
@@ -162,6 +185,9 @@ mod tests {
         assert_eq!(net.blocks.iter().filter(|b| b.residual()).count(), 10);
         assert_eq!(net.block_sizes()[0], 112);
         assert_eq!(net.block_sizes()[17], 7);
+        // The 300 million multiplications of the paper, 1.3 million of the classifier left out.
+        let operations: u64 = net.operations().iter().sum();
+        assert_eq!(operations, 2 * 299_494_272);
     }
 
     #[test]

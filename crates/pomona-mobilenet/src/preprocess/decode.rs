@@ -1,5 +1,6 @@
 //! One door for every format: bytes to RGB, header to description, header to cost.
 
+use super::destination::{Destination, Rows};
 use super::format::recognise;
 use super::image::{Context, Plan};
 use super::limits::Watch;
@@ -67,8 +68,29 @@ pub(crate) fn decode_holding(
     beside: u64,
     into: &mut RgbImage,
 ) -> Result<Held, ImageError> {
+    decode_to(bytes, decoding, beside, into, None)
+}
+
+/// As [`decode_holding`], to `rows` if they take an image of this size: then `into` is room for some of them, and means
+/// nothing afterwards.
+pub(super) fn decode_rows(
+    bytes: &[u8],
+    decoding: &Decoding,
+    into: &mut RgbImage,
+    rows: &mut dyn Rows,
+) -> Result<Held, ImageError> {
+    decode_to(bytes, decoding, 0, into, Some(rows))
+}
+
+fn decode_to(
+    bytes: &[u8],
+    decoding: &Decoding,
+    beside: u64,
+    into: &mut RgbImage,
+    rows: Option<&mut dyn Rows>,
+) -> Result<Held, ImageError> {
     let held = Held::new(decoding.memory.as_ref());
-    let decoded = decode(bytes, decoding, beside, &held, into);
+    let decoded = decode(bytes, decoding, beside, &held, into, rows);
     if decoded.is_err() && held.is_counted() {
         into.trim();
     }
@@ -81,6 +103,7 @@ fn decode(
     beside: u64,
     held: &Held,
     into: &mut RgbImage,
+    rows: Option<&mut dyn Rows>,
 ) -> Result<(), ImageError> {
     let format = recognise(bytes)?;
     contained(format, || {
@@ -92,13 +115,15 @@ fn decode(
             held,
             reserved: beside,
         };
+        // What is turned or mirrored is so as a whole.
+        let rows = rows.filter(|_| orientation.is_none_or(|orientation| orientation == 1));
         if orientation.is_some_and(orientation::is_turned) {
             let pixels = plan(format, bytes)?.pixels();
             context.reserved += orientation::turning_bytes(orientation, pixels);
         }
         match format {
-            ImageFormat::Jpeg => jpeg::decode(bytes, &context, into),
-            ImageFormat::Png => png::decode(bytes, &context, into),
+            ImageFormat::Jpeg => jpeg::decode(bytes, &context, &mut Destination::new(into, rows)),
+            ImageFormat::Png => png::decode(bytes, &context, &mut Destination::new(into, rows)),
             ImageFormat::WebP => webp::decode(bytes, &context, into),
             ImageFormat::Bmp => bmp::decode(bytes, &context, into),
             ImageFormat::Gif => gif::decode(bytes, &context, into),

@@ -9,6 +9,7 @@
 
 mod bmp;
 mod decode;
+mod destination;
 mod format;
 mod gif;
 mod image;
@@ -44,6 +45,8 @@ pub use memory::DecodeMemory;
 pub use resize::Resizer;
 
 use crate::ImageError;
+use decode::decode_rows;
+use destination::Rows;
 
 /// Turns encoded images into squares of 8-bit RGB, and keeps its buffers from one to the next.
 ///
@@ -121,11 +124,38 @@ impl Preprocessor {
         resizer: &mut Resizer,
         out: &mut [u8],
     ) -> Result<(), ImageError> {
-        let held = decode_holding(bytes, decoding, 0, decoded)?;
-        resizer.resize(decoded, out);
+        let mut rows = Resizing {
+            resizer,
+            begun: false,
+        };
+        let held = decode_rows(bytes, decoding, decoded, &mut rows)?;
+        match rows {
+            Resizing {
+                resizer,
+                begun: true,
+            } => resizer.finish(out),
+            Resizing { resizer, .. } => resizer.resize(decoded, out),
+        }
         if held.is_counted() {
             decoded.trim();
         }
         Ok(())
+    }
+}
+
+/// A resizer that takes the rows of an image as they are decoded, where it can.
+struct Resizing<'a> {
+    resizer: &'a mut Resizer,
+    begun: bool,
+}
+
+impl Rows for Resizing<'_> {
+    fn begin(&mut self, width: usize, height: usize) -> bool {
+        self.begun = self.resizer.begin(width, height);
+        self.begun
+    }
+
+    fn take(&mut self, pixels: &[u8]) {
+        self.resizer.take(pixels);
     }
 }

@@ -1,7 +1,9 @@
 //! What libjpeg calls back: fatal errors, which unwind, and the start of an image, where it learns which
-//! inverse DCT to use.
+//! inverse DCT to use, and its upsampler is exchanged.
 
-use super::idct;
+#[cfg(target_arch = "x86_64")]
+use super::idct_avx2;
+use super::{idct, upsampler};
 use mozjpeg::Decompress;
 use mozjpeg_sys::{
     JCOEF, JDIMENSION, JQUANT_TBL, JSAMPLE, jpeg_common_struct, jpeg_component_info,
@@ -92,15 +94,26 @@ extern "C-unwind" fn begin(decoder: &mut jpeg_common_struct) {
     }
 }
 
-/// Every component is decoded at its full size and by the accurate integer transform, since neither is ever changed.
+/// Every component is decoded at its full size and by the accurate integer transform, since neither is ever changed. It is
+/// called before the pass over the output takes the upsampler's function.
 unsafe extern "C-unwind" fn select(
-    _decoder: *mut jpeg_common_struct,
+    decoder: *mut jpeg_common_struct,
     _component: *mut jpeg_component_info,
     method: *mut Option<InverseDct>,
     _category: *mut c_int,
 ) {
-    // SAFETY: libjpeg passes a variable of its own.
-    unsafe { *method = Some(inverse_dct) };
+    let transform: InverseDct = inverse_dct;
+    #[cfg(target_arch = "x86_64")]
+    let transform: InverseDct = if is_x86_feature_detected!("avx2") {
+        inverse_dct_avx2
+    } else {
+        transform
+    };
+    // SAFETY: libjpeg passes a variable of its own, and its decoder, at the start of the pass.
+    unsafe {
+        *method = Some(transform);
+        upsampler::install(decoder);
+    }
 }
 
 /// Writes the samples of one block to eight rows, from `column` on.
@@ -111,14 +124,45 @@ unsafe extern "C-unwind" fn inverse_dct(
     rows: *const *mut JSAMPLE,
     column: JDIMENSION,
 ) {
-    // SAFETY: libjpeg passes a component of the decoder, whose table, once read, does not change until the end of the
-    // image; a whole block; and eight rows that have eight samples from `column` on.
+    // SAFETY: libjpeg passes a component, a block, and rows with room for it.
     unsafe {
-        let table: Option<&JQUANT_TBL> = (*component).quant_table.as_ref();
-        // A component of which no scan was read has no table, and is grey.
-        let quantizers = table.map_or(&[0; 64], |table| &table.quantval);
-        let block = idct::samples(&*coefficients.cast(), quantizers);
-        for (y, samples) in block.iter().enumerate() {
+        let block = idct::samples(&*coefficients.cast(), quantizers(component));
+        write(&block, rows, column);
+    }
+}
+
+/// As [`inverse_dct`], on processors with AVX2.
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C-unwind" fn inverse_dct_avx2(
+    _decoder: *mut jpeg_common_struct,
+    component: *mut jpeg_component_info,
+    coefficients: *const JCOEF,
+    rows: *const *mut JSAMPLE,
+    column: JDIMENSION,
+) {
+    // SAFETY: as above, and `select` has asked the processor.
+    unsafe {
+        let block = idct_avx2::samples(&*coefficients.cast(), quantizers(component));
+        write(&block, rows, column);
+    }
+}
+
+/// The table of a component. One of which no scan was read has no table, and is grey.
+///
+/// # Safety
+/// The component is that of a decoder, whose table, once read, does not change until the end of the image.
+unsafe fn quantizers<'a>(component: *mut jpeg_component_info) -> &'a [u16; 64] {
+    // SAFETY: the caller's.
+    let table: Option<&JQUANT_TBL> = unsafe { (*component).quant_table.as_ref() };
+    table.map_or(&[0; 64], |table| &table.quantval)
+}
+
+/// # Safety
+/// There are eight rows that have eight samples from `column` on.
+unsafe fn write(block: &idct::Block, rows: *const *mut JSAMPLE, column: JDIMENSION) {
+    for (y, samples) in block.iter().enumerate() {
+        // SAFETY: the caller's.
+        unsafe {
             let row = (*rows.add(y)).add(column as usize);
             row.cast::<[u8; 8]>().write_unaligned(*samples);
         }

@@ -11,23 +11,23 @@ pub(super) type Block = [[u8; 8]; 8];
 type Rows = [[i16; 8]; 8];
 
 /// Fractional bits of the factors.
-const FACTOR_BITS: u32 = 13;
+pub(super) const FACTOR_BITS: u32 = 13;
 /// Bits by which the columns are more precise than their samples.
-const EXTRA_BITS: u32 = 2;
+pub(super) const EXTRA_BITS: u32 = 2;
 
 /// Factors times 2^13, named by their digits.
-const F_0_298: i32 = 2446;
-const F_0_390: i32 = 3196;
-const F_0_541: i32 = 4433;
-const F_0_765: i32 = 6270;
-const F_0_899: i32 = 7373;
-const F_1_175: i32 = 9633;
-const F_1_501: i32 = 12299;
-const F_1_847: i32 = 15137;
-const F_1_961: i32 = 16069;
-const F_2_053: i32 = 16819;
-const F_2_562: i32 = 20995;
-const F_3_072: i32 = 25172;
+pub(super) const F_0_298: i32 = 2446;
+pub(super) const F_0_390: i32 = 3196;
+pub(super) const F_0_541: i32 = 4433;
+pub(super) const F_0_765: i32 = 6270;
+pub(super) const F_0_899: i32 = 7373;
+pub(super) const F_1_175: i32 = 9633;
+pub(super) const F_1_501: i32 = 12299;
+pub(super) const F_1_847: i32 = 15137;
+pub(super) const F_1_961: i32 = 16069;
+pub(super) const F_2_053: i32 = 16819;
+pub(super) const F_2_562: i32 = 20995;
+pub(super) const F_3_072: i32 = 25172;
 
 /// The samples of a block of coefficients, both in natural order.
 pub(super) fn samples(coefficients: &[i16; 64], quantizers: &[u16; 64]) -> Block {

@@ -1,6 +1,7 @@
 //! JPEG through libjpeg-turbo's C code, with the settings under which Pillow's bytes come out.
 //!
-//! Accurate integer DCT, in the arithmetic of Pillow's vector code (`idct.rs`), and fancy upsampling. Data that ends early is
+//! Accurate integer DCT, in the arithmetic of Pillow's vector code (`idct.rs`), and fancy upsampling (`color.rs`): both are
+//! ours, because libjpeg-turbo's vector code needs an assembler to build. Data that ends early is
 //! an error as in Pillow, where libjpeg by itself would invent an end marker and paint a grey band;
 //! other warnings (bytes between segments, a bad code word) are tolerated, as Pillow tolerates them.
 
@@ -9,12 +10,31 @@
     reason = "libjpeg's callbacks, on what libjpeg passes to them"
 )]
 mod callbacks;
+mod color;
+#[cfg(target_arch = "x86_64")]
+#[expect(
+    unsafe_code,
+    reason = "loads and stores of vectors, each as long as an array"
+)]
+mod color_avx2;
 mod idct;
+#[cfg(target_arch = "x86_64")]
+#[expect(
+    unsafe_code,
+    reason = "loads and stores of vectors, each as long as an array"
+)]
+mod idct_avx2;
 mod layout;
 mod part;
 mod source;
+#[expect(
+    unsafe_code,
+    reason = "libjpeg's callback, on the rows that libjpeg passes"
+)]
+mod upsampler;
 
-use super::image::{Context, Plan, RgbImage};
+use super::destination::Destination;
+use super::image::{Context, Plan};
 use super::{Color, ImageFormat, ImageInfo, orientation, pixels};
 use crate::ImageError;
 use layout::Layout;
@@ -67,7 +87,7 @@ pub(super) fn orientation(bytes: &[u8]) -> Result<Option<u8>, ImageError> {
 pub(super) fn decode(
     bytes: &[u8],
     context: &Context<'_>,
-    into: &mut RgbImage,
+    into: &mut Destination<'_, '_>,
 ) -> Result<(), ImageError> {
     let shared = Shared::default();
     // Rows that were decoded, once the header is read.
@@ -88,17 +108,19 @@ pub(super) fn decode(
             Color::Cmyk => (ColorSpace::JCS_CMYK, 4),
             _ => (ColorSpace::JCS_RGB, 3),
         };
-        into.reshape_for(shape, samples.max(3))?;
+        let final_rows = info.color == Color::Rgb && !context.pads();
+        into.reshape(shape, samples, final_rows)?;
         found = Some((info.color, shape.pixels() * samples));
         decoded.set(Some(0));
-        let rows = &mut into.pixels[..shape.pixels() * samples];
         let mut started = decoder.to_colorspace(space).map_err(failed)?;
-        for (y, row) in rows.chunks_mut(shape.width() * samples).enumerate() {
+        for y in 0..shape.height() {
             if y % ROWS_BETWEEN_CHECKS == 0 {
                 context.check()?;
             }
+            let row = into.row(y);
             started.read_scanlines_into(row).map_err(failed)?;
             decoded.set(Some((y + 1) * row.len()));
+            into.done(y);
         }
         // What stands between the last row and the end of the image must be there, and be JPEG.
         started.finish().map_err(failed)
@@ -115,16 +137,16 @@ pub(super) fn decode(
         (Err(_), Some(start)) if context.pads() => {
             // Pillow's image is zero where nothing was written: black, or no ink.
             let zero = if color == Color::Cmyk { 255 } else { 0 };
-            into.pixels[start..len].fill(zero);
+            into.image.pixels[start..len].fill(zero);
         }
         (Err(error), _) => return Err(error),
     }
     match color {
         // The grey bytes fill the first third and spread from there.
-        Color::L => pixels::spread_grey(&mut into.pixels),
+        Color::L => pixels::spread_grey(&mut into.image.pixels),
         Color::Cmyk => {
-            pixels::inverted_cmyk_in_place(&mut into.pixels);
-            into.narrow();
+            pixels::inverted_cmyk_in_place(&mut into.image.pixels);
+            into.image.narrow();
         }
         _ => {}
     }

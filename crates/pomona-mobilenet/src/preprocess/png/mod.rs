@@ -4,14 +4,18 @@
 mod chunks;
 mod passes;
 mod rows;
+mod unfilter;
 
-use super::image::{Context, Plan, RgbImage};
+use super::destination::Destination;
+use super::image::{Context, Plan};
 use super::{Color, ImageFormat, ImageInfo, orientation};
 use crate::ImageError;
 use chunks::{Chunks, Data, Front};
 use flate2::{Decompress, FlushDecompress, Status};
 use passes::Places;
-use rows::{Pixels, Row, Unfilter};
+use rows::{Pixels, Row};
+use std::ops::Range;
+use unfilter::Unfilter;
 
 const FORMAT: ImageFormat = ImageFormat::Png;
 
@@ -53,7 +57,7 @@ pub(super) fn orientation(bytes: &[u8]) -> Result<Option<u8>, ImageError> {
 pub(super) fn decode(
     bytes: &[u8],
     context: &Context<'_>,
-    into: &mut RgbImage,
+    into: &mut Destination<'_, '_>,
 ) -> Result<(), ImageError> {
     let (front, mut data) = Chunks::new(bytes).front(context.pads())?;
     let header = Header::of(&front)?;
@@ -66,17 +70,22 @@ pub(super) fn decode(
         ));
     }
     let pixels = Pixels::new(&header, front.palette)?;
-    let mut rows = Inflating::new(&header);
+    let in_order = !header.interlaced && !context.pads();
+    let mut rows = Inflating::new(&header, in_order);
     let mut places = Places::new(&header);
     // The pixels are allocated when there is a row for them.
     let mut outcome = rows.next(&mut data, places.row_bytes());
     if outcome.is_ok() || context.pads() {
-        into.reshape(shape)?;
-        pixels.background(&mut into.pixels, places.is_interlaced());
+        into.reshape(shape, 3, in_order)?;
+        if places.is_interlaced() {
+            // Rows of several passes will not overwrite all of it if data is missing.
+            pixels.blank(&mut into.image.pixels);
+        }
     }
     let mut since_check = 0;
     while outcome.is_ok() {
-        pixels.place(rows.row(), &places, &mut into.pixels);
+        pixels.place(rows.row(), &places, into.row(places.row()));
+        into.done(places.row());
         since_check += places.row_bytes();
         if since_check > 1 << 20 {
             since_check = 0;
@@ -84,10 +93,13 @@ pub(super) fn decode(
         }
         let last_row = places.row();
         let more = places.advance(|| rows.begin_pass());
-        if !more || rows.ended {
-            if more {
+        if !more || rows.ended() {
+            if more && !places.is_interlaced() {
                 // The stream ended with a row: Pillow takes the rest for black.
-                pixels.blank_below(last_row, &places, &mut into.pixels);
+                for y in last_row + 1..shape.height() {
+                    pixels.blank(into.row(y));
+                    into.done(y);
+                }
             }
             return data.finish(front.animated, context.pads());
         }
@@ -96,7 +108,11 @@ pub(super) fn decode(
     }
     match outcome {
         Err(_) if context.pads() => {
-            pixels.blank_from(&places, &mut into.pixels);
+            if !places.is_interlaced() {
+                for y in places.row()..shape.height() {
+                    pixels.blank(into.row(y));
+                }
+            }
             data.finish(front.animated, true)
         }
         other => other,
@@ -108,51 +124,88 @@ struct Inflating<'a> {
     inflater: Decompress,
     unfilter: Unfilter,
     piece: &'a [u8],
-    /// The stream's end was seen.
+    /// What was inflated, rows behind their filters, and where in it lies what no row was made of.
+    raw: Vec<u8>,
+    fresh: Range<usize>,
+    /// Bytes that may be inflated beyond the next row: the rest of the image, or none.
+    ahead: u64,
+    /// The stream's end was seen in the last piece that was inflated.
     ended: bool,
 }
 
 impl<'a> Inflating<'a> {
-    fn new(header: &Header) -> Self {
+    /// Bytes that are inflated together. The last ones before the end of a buffer are inflated slowly, since a match may
+    /// not fit, so one for each row costs a tenth.
+    const AHEAD: usize = 1 << 16;
+
+    /// `ahead` inflates several rows together. Where only whole images are wanted, it makes no difference: no more is
+    /// inflated than the image has, so that errors behind its last row are seen or not as they are with single rows.
+    fn new(header: &Header, ahead: bool) -> Self {
+        let row = header.row_bytes(header.width);
+        let image = (row as u64 + 1) * u64::from(header.height);
+        let room = match ahead {
+            true => header.ahead(),
+            false => row + 1,
+        };
         Self {
             inflater: Decompress::new(true),
-            unfilter: Unfilter::new(header.row_bytes(header.width), header.filter_stride()),
+            unfilter: Unfilter::new(row, header.filter_stride()),
             piece: &[],
+            raw: vec![0; room],
+            fresh: 0..0,
+            ahead: if ahead { image } else { 0 },
             ended: false,
         }
     }
 
     /// Inflates the next row of `len` samples' bytes.
     fn next(&mut self, data: &mut Data<'a>, len: usize) -> Result<(), ImageError> {
-        let Self {
-            inflater,
-            unfilter,
-            piece,
-            ended,
-        } = self;
-        let row = unfilter.buffer(len);
-        let mut filled = 0;
-        while filled < row.len() {
-            if piece.is_empty() {
-                *piece = data.next()?;
-            }
-            let (before_in, before_out) = (inflater.total_in(), inflater.total_out());
-            let status = inflater
-                .decompress(piece, &mut row[filled..], FlushDecompress::None)
-                .map_err(|_| ImageError::corrupt(FORMAT, "corrupt deflate stream"))?;
-            let (read, written) = (
-                (inflater.total_in() - before_in) as usize,
-                (inflater.total_out() - before_out) as usize,
-            );
-            *piece = &piece[read..];
-            filled += written;
-            *ended = status == Status::StreamEnd;
-            if filled < row.len() && (*ended || (read == 0 && written == 0)) {
-                // What follows the end of the stream is read over, in search of more.
-                *piece = &[];
-            }
+        while self.fresh.len() < len + 1 {
+            self.inflate(data, len + 1)?;
         }
-        unfilter.run(len)
+        let (filter, raw) = self.raw[self.fresh.start..][..=len]
+            .split_first()
+            .expect("there is a filter byte");
+        self.fresh.start += len + 1;
+        self.unfilter.run(*filter, raw)
+    }
+
+    /// Inflates what is there of a row of `len` bytes, its filter included, and perhaps more.
+    fn inflate(&mut self, data: &mut Data<'a>, len: usize) -> Result<(), ImageError> {
+        if self.piece.is_empty() {
+            self.piece = data.next()?;
+        }
+        self.raw.copy_within(self.fresh.clone(), 0);
+        self.fresh = 0..self.fresh.len();
+        let most = match self.ahead {
+            0 => len,
+            left => self
+                .raw
+                .len()
+                .min(self.fresh.len().saturating_add(left as usize)),
+        };
+        let (before_in, before_out) = (self.inflater.total_in(), self.inflater.total_out());
+        let room = &mut self.raw[self.fresh.len()..most];
+        let status = self
+            .inflater
+            .decompress(self.piece, room, FlushDecompress::None)
+            .map_err(|_| ImageError::corrupt(FORMAT, "corrupt deflate stream"))?;
+        let read = (self.inflater.total_in() - before_in) as usize;
+        let written = self.inflater.total_out() - before_out;
+        self.piece = &self.piece[read..];
+        self.fresh.end += written as usize;
+        self.ahead = self.ahead.saturating_sub(written);
+        self.ended = status == Status::StreamEnd;
+        if self.fresh.len() < len && (self.ended || (read == 0 && written == 0)) {
+            // What follows the end of the stream is read over, in search of more.
+            self.piece = &[];
+        }
+        Ok(())
+    }
+
+    /// Whether the stream ended with the current row.
+    fn ended(&self) -> bool {
+        self.ended && self.fresh.is_empty()
     }
 
     fn row(&self) -> Row<'_> {
@@ -240,7 +293,14 @@ impl Header {
 
     fn plan(&self) -> Result<Plan, ImageError> {
         let rows = 2 * (self.row_bytes(self.width) as u64 + 1);
-        Ok(Plan::new(self.info(), rows + INFLATE))
+        Ok(Plan::new(self.info(), rows + self.ahead() as u64 + INFLATE))
+    }
+
+    /// Bytes that are inflated together: some rows, one, or the image.
+    fn ahead(&self) -> usize {
+        let row = self.row_bytes(self.width) + 1;
+        row.saturating_mul(self.height as usize)
+            .min(Inflating::AHEAD.max(row))
     }
 
     fn bits_per_pixel(&self) -> usize {

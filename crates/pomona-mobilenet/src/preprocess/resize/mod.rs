@@ -35,6 +35,8 @@ pub struct Resizer {
     vertical: Taps,
     middle: Vec<u8>,
     row: Vec<u8>,
+    /// Bytes of a row of the source whose rows are taken, and rows that were.
+    taking: (usize, usize),
 }
 
 impl Resizer {
@@ -61,7 +63,41 @@ impl Resizer {
             vertical: Taps::none(),
             middle: Vec::new(),
             row: Vec::new(),
+            taking: (0, 0),
         }
+    }
+
+    /// Prepares to take the rows of an image of a size one after the other, and says whether it can: where the horizontal
+    /// pass comes first, and both sides change.
+    pub(super) fn begin(&mut self, width: usize, height: usize) -> bool {
+        let target = (self.width, self.height);
+        if width == target.0 || height == target.1 || vertical_first((width, height), target) {
+            return false;
+        }
+        self.horizontal.prepare(width, self.width, self.kernel);
+        self.vertical.prepare(height, self.height, self.kernel);
+        self.middle.resize(self.width * 3 * height, 0);
+        self.taking = (width * 3, 0);
+        // The windows of a long row are computed anew for each call.
+        !self.horizontal.is_long()
+    }
+
+    /// Takes the next rows after [`begin`](Self::begin).
+    pub(super) fn take(&mut self, rows: &[u8]) {
+        let (from, to) = (self.taking.0, self.width * 3);
+        let count = rows.len() / from;
+        let out = &mut self.middle[self.taking.1 * to..][..count * to];
+        self.taking.1 += count;
+        self.kernel
+            .horizontal(rows, from, &self.horizontal, &mut self.row, out);
+    }
+
+    /// Writes the resized image to `out`, as [`resize`](Self::resize) does, after all rows were taken.
+    pub(super) fn finish(&mut self, out: &mut [u8]) {
+        assert_eq!(out.len(), self.width * self.height * 3, "output size");
+        assert_eq!(self.taking.1, self.vertical.source(), "all rows");
+        self.kernel
+            .vertical(&self.middle, self.width * 3, &self.vertical, out);
     }
 
     /// Writes the resized `source` to `out`, rows from the top, three bytes a pixel. An image that
