@@ -26,7 +26,7 @@ mod redact;
 mod times;
 mod view;
 
-pub use exposition::{Exposition, Kind};
+pub use exposition::{Exposition, Format, Kind};
 pub use model::{
     Cluster, Executor, Job, JobRow, JobState, NetworkLoads, Run, RunStage, Stage, StageState, Task,
     TaskState,
