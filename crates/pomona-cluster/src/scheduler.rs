@@ -22,7 +22,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
 use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
@@ -55,7 +55,8 @@ use super::tls::Tls;
 use super::tls_front::serve;
 use crate::console::{
     ClusterView, Console, ConsoleAccess, FOREIGN_PAGE, History, HistoryOptions, JobBook,
-    KnownHosts, console_routes, history_routes, now, same_origin, scheduler_metrics, unknown,
+    KnownHosts, console_routes, history_routes, now, redacted_answers, same_origin,
+    scheduler_metrics, unknown,
 };
 use pomona_session::{RuntimeOptions, runtime_env, session_state};
 
@@ -299,6 +300,7 @@ fn routes(
         answer(format, text.finish())
     };
     let routes = get_routes(server)
+        .route_layer(from_fn(redacted_answers))
         .merge(grpc.routes().into_axum_router())
         .route("/healthz", get(StatusCode::OK))
         .route("/readyz", get(is_ready))

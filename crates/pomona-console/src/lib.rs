@@ -34,5 +34,5 @@ pub use model::{
 pub use page::{Content, Frame, Page, Region, Settings, cancel_page, message_page};
 pub use policy::{POLICY, SCRIPT, STYLE};
 pub use pomona_report::Language;
-pub use redact::{redacted, shortened};
+pub use redact::{redacted, redacted_value, shortened};
 pub use view::{View, language_of};
