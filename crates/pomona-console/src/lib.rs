@@ -19,6 +19,7 @@
 mod drawing;
 mod exposition;
 mod model;
+mod order;
 mod page;
 mod phrases;
 mod policy;
@@ -31,8 +32,9 @@ pub use model::{
     Cluster, Executor, Job, JobRow, JobState, NetworkLoads, Run, RunStage, Stage, StageState, Task,
     TaskState,
 };
+pub use order::{Column, Order};
 pub use page::{Content, Frame, Page, Region, Settings, cancel_page, message_page};
 pub use policy::{POLICY, SCRIPT, STYLE};
 pub use pomona_report::Language;
 pub use redact::{redacted, redacted_value, shortened};
-pub use view::{View, language_of};
+pub use view::{List, View, language_of};
