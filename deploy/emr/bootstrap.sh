@@ -29,7 +29,11 @@ main() {
     write_environment "$logs"
     sudo systemctl daemon-reload
     # shellcheck disable=SC2046 # The units are words.
-    sudo systemctl enable --now $(units "$nodes")
+    sudo systemctl enable --now $(units "$nodes" | grep -v executor)
+    # An executor's unit is active once the executor has found the scheduler, whose node may come later.
+    if [[ $(units "$nodes") == *executor* ]]; then
+        sudo systemctl enable --now --no-block pomona-executor.service
+    fi
     echo "pomona: $(role) with $(units "$nodes" | tr '\n' ' ')"
 }
 

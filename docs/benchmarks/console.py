@@ -2,11 +2,12 @@
 """Measures the pages of a scheduler: how large they are and how long they take, and what 400 open ones cost a job.
 
     python3 docs/benchmarks/console.py [--pomona target/debug/pomona] [--jobs 1000] [--tasks 10000] [--pages 400]
-        [--rounds 5]
+        [--rounds 5] [--seconds 20] [--only cost|sizes]
 
-Starts the binary's own scheduler and two executors on loopback. A job is run with and without open pages of it, in turn;
-the processor time of the scheduler and of the executors is that of the whole process over the job. Nothing but Python's
-standard library is needed.
+Starts the binary's own scheduler and two executors on loopback. `cost`: a job is run with and without open pages of it,
+in turn; the processor time of the scheduler and of the executors is that of the whole process over the job. `sizes`:
+pages of many jobs that have ended, of a job with many tasks while it runs, and of the jobs that the history of a
+scheduler that was started again has. Nothing but Python's standard library is needed.
 """
 
 import argparse
@@ -30,16 +31,27 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 class Cluster:
     def __init__(self, pomona, folder, jobs):
-        self.pomona, self.port, self.processes = pomona, free_port(), []
-        log = open(f"{folder}/log", "w")
-        start = lambda arguments: self.processes.append(subprocess.Popen([pomona, *arguments], stdout=log, stderr=log))
-        start(["scheduler", f"--bind-port={self.port}", f"--finished-job-state-max-jobs={jobs + 10}",
-               "--finished-job-state-max-size=8g"])
+        self.pomona, self.folder, self.port, self.processes, self.files = pomona, folder, free_port(), [], 0
+        self.log = open(f"{folder}/log", "w")
+        self.scheduler = ["scheduler", f"--bind-port={self.port}", f"--finished-job-state-max-jobs={jobs + 10}",
+                          "--finished-job-state-max-size=8g", "--finished-job-state-clean-up-interval-seconds=0",
+                          f"--history-dir={folder}/history", f"--history-max-jobs={jobs}"]
+        self.processes.append(self.start(self.scheduler))
         for number in range(2):
-            start(["executor", f"--bind-port={free_port()}", f"--bind-grpc-port={free_port()}", "--external-host=127.0.0.1",
-                   "--scheduler-host=127.0.0.1", f"--scheduler-port={self.port}", "--vcores=1",
-                   f"--work-dir={folder}/work-{number}"])
+            self.processes.append(self.start([
+                "executor", f"--bind-port={free_port()}", f"--bind-grpc-port={free_port()}", "--external-host=127.0.0.1",
+                "--scheduler-host=127.0.0.1", f"--scheduler-port={self.port}", "--vcores=1",
+                f"--work-dir={folder}/work-{number}"]))
         self.wait(lambda: len(json.loads(self.get("/api/executors"))) == 2)
+
+    def start(self, arguments):
+        return subprocess.Popen([self.pomona, *arguments], stdout=self.log, stderr=self.log)
+
+    def restart_scheduler(self):
+        self.processes[0].kill()
+        self.processes[0].wait()
+        self.processes[0] = self.start(self.scheduler)
+        self.wait(lambda: self.get("/healthz") == "")
 
     def wait(self, condition):
         end = time.monotonic() + 120
@@ -60,11 +72,16 @@ class Cluster:
         return json.loads(self.get("/api/jobs"))
 
     def sql(self, text):
-        with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
-            file.write(text)
-            file.flush()
-            command = [self.pomona, "sql", "-q", "--scheduler", f"df://127.0.0.1:{self.port}", "-f", file.name]
-            return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.files += 1
+        file = pathlib.Path(self.folder, f"{self.files}.sql")
+        file.write_text(text)
+        command = [self.pomona, "sql", "-q", "--scheduler", f"df://127.0.0.1:{self.port}", "-f", str(file)]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self.log)
+
+    def running(self):
+        """The job that runs, once there is one."""
+        self.wait(lambda: any(job["status"] == "Running" for job in self.jobs()))
+        return next(job["job_id"] for job in self.jobs() if job["status"] == "Running")
 
     def processor_seconds(self):
         """Of the scheduler, and of all executors."""
@@ -113,39 +130,50 @@ def look(cluster, path):
     print(f"  {path}: {len(page) / 1024:.0f} KiB, {1000 * statistics.median(times):.0f} ms")
 
 
-def sizes(cluster, jobs, tasks, folder):
+def sizes(cluster, jobs, tasks, seconds):
     began = time.monotonic()
     cluster.sql("SELECT count(*) FROM generate_series(1, 2);" * jobs).wait()
-    print(f"{jobs} jobs, {time.monotonic() - began:.0f} s")
-    look(cluster, "/")
-    look(cluster, f"/?page={jobs // 50}")
-    files = pathlib.Path(folder, "files")
-    files.mkdir()
-    for number in range(tasks):
-        (files / f"{number:05}.csv").write_text(f"n\n{number}\n")
+    print(f"{jobs} jobs that have ended, made in {time.monotonic() - began:.0f} s:")
+    for path in ("/", f"/?page={jobs // 50}", "/?sort=-duration", "/metrics"):
+        look(cluster, path)
+
+    query = cluster.sql(f"SET datafusion.execution.target_partitions = {tasks}; SET ballista.job.name = 'many';"
+                        f"SELECT value % {10 * tasks} AS k, count(*) FROM generate_series(1, 1000) GROUP BY k")
+    job = cluster.running()
+    stages = lambda: json.loads(cluster.get(f"/api/job/{job}/stages"))["stages"]
+    cluster.wait(lambda: max(len(stage["tasks"]) for stage in stages()) > 1)
+    # It has a stage of so many partitions, whose tasks start as slots are free.
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and query.poll() is None:
+        time.sleep(0.5)
+    most = max(stages(), key=lambda stage: len(stage["tasks"]))
+    print(f"a job of {tasks} tasks that runs, {len(most['tasks'])} of them have started after {seconds} s:")
+    for path in ("/", f"/job/{job}", f"/job/{job}/stage/{most['stage_id']}",
+                 f"/job/{job}/stage/{most['stage_id']}?sort=-duration"):
+        look(cluster, path)
+    query.kill()
+    query.wait()
+    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{cluster.port}/api/job/{job}", method="PATCH"))
+
+    cluster.wait(lambda: any(job in name for name in os.listdir(f"{cluster.folder}/history")))
     began = time.monotonic()
-    cluster.sql(f"SET datafusion.execution.target_partitions = {tasks}; SET datafusion.optimizer.repartition_file_min_size = 0;"
-                f"SET ballista.job.name = 'many'; SELECT count(n) FROM '{files}/*.csv'").wait()
-    job = next(job["job_id"] for job in cluster.jobs() if job["job_name"] == "many")
-    stages = json.loads(cluster.get(f"/api/job/{job}/stages"))["stages"]
-    most = max(stages, key=lambda stage: len(stage["tasks"]))
-    print(f"a job of {len(most['tasks'])} tasks in a stage, {time.monotonic() - began:.0f} s")
-    look(cluster, "/")
-    look(cluster, f"/job/{job}")
-    look(cluster, f"/job/{job}/stage/{most['stage_id']}")
-    look(cluster, f"/job/{job}/stage/{most['stage_id']}?page=100")
+    cluster.restart_scheduler()
+    print(f"a scheduler with {jobs} jobs in its history, started in {time.monotonic() - began:.1f} s:")
+    for path in ("/", f"/?page={jobs // 50}", f"/job/{job}"):
+        look(cluster, path)
 
 
 def cost(cluster, pages, rounds):
+    # Its second stage, which takes all the time, has tasks for both executors.
+    series = lambda rows: f"(SELECT value, value % 64 AS k FROM generate_series(1, {rows}))"
     sql = ("SET datafusion.execution.target_partitions = 32; SET ballista.job.name = 'watched';"
-           "SELECT sum(a.value * b.value % 7) FROM generate_series(1, 16000) a, generate_series(1, 16000) b")
+           f"SELECT sum(a.value * b.value % 7) FROM {series(48000)} a JOIN {series(480000)} b ON a.k = b.k")
     seconds = {0: [], pages: []}
     for _ in range(rounds):
         for count in seconds:
             before, began = cluster.processor_seconds(), time.monotonic()
             query = cluster.sql(sql)
-            cluster.wait(lambda: any(job["status"] == "Running" for job in cluster.jobs()))
-            job = next(job["job_id"] for job in cluster.jobs() if job["status"] == "Running")
+            job = cluster.running()
             opened = Pages(cluster.port, f"/live/job/{job}", count)
             query.wait()
             took, after = time.monotonic() - began, cluster.processor_seconds()
@@ -155,7 +183,9 @@ def cost(cluster, pages, rounds):
             print(f"  {count:3} pages: {took:.2f} s; processor seconds: scheduler {scheduler:.2f}, executors {executors:.2f}; "
                   f"{opened.bytes / 1024:.0f} KiB sent")
     median = lambda count, at: statistics.median(round[at] for round in seconds[count])
-    print(f"elapsed {median(pages, 0) / median(0, 0):.4f}, of the executors' processor time "
+    ratios = [after[0] / before[0] for before, after in zip(seconds[0], seconds[pages])]
+    print("elapsed, round by round: " + ", ".join(f"{ratio:.4f}" for ratio in ratios))
+    print(f"with {pages} pages to without: elapsed {median(pages, 0) / median(0, 0):.4f}, of the executors' processor time "
           f"{median(pages, 2) / median(0, 2):.4f}; the scheduler takes {median(pages, 1) - median(0, 1):+.2f} s, "
           f"{100 * (median(pages, 1) - median(0, 1)) / median(0, 2):.2f}% of the job's processor time")
 
@@ -167,12 +197,16 @@ def main():
     parser.add_argument("--tasks", type=int, default=10000)
     parser.add_argument("--pages", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=20, help="how long the job of many tasks runs")
+    parser.add_argument("--only", choices=["cost", "sizes"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cluster = Cluster(given.pomona, folder, given.jobs)
         try:
-            cost(cluster, given.pages, given.rounds)
-            sizes(cluster, given.jobs, given.tasks, folder)
+            if given.only != "sizes":
+                cost(cluster, given.pages, given.rounds)
+            if given.only != "cost":
+                sizes(cluster, given.jobs, given.tasks, given.seconds)
         finally:
             cluster.close()
 

@@ -7,6 +7,7 @@ use std::{fs, io};
 use anyhow::{Context, Result};
 use pomona_console::{Exposition, Kind};
 use pomona_results::Manifest;
+use pomona_session::s3_traffic;
 
 /// Writes the numbers of a run. Whoever reads the file, such as the textfile collector of Prometheus's node exporter,
 /// never sees a part of it.
@@ -104,5 +105,43 @@ fn text(manifest: &Manifest, took: Duration) -> String {
     for stage in &manifest.stages {
         text.sample(&[("stage", &stage.name)], stage.seconds);
     }
+    add_s3(&mut text);
     text.finish()
+}
+
+/// The requests of this process to S3: all of the run's where it needs no cluster.
+fn add_s3(text: &mut Exposition) {
+    let traffic = s3_traffic();
+    for (name, help, label, counts) in [
+        (
+            "pomona_run_s3_requests",
+            "Requests to S3; each attempt counts.",
+            "request",
+            &traffic.requests,
+        ),
+        (
+            "pomona_run_s3_retries",
+            "Attempts at a request to S3 after its first one.",
+            "request",
+            &traffic.retries,
+        ),
+        (
+            "pomona_run_s3_failures",
+            "Attempts that failed in a way that may pass.",
+            "reason",
+            &traffic.failures,
+        ),
+    ] {
+        text.family(name, Kind::Gauge, "", help);
+        for (value, count) in counts {
+            text.sample(&[(label, value)], *count as f64);
+        }
+    }
+    text.one(
+        "pomona_run_s3_get_seconds",
+        Kind::Gauge,
+        "seconds",
+        "Times from a GET to S3 to the begin of its answer, together.",
+        traffic.get_seconds,
+    );
 }

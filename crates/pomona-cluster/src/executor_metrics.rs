@@ -9,6 +9,8 @@ use datafusion::physical_plan::metrics::MetricsSet;
 use pomona_console::{Exposition, Kind};
 use pomona_functions::bad_images;
 
+use crate::role_metrics::add_s3;
+
 /// Counts since the process started.
 #[derive(Debug, Default)]
 pub(crate) struct TaskCounters {
@@ -74,10 +76,9 @@ impl TaskCounters {
         }
     }
 
-    /// The counts as OpenMetrics text.
-    pub(crate) fn exposition(&self) -> String {
+    /// Adds the counts, the memory of the process, and its requests to S3.
+    pub(crate) fn write(&self, text: &mut Exposition) {
         let ended = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = Exposition::default();
         let load = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
         for (name, help, value) in [
             (
@@ -145,7 +146,7 @@ impl TaskCounters {
             "pomona_get_seconds",
             Kind::Summary,
             "seconds",
-            "Times of the GET of one image, repeated requests among them.",
+            "Times of reading one image, repeated requests and the way of its bytes among them.",
         );
         text.summary(&[], ended.get_seconds, ended.gets);
         text.family(
@@ -175,7 +176,7 @@ impl TaskCounters {
                 text.one(name, Kind::Gauge, "bytes", help, bytes as f64);
             }
         }
-        text.finish()
+        add_s3(text);
     }
 }
 
@@ -232,7 +233,9 @@ mod tests {
             .subset_time("fetch_time", 0)
             .add_duration(Duration::from_millis(1500));
         counters.add(&[metrics.clone_inner()]);
-        let text = counters.exposition();
+        let mut text = Exposition::default();
+        counters.write(&mut text);
+        let text = text.finish();
         for line in [
             "pomona_slots 2",
             "pomona_tasks_running 1",
@@ -242,6 +245,7 @@ mod tests {
             "pomona_read_bytes_total 500",
             "pomona_get_seconds_sum 1.5",
             "pomona_get_seconds_count 3",
+            "# TYPE pomona_s3_get_seconds histogram",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

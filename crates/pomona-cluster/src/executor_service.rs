@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use ballista_core::error::BallistaError;
@@ -13,11 +12,11 @@ use ballista_core::utils::{GrpcServerConfig, create_grpc_server};
 use ballista_executor::flight_service::BallistaFlightService;
 use ballista_executor::health::ExecutorHealth;
 use ballista_executor::shutdown::Shutdown;
-use pomona_console::Exposition;
 use tonic::service::Routes;
 
 use super::console::{KnownHosts, same_origin, unknown};
 use super::executor_metrics::TaskCounters;
+use super::role_metrics::{answer, exposition};
 use super::settings::MAX_MESSAGE_BYTES;
 
 /// What the port serves besides results.
@@ -52,9 +51,10 @@ impl ExecutorService {
             }
         };
         let counters = self.counters;
-        let metrics = move || async move {
-            let kind = [(CONTENT_TYPE, Exposition::CONTENT_TYPE)];
-            (kind, counters.exposition())
+        let metrics = move |headers: HeaderMap| async move {
+            let (format, mut text) = exposition(&headers);
+            counters.write(&mut text);
+            answer(format, text.finish())
         };
         let routes = Routes::new(flight)
             .into_axum_router()

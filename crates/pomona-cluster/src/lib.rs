@@ -38,6 +38,7 @@ mod plan_depth;
 mod planner;
 mod progress;
 mod query;
+mod role_metrics;
 mod rules;
 mod scheduler;
 mod settings;

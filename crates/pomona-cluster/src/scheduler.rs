@@ -21,9 +21,8 @@ mod stopped_jobs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn_with_state;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
 use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
@@ -50,14 +49,15 @@ use service::SchedulerService;
 use stopped_jobs::StoppedJobs;
 
 use super::address::SchedulerAddress;
+use super::role_metrics::{answer, exposition};
 use super::settings::{MAX_MESSAGE_BYTES, NO_EXECUTORS_LIMIT, config_producer};
 use super::tls::Tls;
 use super::tls_front::serve;
 use crate::console::{
     ClusterView, Console, ConsoleAccess, FOREIGN_PAGE, History, HistoryOptions, JobBook,
-    KnownHosts, console_routes, history_routes, now, same_origin, scheduler_metrics, unknown,
+    KnownHosts, console_routes, history_routes, now, redacted_answers, same_origin,
+    scheduler_metrics, unknown,
 };
-use pomona_console::Exposition;
 use pomona_session::{RuntimeOptions, runtime_env, session_state};
 
 use crate::ClusterError;
@@ -294,11 +294,13 @@ fn routes(
         }
     };
     let measured = Arc::clone(&view);
-    let metrics = move || async move {
-        let kind = [(CONTENT_TYPE, Exposition::CONTENT_TYPE)];
-        (kind, scheduler_metrics(measured).await)
+    let metrics = move |headers: HeaderMap| async move {
+        let (format, mut text) = exposition(&headers);
+        scheduler_metrics(measured, &mut text).await;
+        answer(format, text.finish())
     };
     let routes = get_routes(server)
+        .route_layer(from_fn(redacted_answers))
         .merge(grpc.routes().into_axum_router())
         .route("/healthz", get(StatusCode::OK))
         .route("/readyz", get(is_ready))

@@ -75,15 +75,10 @@ fn line(from: (usize, usize), to: (usize, usize)) -> Markup {
 
 fn node(job: &Job, stage: &Stage, (x, y): (usize, usize), frame: &Frame<'_>) -> Markup {
     let words = Phrases::of(frame.language);
-    let view = View::Stage {
-        job: job.row.id.clone(),
-        stage: stage.id,
-        page: 1,
-    };
+    let view = View::of_stage(&job.row.id, stage.id);
     let done = stage.tasks_done();
     let all = stage.partitions.max(1);
     let filled = (WIDTH as u64 - 2) * done.min(all) / all;
-    let count = |number| frame.language.count(number);
     html! {
         a href=(view.address(frame.language)) {
             g.node.(stage_class(stage.state)) {
@@ -92,7 +87,7 @@ fn node(job: &Job, stage: &Stage, (x, y): (usize, usize), frame: &Frame<'_>) -> 
                 text.name x=(x + 12) y=(y + 23) { ((words.stage_name)(&stage.id.to_string())) }
                 text x=(x + 12) y=(y + 42) {
                     (words.stage_state(stage.state)) " · "
-                    ((words.tasks_done)(&count(done), &count(stage.partitions)))
+                    (frame.tasks_done(done, stage.partitions))
                 }
             }
         }

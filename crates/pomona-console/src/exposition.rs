@@ -1,9 +1,40 @@
-//! [`Exposition`]: metrics as text.
+//! [`Exposition`]: metrics as text, in one of two [`Format`]s.
 //!
-//! The format is OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>): units at the
-//! end of names, `_total` after counters, `# EOF` at the end.
+//! OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>) has units at the end of names, `_total` after
+//! counters, and `# EOF` at the end. The text format of Prometheus 0.0.4
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>) has the same samples, and names families as their samples.
 
 use std::fmt::Write;
+
+/// How metrics are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0.
+    #[default]
+    OpenMetrics,
+    /// The text format of Prometheus, version 0.0.4, for programs that read no other, and for people.
+    Text,
+}
+
+impl Format {
+    /// The format for a request by its header `Accept`: OpenMetrics, unless it wants text or a page and not that.
+    pub fn accepted(accept: &str) -> Self {
+        let wants = |kind: &str| accept.contains(kind);
+        let wants_text = wants("text/plain") || wants("text/html");
+        match wants_text && !wants("application/openmetrics-text") {
+            true => Self::Text,
+            false => Self::OpenMetrics,
+        }
+    }
+
+    /// The content type of a text in this format.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 /// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +45,8 @@ pub enum Kind {
     Gauge,
     /// Pairs of samples `_sum` and `_count`.
     Summary,
+    /// Samples `_bucket`, how many observations were at most so large, with `_sum` and `_count`.
+    Histogram,
 }
 
 impl Kind {
@@ -22,6 +55,14 @@ impl Kind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Summary => "summary",
+            Self::Histogram => "histogram",
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Counter => "_total",
+            Self::Gauge | Self::Summary | Self::Histogram => "",
         }
     }
 }
@@ -29,29 +70,35 @@ impl Kind {
 /// The text of `/metrics`, a family after the other.
 #[derive(Debug, Default)]
 pub struct Exposition {
+    format: Format,
     text: String,
     family: String,
     suffix: &'static str,
 }
 
 impl Exposition {
-    /// The content type of the text.
-    pub const CONTENT_TYPE: &'static str =
-        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    /// An empty text in a format.
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            ..Self::default()
+        }
+    }
 
     /// Begins a family. `name` has no suffix `_total`; `unit` is its last word, or empty.
     pub fn family(&mut self, name: &str, kind: Kind, unit: &str, help: &str) {
         debug_assert!(unit.is_empty() || name.ends_with(unit), "{name} {unit}");
-        let _ = writeln!(self.text, "# TYPE {name} {}", kind.word());
-        if !unit.is_empty() {
-            let _ = writeln!(self.text, "# UNIT {name} {unit}");
-        }
-        let _ = writeln!(self.text, "# HELP {name} {}", escaped(help));
         self.family = name.to_string();
-        self.suffix = match kind {
-            Kind::Counter => "_total",
-            Kind::Gauge | Kind::Summary => "",
+        self.suffix = kind.suffix();
+        let named = match self.format {
+            Format::OpenMetrics => name.to_string(),
+            Format::Text => format!("{name}{}", self.suffix),
         };
+        let _ = writeln!(self.text, "# TYPE {named} {}", kind.word());
+        if !unit.is_empty() && self.format == Format::OpenMetrics {
+            let _ = writeln!(self.text, "# UNIT {named} {unit}");
+        }
+        let _ = writeln!(self.text, "# HELP {named} {}", escaped(help));
     }
 
     /// A sample of the family that was begun last.
@@ -63,6 +110,22 @@ impl Exposition {
     pub fn summary(&mut self, labels: &[(&str, &str)], sum: f64, count: u64) {
         self.write("_sum", labels, sum);
         self.write("_count", labels, count as f64);
+    }
+
+    /// A histogram: how many observations were at most as large as each bound and larger than the one before, and
+    /// their sum. The last bound is infinite.
+    pub fn histogram(&mut self, labels: &[(&str, &str)], classes: &[(f64, u64)], sum: f64) {
+        let mut count = 0;
+        for (bound, observed) in classes {
+            count += observed;
+            let bound = match bound.is_finite() {
+                true => format!("{bound:?}"),
+                false => "+Inf".to_string(),
+            };
+            let labels = [labels, &[("le", bound.as_str())]].concat();
+            self.write("_bucket", &labels, count as f64);
+        }
+        self.summary(labels, sum, count);
     }
 
     /// A family of one sample.
@@ -84,7 +147,9 @@ impl Exposition {
 
     /// The text, with its end.
     pub fn finish(mut self) -> String {
-        self.text.push_str("# EOF\n");
+        if self.format == Format::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
         self.text
     }
 }
@@ -128,5 +193,59 @@ mod tests {
              pomona_get_seconds_count 3\n\
              # EOF\n"
         );
+    }
+
+    #[test]
+    fn histograms_count_upwards() {
+        let mut text = Exposition::default();
+        text.family("pomona_s3_get_seconds", Kind::Histogram, "seconds", "GETs.");
+        let classes = [(0.5, 2), (1.0, 0), (f64::INFINITY, 1)];
+        text.histogram(&[], &classes, 3.25);
+        let text = text.finish();
+        assert!(
+            text.ends_with(
+                "pomona_s3_get_seconds_bucket{le=\"0.5\"} 2\n\
+                 pomona_s3_get_seconds_bucket{le=\"1.0\"} 2\n\
+                 pomona_s3_get_seconds_bucket{le=\"+Inf\"} 3\n\
+                 pomona_s3_get_seconds_sum 3.25\n\
+                 pomona_s3_get_seconds_count 3\n\
+                 # EOF\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn older_programs_read_families_by_the_names_of_their_samples() {
+        let mut text = Exposition::new(Format::Text);
+        text.family(
+            "pomona_task_seconds",
+            Kind::Counter,
+            "seconds",
+            "Time of tasks.",
+        );
+        text.sample(&[], 1.5);
+        assert_eq!(
+            text.finish(),
+            "# TYPE pomona_task_seconds_total counter\n\
+             # HELP pomona_task_seconds_total Time of tasks.\n\
+             pomona_task_seconds_total 1.5\n"
+        );
+    }
+
+    #[test]
+    fn a_request_says_which_format_it_reads() {
+        for (accept, expected) in [
+            ("", Format::OpenMetrics),
+            ("*/*", Format::OpenMetrics),
+            (
+                "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::OpenMetrics,
+            ),
+            ("text/plain;version=0.0.4", Format::Text),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", Format::Text),
+        ] {
+            assert_eq!(Format::accepted(accept), expected, "{accept}");
+        }
     }
 }

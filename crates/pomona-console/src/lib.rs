@@ -19,6 +19,7 @@
 mod drawing;
 mod exposition;
 mod model;
+mod order;
 mod page;
 mod phrases;
 mod policy;
@@ -26,13 +27,14 @@ mod redact;
 mod times;
 mod view;
 
-pub use exposition::{Exposition, Kind};
+pub use exposition::{Exposition, Format, Kind};
 pub use model::{
     Cluster, Executor, Job, JobRow, JobState, NetworkLoads, Run, RunStage, Stage, StageState, Task,
     TaskState,
 };
+pub use order::{Column, Order};
 pub use page::{Content, Frame, Page, Region, Settings, cancel_page, message_page};
 pub use policy::{POLICY, SCRIPT, STYLE};
 pub use pomona_report::Language;
-pub use redact::{redacted, shortened};
-pub use view::{View, language_of};
+pub use redact::{redacted, redacted_value, shortened};
+pub use view::{List, View, language_of};

@@ -20,6 +20,9 @@ const SECRET_NAMES: [&str; 13] = [
     "sas_key",
 ];
 
+/// Words between the name of the header `Authorization` and its secret.
+const SCHEMES: [&str; 4] = ["bearer", "basic", "digest", "negotiate"];
+
 /// The identifiers of AWS keys begin so, and have 20 characters.
 const KEY_PREFIXES: [&str; 2] = ["AKIA", "ASIA"];
 const KEY_LENGTH: usize = 20;
@@ -31,6 +34,14 @@ const KEY_LENGTH: usize = 20;
 /// It hides too much rather than too little: a condition such as `secret = 'x'` loses its value.
 pub fn redacted(text: &str) -> String {
     within(text, 0)
+}
+
+/// The value of an option without what is secret, which is all of it where the name of the option sounds so.
+pub fn redacted_value(name: &str, value: &str) -> String {
+    match names_secret(name) && !value.is_empty() {
+        true => HIDDEN.to_string(),
+        false => redacted(value),
+    }
 }
 
 /// Literals in literals that are looked into; deeper ones are hidden.
@@ -64,6 +75,7 @@ fn within(text: &str, level: usize) -> String {
             }
             Part::Word(word) => {
                 match secret {
+                    Secret::Follows if is_scheme(word) => {}
                     Secret::Follows => {
                         secret = Secret::No;
                         out.push_str(HIDDEN);
@@ -169,6 +181,10 @@ fn names_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
+fn is_scheme(word: &str) -> bool {
+    SCHEMES.contains(&word.to_ascii_lowercase().as_str())
+}
+
 fn is_key(word: &str) -> bool {
     let starts = KEY_PREFIXES.iter().any(|prefix| word.starts_with(prefix));
     let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
@@ -188,19 +204,18 @@ fn without_url_secrets(text: &str) -> String {
         Some((_, host)) => out.push_str(&format!("{HIDDEN}@{host}")),
         None => out.push_str(host),
     }
-    let Some((path, query)) = rest.split_once('?') else {
-        out.push_str(rest);
-        return out;
-    };
-    out.push_str(path);
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if names_secret(name) || name.eq_ignore_ascii_case("sig") => {
-            format!("{name}={HIDDEN}")
+    let path = rest.find(['?', '#']).unwrap_or(rest.len());
+    out.push_str(&rest[..path]);
+    let separators = ['?', '#', '&', ';'];
+    for pair in rest[path..].split_inclusive(separators) {
+        let named = pair.trim_end_matches(separators);
+        match named.split_once('=') {
+            Some((name, _)) if names_secret(name) || name.eq_ignore_ascii_case("sig") => {
+                out.push_str(&format!("{name}={HIDDEN}{}", &pair[named.len()..]));
+            }
+            _ => out.push_str(pair),
         }
-        _ => pair.to_string(),
-    });
-    out.push('?');
-    out.push_str(&pairs.collect::<Vec<_>>().join("&"));
+    }
     out
 }
 
@@ -247,6 +262,18 @@ mod tests {
                 "LOCATION 'https://b.host/a?X-Amz-Signature=***&part=2'",
             ),
             ("'https://b.host/a?sig=X1'", "'https://b.host/a?sig=***'"),
+            (
+                "GET https://b.host/a#access_token=X1&state=2 fails",
+                "GET https://b.host/a#access_token=***&state=2 fails",
+            ),
+            (
+                "https://b.host/a?X-Amz-Security-Token=X1&X-Amz-Credential=X1%2Feu&X-Amz-Expires=60",
+                "https://b.host/a?X-Amz-Security-Token=***&X-Amz-Credential=***&X-Amz-Expires=60",
+            ),
+            (
+                "Authorization: Bearer X1 was refused",
+                "Authorization: Bearer *** was refused",
+            ),
             ("key AKIAX1X1X1X1X1X1X1X1 is denied", "key *** is denied"),
             ("SET secret = 'it''s X1'", "SET secret = '***'"),
             ("SET password = 'X1 and what", "SET password = '***"),
@@ -262,12 +289,25 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_hidden_by_its_name() {
+        for (name, value, expected) in [
+            ("s3.session_token", "X1", "***"),
+            ("s3.session_token", "", ""),
+            ("location", "https://me:X1@host/", "https://***@host/"),
+            ("target_partitions", "16", "16"),
+        ] {
+            assert_eq!(redacted_value(name, value), expected);
+        }
+    }
+
+    #[test]
     fn the_rest_of_a_text_stays() {
         for text in [
             "SELECT label, count(*) AS n FROM images WHERE path LIKE '%/Kiwi/%' GROUP BY label",
             "SELECT token, 'a' FROM t -- l'été",
             "COPY (SELECT 1) TO 's3://bucket/out/' STORED AS PARQUET",
             "an object at s3://bucket/a b.jpg, of 3 bytes",
+            "https://host/a?part=2&x;y#end",
             "'unfinished",
             "Пример → 'пример'",
         ] {

@@ -2,55 +2,164 @@
 
 use pomona_report::Language;
 
+use crate::order::{Column, Order};
+
 /// A page of the console.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum View {
-    /// The list of jobs, from `page` 1.
+    /// The list of jobs.
     Jobs {
-        /// The part of the list.
-        page: usize,
+        /// What is shown of it.
+        list: List,
     },
-    /// A job.
+    /// A job, with its stages, which are all on the first page.
     Job {
         /// Its identifier.
         id: String,
+        /// What is shown of its stages.
+        list: List,
     },
-    /// A stage of a job, with its tasks from `page` 1.
+    /// A stage of a job, with its tasks.
     Stage {
         /// The job's identifier.
         job: String,
         /// The stage's number.
         stage: usize,
-        /// The part of the list of tasks.
-        page: usize,
+        /// What is shown of its tasks.
+        list: List,
     },
-    /// The executors, from `page` 1.
+    /// The executors.
     Executors {
-        /// The part of the list.
-        page: usize,
+        /// What is shown of them.
+        list: List,
     },
 }
+
+/// The part of a list that a page shows, and the list's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct List {
+    /// The part, from 1.
+    pub page: usize,
+    /// The order; `None` is that of the page.
+    pub order: Option<Order>,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self {
+            page: 1,
+            order: None,
+        }
+    }
+}
+
+const OF_JOBS: &[Column] = &[
+    Column::Job,
+    Column::State,
+    Column::Progress,
+    Column::Images,
+    Column::Rate,
+    Column::Started,
+    Column::Duration,
+    Column::Left,
+];
+const OF_STAGES: &[Column] = &[
+    Column::Stage,
+    Column::State,
+    Column::Tasks,
+    Column::Failed,
+    Column::Slowest,
+    Column::Median,
+    Column::RowsIn,
+    Column::RowsOut,
+    Column::BytesIn,
+    Column::BytesOut,
+];
+const OF_TASKS: &[Column] = &[
+    Column::Task,
+    Column::State,
+    Column::Executor,
+    Column::Started,
+    Column::Duration,
+];
+const OF_EXECUTORS: &[Column] = &[
+    Column::Executor,
+    Column::State,
+    Column::Heartbeat,
+    Column::Busy,
+    Column::Tasks,
+    Column::Memory,
+    Column::MemoryPeak,
+    Column::NetworkLoads,
+];
 
 impl View {
     /// The page of a path and a query, such as `/job/01AB` and `lang=fr`.
     pub fn parse(path: &str, query: &str) -> Option<Self> {
-        let page = match parameter(query, "page") {
-            Some(page) => page.parse().ok().filter(|page| *page > 0)?,
-            None => 1,
-        };
+        let mut list = List::default();
+        if let Some(page) = parameter(query, "page") {
+            list.page = page.parse().ok().filter(|page| *page > 0)?;
+        }
+        if let Some(order) = parameter(query, "sort") {
+            list.order = Some(Order::parse(order)?);
+        }
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-        match parts[..] {
-            [""] | ["jobs"] => Some(Self::Jobs { page }),
-            ["executors"] => Some(Self::Executors { page }),
-            ["job", id] => Some(Self::Job {
+        let view = match parts[..] {
+            [""] | ["jobs"] => Self::Jobs { list },
+            ["executors"] => Self::Executors { list },
+            ["job", id] => Self::Job {
                 id: identifier(id)?,
-            }),
-            ["job", job, "stage", stage] => Some(Self::Stage {
+                list: List { page: 1, ..list },
+            },
+            ["job", job, "stage", stage] => Self::Stage {
                 job: identifier(job)?,
                 stage: stage.parse().ok()?,
-                page,
-            }),
-            _ => None,
+                list,
+            },
+            _ => return None,
+        };
+        let can_sort = |order: Order| view.columns().contains(&order.column);
+        list.order.is_none_or(can_sort).then_some(view)
+    }
+
+    /// The columns by which its list can be sorted.
+    fn columns(&self) -> &'static [Column] {
+        match self {
+            Self::Jobs { .. } => OF_JOBS,
+            Self::Job { .. } => OF_STAGES,
+            Self::Stage { .. } => OF_TASKS,
+            Self::Executors { .. } => OF_EXECUTORS,
+        }
+    }
+
+    /// The page of a job.
+    pub fn of_job(id: &str) -> Self {
+        Self::Job {
+            id: id.to_string(),
+            list: List::default(),
+        }
+    }
+
+    /// The page of a stage of a job.
+    pub fn of_stage(job: &str, stage: usize) -> Self {
+        Self::Stage {
+            job: job.to_string(),
+            stage,
+            list: List::default(),
+        }
+    }
+
+    /// The list of jobs.
+    pub fn of_jobs() -> Self {
+        Self::Jobs {
+            list: List::default(),
+        }
+    }
+
+    /// The executors.
+    pub fn of_executors() -> Self {
+        Self::Executors {
+            list: List::default(),
         }
     }
 
@@ -59,26 +168,43 @@ impl View {
         match self {
             Self::Jobs { .. } => "/".to_string(),
             Self::Executors { .. } => "/executors".to_string(),
-            Self::Job { id } => format!("/job/{id}"),
+            Self::Job { id, .. } => format!("/job/{id}"),
             Self::Stage { job, stage, .. } => format!("/job/{job}/stage/{stage}"),
         }
     }
 
-    /// The part of its list that it shows; 1 where it has none.
-    pub fn page(&self) -> usize {
+    /// What it shows of its list.
+    pub fn list(&self) -> List {
         match self {
-            Self::Jobs { page } | Self::Executors { page } | Self::Stage { page, .. } => *page,
-            Self::Job { .. } => 1,
+            Self::Jobs { list }
+            | Self::Executors { list }
+            | Self::Job { list, .. }
+            | Self::Stage { list, .. } => *list,
         }
     }
 
-    /// Its address in a language, with the part of the list.
+    /// The same page with another part or order of its list.
+    #[must_use]
+    pub fn with(&self, list: List) -> Self {
+        let mut view = self.clone();
+        match &mut view {
+            Self::Jobs { list: shown }
+            | Self::Executors { list: shown }
+            | Self::Job { list: shown, .. }
+            | Self::Stage { list: shown, .. } => *shown = list,
+        }
+        view
+    }
+
+    /// Its address in a language, with the order and the part of the list.
     pub fn address(&self, language: Language) -> String {
-        let page = match self.page() {
+        let List { page, order } = self.list();
+        let order = order.map_or(String::new(), |order| format!("&sort={}", order.word()));
+        let page = match page {
             1 => String::new(),
             page => format!("&page={page}"),
         };
-        format!("{}?lang={language}{page}", self.path())
+        format!("{}?lang={language}{order}{page}", self.path())
     }
 }
 
@@ -113,18 +239,19 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_they_are_written() {
+        let list = |page, order| List {
+            page,
+            order: Order::parse(order),
+        };
         let views = [
-            View::Jobs { page: 1 },
-            View::Jobs { page: 7 },
-            View::Executors { page: 1 },
-            View::Job {
-                id: "01ABC".to_string(),
-            },
-            View::Stage {
-                job: "01ABC".to_string(),
-                stage: 3,
-                page: 2,
-            },
+            View::of_jobs(),
+            View::of_jobs().with(list(7, "")),
+            View::of_jobs().with(list(7, "-left")),
+            View::of_executors(),
+            View::of_executors().with(list(1, "memory")),
+            View::of_job("01ABC"),
+            View::of_job("01ABC").with(list(1, "-slowest")),
+            View::of_stage("01ABC", 3).with(list(2, "executor")),
         ];
         for view in views {
             let address = view.address(Language::French);
@@ -145,6 +272,10 @@ mod tests {
             ("/", "page=0"),
             ("/", "page=-1"),
             ("/job/a/b", ""),
+            ("/", "sort=nothing"),
+            // A column of another list.
+            ("/", "sort=memory"),
+            ("/executors", "sort=-images"),
         ] {
             assert_eq!(View::parse(path, query), None, "{path}?{query}");
         }

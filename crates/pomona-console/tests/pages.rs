@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pomona_console::{
-    Cluster, Content, Executor, Frame, Job, JobRow, JobState, Language, Run, RunStage, Settings,
-    Stage, StageState, Task, TaskState, View, cancel_page, message_page,
+    Cluster, Content, Executor, Frame, Job, JobRow, JobState, Language, List, Order, Run, RunStage,
+    Settings, Stage, StageState, Task, TaskState, View, cancel_page, message_page,
 };
 
 const NOW: u64 = 1_795_252_500_000;
@@ -88,9 +88,7 @@ fn job(tasks: usize) -> Job {
 }
 
 fn view_of_job() -> View {
-    View::Job {
-        id: "JOB1".to_string(),
-    }
+    View::of_job("JOB1")
 }
 
 fn document(view: &View, content: &Content, frame: &Frame<'_>) -> String {
@@ -129,11 +127,7 @@ fn untrusted_text_is_escaped_and_secrets_are_hidden() {
     job.stages[0].error = Some(hostile.to_string());
     job.stages[0].plan = format!("{hostile} token=X1");
     job.plan = hostile.to_string();
-    let stage = View::Stage {
-        job: "JOB1".to_string(),
-        stage: 1,
-        page: 1,
-    };
+    let stage = View::of_stage("JOB1", 1);
     let rows = vec![Arc::new(job.row.clone())];
     let executors = vec![Executor {
         id: hostile.to_string(),
@@ -147,12 +141,12 @@ fn untrusted_text_is_escaped_and_secrets_are_hidden() {
             document(&view_of_job(), &content, &frame),
             document(&stage, &content, &frame),
             document(
-                &View::Jobs { page: 1 },
+                &View::of_jobs(),
                 &Content::Jobs(rows.clone(), executors.clone()),
                 &frame,
             ),
             document(
-                &View::Executors { page: 1 },
+                &View::of_executors(),
                 &Content::Executors(executors.clone()),
                 &frame,
             ),
@@ -212,7 +206,7 @@ fn a_lost_executor_is_said_to_be_gone() {
         executor("c", NOW - 90_000, true),
     ];
     let frame = frame(&cluster, Language::English);
-    let view = View::Executors { page: 1 };
+    let view = View::of_executors();
     let html = document(&view, &Content::Executors(executors), &frame);
     let states: Vec<usize> = [">live<", ">late<", ">gone<"]
         .iter()
@@ -226,11 +220,7 @@ fn a_lost_executor_is_said_to_be_gone() {
 fn a_stage_that_is_unknown_has_no_page() {
     let cluster = cluster();
     let frame = frame(&cluster, Language::English);
-    let view = View::Stage {
-        job: "JOB1".to_string(),
-        stage: 9,
-        page: 1,
-    };
+    let view = View::of_stage("JOB1", 9);
     assert_eq!(view.render(&Content::Job(Arc::new(job(1))), &frame), None);
 }
 
@@ -241,13 +231,10 @@ fn large_clusters_have_small_pages() {
     let frame = frame(&cluster, Language::English);
     let jobs = Content::Jobs((0..1000).map(|n| Arc::new(row(n))).collect(), vec![]);
     let large = Content::Job(Arc::new(job(10_000)));
-    let stage = |page| View::Stage {
-        job: "JOB1".to_string(),
-        stage: 1,
-        page,
-    };
+    let list = |page| List { page, order: None };
+    let stage = |page| View::of_stage("JOB1", 1).with(list(page));
     for (view, content, last) in [
-        (View::Jobs { page: 20 }, &jobs, "Page 20 of 20"),
+        (View::of_jobs().with(list(20)), &jobs, "Page 20 of 20"),
         (stage(201), &large, "Page 201 of 201"),
         (view_of_job(), &large, "Stage 2"),
     ] {
@@ -261,8 +248,73 @@ fn large_clusters_have_small_pages() {
         assert!(took.as_secs() < 2, "{took:?}");
     }
     // The newest is first, and a page beyond the last is empty.
-    let first = document(&View::Jobs { page: 1 }, &jobs, &frame);
+    let first = document(&View::of_jobs(), &jobs, &frame);
     assert!(first.contains("JOB999") && !first.contains("JOB949<"));
+}
+
+#[test]
+fn lists_are_sorted_by_their_headings() {
+    let cluster = cluster();
+    let frame = frame(&cluster, Language::English);
+    let sorted = |order: &str| List {
+        page: 1,
+        order: Order::parse(order),
+    };
+    // Where the parts stand in the page.
+    let order = |html: &str, parts: &[&str]| -> Vec<usize> {
+        let found = parts.iter().map(|part| html.find(part));
+        found.map(Option::unwrap).collect()
+    };
+
+    let mut rows: Vec<JobRow> = (0..3).map(row).collect();
+    (rows[0].images, rows[1].images) = (Some(7), None);
+    let jobs = Content::Jobs(rows.into_iter().map(Arc::new).collect(), vec![]);
+    let view = View::of_jobs();
+    let html = document(&view, &jobs, &frame);
+    assert!(!html.contains("aria-sort"), "{html}");
+    // The first click on numbers shows the largest, and what is unknown is last.
+    assert!(
+        html.contains("href=\"/?lang=en&amp;sort=-images\""),
+        "{html}"
+    );
+    let html = document(&view.with(sorted("-images")), &jobs, &frame);
+    assert!(html.contains("aria-sort=\"descending\""), "{html}");
+    assert!(
+        html.contains("href=\"/?lang=en&amp;sort=images\""),
+        "{html}"
+    );
+    assert!(
+        html.contains("href=\"/?lang=fr&amp;sort=-images\""),
+        "{html}"
+    );
+    assert!(html.contains("data-live=\"/live/?lang=en&amp;sort=-images\""));
+    assert!(order(&html, &[">JOB2<", ">JOB0<", ">JOB1<"]).is_sorted());
+    let html = document(&view.with(sorted("images")), &jobs, &frame);
+    assert!(order(&html, &[">JOB0<", ">JOB2<", ">JOB1<"]).is_sorted());
+
+    let executor = |id: &str, memory| Executor {
+        id: id.to_string(),
+        memory,
+        ..Executor::default()
+    };
+    let executors = vec![executor("a1", Some(5)), executor("b2", Some(9))];
+    let view = View::of_executors().with(sorted("-memory"));
+    let html = document(&view, &Content::Executors(executors), &frame);
+    assert!(order(&html, &[">b2<", ">a1<"]).is_sorted());
+
+    let mut job = job(120);
+    job.stages[1].rows_in = 9999;
+    let job = Content::Job(Arc::new(job));
+    let html = document(&view_of_job().with(sorted("-rows_in")), &job, &frame);
+    let table = html.split("<tbody>").nth(1).unwrap();
+    assert!(order(table, &["Stage 2", "Stage 1"]).is_sorted());
+    // The order stays from one part of a list to the next.
+    let view = View::of_stage("JOB1", 1).with(sorted("task"));
+    let html = document(&view, &job, &frame);
+    let next = "href=\"/job/JOB1/stage/1?lang=en&amp;sort=task&amp;page=2\"";
+    assert!(html.contains(next), "{html}");
+    let numbers = [0, 1, 2].map(|id| format!("scope=\"row\">{id}<"));
+    assert!(order(&html, &numbers.each_ref().map(String::as_str)).is_sorted());
 }
 
 #[test]
@@ -292,7 +344,7 @@ fn a_run_shows_its_stages() {
         notes: vec!["3 files are no images, token=X1".to_string()],
         ..Run::default()
     };
-    let view = View::Jobs { page: 1 };
+    let view = View::of_jobs();
     let page = view
         .render(&Content::Run(Arc::new(run.clone())), &frame)
         .unwrap();

@@ -11,6 +11,7 @@
 //! - [`physical_rules`]: the rules by which it rewrites physical plans.
 //! - [`with_file_names`]: files, folders and globs as names of tables.
 //! - [`session_context`]: a context over the state, for one process.
+//! - [`s3_traffic`]: the requests that the process sent to S3.
 //! - [`Script`]: a file of SQL statements with `${name}` [`Variables`].
 
 mod config;
@@ -33,7 +34,7 @@ pub use configure::configure;
 pub use error::{SessionError, plain_message};
 pub use file_names::with_file_names;
 pub use job_name::name_jobs;
-pub use object_storage::ObjectStores;
+pub use object_storage::{ObjectStores, S3Traffic, s3_traffic};
 pub use pomona_functions::PomonaOptions;
 pub use runtime::{RuntimeOptions, runtime_env};
 pub use scripts::{

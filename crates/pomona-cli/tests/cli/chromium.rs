@@ -204,6 +204,20 @@ impl Chromium {
         }
     }
 
+    /// Goes back to the page before, and waits until it is there.
+    #[track_caller]
+    pub fn back(&mut self) {
+        let place = |history: Value| history["currentIndex"].as_u64().unwrap();
+        let before = place(self.call("Page.getNavigationHistory", json!({})));
+        self.evaluate("void setTimeout(() => history.back())");
+        let end = Instant::now() + PATIENCE;
+        while place(self.call("Page.getNavigationHistory", json!({}))) == before {
+            assert!(Instant::now() < end, "there is no page before this one");
+            thread::sleep(Duration::from_millis(50));
+        }
+        self.until("document.readyState === 'complete'");
+    }
+
     /// The whole page as PNG.
     #[track_caller]
     pub fn screenshot(&mut self) -> Vec<u8> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use pomona_tests::images;
 use pomona_tests::s3_faults::RequestLine;
 use pomona_tests::s3_server::S3Server;
+use pomona_tests::{images, openmetrics};
 use serde_json::Value;
 
 use crate::workplace::Workplace;
@@ -112,4 +112,44 @@ fn an_estimate_counts_what_a_run_asks() {
         let writes = run.iter().filter(|request| request.method == "PUT").count();
         assert!(estimate("put") >= writes, "{} of {writes}", estimate("put"));
     }
+}
+
+#[test]
+fn a_run_counts_its_requests_as_the_store_does() {
+    let server = S3Server::start_with_faults(&["photos", "results"], 7).unwrap();
+    let training = server.bucket("photos").join("Training");
+    images::write_folder(&training, &["Apple Red", "Kiwi"], 30);
+    let place = Workplace::new().with_environment(server.environment());
+    place
+        .run(&[&RUN[..], &["--metrics-file", "run.prom", "--no-report"]].concat())
+        .code(0);
+    let text = fs::read_to_string(place.path("run.prom")).unwrap();
+    let counted = openmetrics::samples(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let requests = server.requests();
+    for kind in ["GET", "HEAD", "LIST", "PUT", "POST", "DELETE"] {
+        let is_of_kind = |line: &&RequestLine| match line.lists_keys() {
+            true => kind == "LIST",
+            false => line.method == kind,
+        };
+        let seen = requests.iter().filter(is_of_kind).count();
+        let name = format!("pomona_run_s3_requests{{request=\"{kind}\"}}");
+        assert_eq!(counted[&name], seen as f64, "{kind}: {text}");
+    }
+    // Of three faults one is an error, one throttles, and one is only slow.
+    let (faults, of) = (server.faults(), |what: &str| counted[what] as usize);
+    assert!(faults > 3);
+    assert_eq!(
+        of("pomona_run_s3_retries{request=\"GET\"}"),
+        faults - faults / 3
+    );
+    assert_eq!(
+        of("pomona_run_s3_failures{reason=\"throttled\"}"),
+        (faults + 1) / 3
+    );
+    assert_eq!(
+        of("pomona_run_s3_failures{reason=\"server error\"}"),
+        faults.div_ceil(3)
+    );
+    assert_eq!(of("pomona_run_s3_retries{request=\"PUT\"}"), 0);
+    assert!(counted["pomona_run_s3_get_seconds"] > 0.0);
 }

@@ -1,6 +1,6 @@
 //! [`JobBook`]: what the scheduler notes about jobs and executors for its pages.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ballista_core::JobId;
@@ -28,7 +28,25 @@ struct Noted {
     sql: HashMap<JobId, Arc<str>>,
     ended: HashMap<JobState, u64>,
     tally: Tally,
+    /// Executors that have registered and are not gone.
+    live: HashSet<String>,
     gone: VecDeque<Executor>,
+}
+
+impl Noted {
+    /// Takes the executors out of a tally that are not shown any more: what is kept, and the series of `/metrics`, must
+    /// not grow with all that ever came and went.
+    fn keep_known(&self, tally: &mut Tally) {
+        let gone: HashSet<&String> = self.gone.iter().map(|gone| &gone.id).collect();
+        let is_known = |id: &String| self.live.contains(id) || gone.contains(id);
+        tally.executors.retain(|id, _| is_known(id));
+    }
+
+    fn forget_unknown(&mut self) {
+        let mut tally = std::mem::take(&mut self.tally);
+        self.keep_known(&mut tally);
+        self.tally = tally;
+    }
 }
 
 impl JobBook {
@@ -64,6 +82,7 @@ impl JobBook {
         }
         *noted.ended.entry(state).or_default() += 1;
         noted.tally.add(&tally);
+        noted.forget_unknown();
     }
 
     /// A job that could not be planned.
@@ -125,17 +144,25 @@ impl JobBook {
                 tally.add(&work);
             }
         }
+        noted.keep_known(&mut tally);
         tally
+    }
+
+    /// An executor that registers.
+    pub(crate) fn executor_joined(&self, id: &str) {
+        self.noted().live.insert(id.to_string());
     }
 
     /// An executor that was lost, or has ended.
     pub(crate) fn executor_gone(&self, executor: Executor) {
         let mut noted = self.noted();
+        noted.live.remove(&executor.id);
         noted.gone.retain(|gone| gone.id != executor.id);
         noted.gone.push_back(executor);
         if noted.gone.len() > MOST_GONE {
             noted.gone.pop_front();
         }
+        noted.forget_unknown();
     }
 
     /// The executors that are gone.
@@ -165,6 +192,30 @@ mod tests {
         }
         let gone = book.gone();
         assert_eq!((gone.len(), gone[0].id.as_str()), (MOST_GONE, "10"));
+    }
+
+    #[test]
+    fn the_work_of_executors_that_are_forgotten_is_forgotten() {
+        let book = JobBook::default();
+        let work = |id: usize| {
+            let mut tally = Tally::default();
+            tally.executors.entry(id.to_string()).or_default().tasks = 1;
+            (JobId::from("running"), tally)
+        };
+        let known = |id: usize| book.tally([work(id)]).executors.len();
+        // Nobody has registered by that name.
+        assert_eq!(known(0), 0);
+        for id in 0..3 * MOST_GONE {
+            book.executor_joined(&id.to_string());
+            book.noted().tally.add(&work(id).1);
+            assert_eq!(book.tally([]).executors[&id.to_string()].tasks, 1);
+            book.executor_gone(executor(id));
+        }
+        assert_eq!(book.noted().tally.executors.len(), MOST_GONE);
+        // A task of an executor that is long gone, in a job that still runs, brings it not back.
+        assert_eq!(known(0), MOST_GONE);
+        assert_eq!(book.tally([]).executors.len(), MOST_GONE);
+        assert!(book.noted().live.is_empty());
     }
 
     #[test]

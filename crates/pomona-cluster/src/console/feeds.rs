@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn only_what_changes_is_sent() {
         let feed = Feed {
-            key: (View::Jobs { page: 1 }, Language::English),
+            key: (View::of_jobs(), Language::English),
             sender: channel(BEHIND).0,
             shown: Mutex::default(),
         };

@@ -12,7 +12,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use pomona_console::{Job, JobRow, TaskState};
+use pomona_console::{Job, JobRow, TaskState, redacted};
 use pomona_images::Location;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -136,6 +136,7 @@ impl History {
     }
 
     async fn write(&self, mut job: Job) {
+        without_secrets(&mut job);
         for stage in &mut job.stages {
             if stage.tasks.len() > MOST_TASKS {
                 stage.tasks.sort_by_key(|task| {
@@ -188,6 +189,20 @@ impl History {
                 None
             }
         }
+    }
+}
+
+/// Hides the secrets in what people and engines wrote, as the pages do: a folder may have other readers than they.
+fn without_secrets(job: &mut Job) {
+    let stages = job.stages.iter_mut();
+    let of_stages = stages.flat_map(|stage| {
+        let tasks = stage.tasks.iter_mut();
+        let errors = tasks.filter_map(|task| task.error.as_mut());
+        errors.chain([&mut stage.plan]).chain(&mut stage.error)
+    });
+    let of_job = [&mut job.row.name, &mut job.plan].into_iter();
+    for text in of_job.chain(&mut job.row.error).chain(of_stages) {
+        *text = redacted(text);
     }
 }
 
@@ -253,6 +268,26 @@ mod tests {
 
     fn ids(history: &History) -> Vec<String> {
         history.rows().iter().map(|row| row.id.clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn no_secret_is_written() {
+        let secret = || "password = 'X1'".to_string();
+        let mut kept = job("a", 10);
+        kept.row.name = secret();
+        kept.row.error = Some(secret());
+        kept.plan = secret();
+        let stage = &mut kept.stages[0];
+        stage.plan = secret();
+        stage.error = Some(secret());
+        stage.tasks[3].error = Some(secret());
+        let folder = tempfile::tempdir().unwrap();
+        let history = open(folder.path(), 3).await;
+        history.write(kept).await;
+        let file = fs::read_dir(folder.path()).unwrap().next().unwrap();
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(!text.contains("X1"), "{text}");
+        assert_eq!(text.matches("***").count(), 6);
     }
 
     #[tokio::test]

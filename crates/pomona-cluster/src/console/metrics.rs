@@ -6,6 +6,7 @@ use pomona_console::{Executor, Exposition, JobState, Kind};
 
 use super::pages::Source;
 use super::{ClusterView, now};
+use crate::role_metrics::add_s3;
 
 /// The states that jobs end in.
 const ENDS: [(JobState, &str); 3] = [
@@ -14,14 +15,13 @@ const ENDS: [(JobState, &str); 3] = [
     (JobState::Cancelled, "cancelled"),
 ];
 
-/// What a scheduler measures, as OpenMetrics text.
-pub(crate) async fn scheduler_metrics(source: Arc<ClusterView>) -> String {
-    let mut text = Exposition::default();
-    jobs(&source, &mut text).await;
+/// Adds what a scheduler measures.
+pub(crate) async fn scheduler_metrics(source: Arc<ClusterView>, text: &mut Exposition) {
+    jobs(&source, text).await;
     let executors = source.executors().await;
     let live: Vec<&Executor> = executors.iter().filter(|known| !known.is_gone).collect();
-    cluster(&live, &mut text);
-    work(&source, &mut text).await;
+    cluster(&live, text);
+    work(&source, text).await;
     text.one(
         "pomona_scheduler_start_time_seconds",
         Kind::Gauge,
@@ -29,7 +29,7 @@ pub(crate) async fn scheduler_metrics(source: Arc<ClusterView>) -> String {
         "When the scheduler started, in seconds since 1970.",
         source.cluster().started as f64 / 1000.0,
     );
-    text.finish()
+    add_s3(text);
 }
 
 async fn jobs(source: &ClusterView, text: &mut Exposition) {
@@ -105,7 +105,8 @@ fn address(executor: &Executor) -> String {
 
 async fn work(source: &ClusterView, text: &mut Exposition) {
     let tally = source.tally().await;
-    // An executor that is started again is another one: its identifier is the label.
+    // An executor that is started again is another one: its identifier is the label. It has samples until so many
+    // others are gone too that the scheduler forgets it, and none after that.
     let mut by_executor =
         |name: &str, unit: &str, help: &str, of: fn(&super::tally::Work) -> f64| {
             text.family(name, Kind::Counter, unit, help);

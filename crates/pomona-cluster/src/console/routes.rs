@@ -109,7 +109,7 @@ async fn running(
 
 /// Back to the job's page. Identifiers that are known need no escape.
 fn to_job(id: &str, language: Language) -> Response {
-    let view = View::Job { id: id.to_string() };
+    let view = View::of_job(id);
     let location = [(LOCATION, view.address(language))];
     (StatusCode::SEE_OTHER, location).into_response()
 }

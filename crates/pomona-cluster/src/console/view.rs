@@ -222,7 +222,7 @@ impl Source for ClusterView {
         Some(match view {
             View::Jobs { .. } => Content::Jobs(self.rows().await, self.executors().await),
             View::Executors { .. } => Content::Executors(self.executors().await),
-            View::Job { id } => Content::Job(Arc::new(self.job(id, OperatorsOf::None).await?)),
+            View::Job { id, .. } => Content::Job(Arc::new(self.job(id, OperatorsOf::None).await?)),
             View::Stage { job, stage, .. } => {
                 Content::Job(Arc::new(self.job(job, OperatorsOf::Stage(*stage)).await?))
             }

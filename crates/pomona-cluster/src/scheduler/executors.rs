@@ -21,7 +21,7 @@ use crate::console::{JobBook, executor};
 pub(super) struct Executors {
     executors: InMemoryClusterState,
     guard: Arc<JobGuard>,
-    /// Where those that are gone are noted for the scheduler's pages.
+    /// Where those that come and those that are gone are noted for the scheduler's pages.
     book: Arc<JobBook>,
 }
 
@@ -58,6 +58,7 @@ impl ClusterState for Executors {
         metadata: ExecutorMetadata,
         spec: ExecutorData,
     ) -> Result<()> {
+        self.book.executor_joined(&metadata.id);
         self.executors.register_executor(metadata, spec).await
     }
 

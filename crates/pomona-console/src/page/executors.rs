@@ -2,24 +2,44 @@
 
 use maud::{Markup, html};
 
-use super::parts::{badge, cell, number, or_dash, pager, part, titled};
+use super::parts::{Headings, badge, cell, listed, number, or_dash, pager, part};
 use super::{Frame, Page};
 use crate::model::Executor;
+use crate::order::{Column, Key, sort};
 use crate::view::View;
 
-pub(super) fn page(executors: &[Executor], page: usize, frame: &Frame<'_>) -> Page {
+pub(super) fn page(executors: &[Executor], view: &View, frame: &Frame<'_>) -> Page {
     let words = frame.words();
     let mut sorted: Vec<&Executor> = executors.iter().collect();
     sorted.sort_by(|a, b| {
         (a.is_gone, &a.host, a.port, &a.id).cmp(&(b.is_gone, &b.host, b.port, &b.id))
     });
-    let regions = vec![("executors", list(&sorted, page, frame))];
+    if let Some(order) = view.list().order {
+        sort(&mut sorted, order, key);
+    }
+    let regions = vec![("executors", list(&sorted, view, frame))];
     Page::new(words.executors.to_string(), regions, false)
 }
 
-fn list(executors: &[&Executor], page: usize, frame: &Frame<'_>) -> Markup {
+/// What an executor is sorted by.
+fn key(executor: &Executor, column: Column) -> Key {
+    let bytes = |bytes: Option<u64>| Key::Number(bytes.map(|bytes| bytes as f64));
+    match column {
+        Column::State => Key::count(u64::from(executor.is_gone)),
+        Column::Heartbeat => Key::count(executor.heartbeat),
+        Column::Busy => Key::count(executor.running),
+        Column::Tasks => Key::count(executor.completed),
+        Column::Memory => bytes(executor.memory),
+        Column::MemoryPeak => bytes(executor.memory_peak),
+        Column::NetworkLoads => Key::count(executor.network_loads),
+        _ => Key::Text(format!("{}:{:05}", executor.host, executor.port)),
+    }
+}
+
+fn list(executors: &[&Executor], view: &View, frame: &Frame<'_>) -> Markup {
     let words = frame.words();
-    let (shown, pages) = part(executors, page);
+    let (shown, pages) = part(executors, view.list().page);
+    let head = Headings { frame, view };
     let limit = frame.age(frame.cluster.executor_timeout_seconds as f64);
     let content = html! {
         p.detail { ((words.executors_text)(&limit)) }
@@ -27,23 +47,23 @@ fn list(executors: &[&Executor], page: usize, frame: &Frame<'_>) -> Markup {
         @else {
             table.stacked {
                 thead {
-                    tr {
-                        th scope="col" { (words.executor) }
-                        th scope="col" { (words.state) }
-                        th scope="col" { (words.heartbeat) }
-                        th.number scope="col" { (words.slots_busy) }
-                        th.number scope="col" { (words.tasks) }
-                        th.number scope="col" { (words.memory) }
-                        th.number scope="col" { (words.memory_peak) }
-                        th.number scope="col" { (words.network_loads) }
+                    tr data-label=(words.sort_by) {
+                        (head.words(Column::Executor, words.executor))
+                        (head.words(Column::State, words.state))
+                        (head.words(Column::Heartbeat, words.heartbeat))
+                        (head.numbers(Column::Busy, words.slots_busy))
+                        (head.numbers(Column::Tasks, words.tasks))
+                        (head.numbers(Column::Memory, words.memory))
+                        (head.numbers(Column::MemoryPeak, words.memory_peak))
+                        (head.numbers(Column::NetworkLoads, words.network_loads))
                     }
                 }
                 tbody { @for executor in shown { (row(executor, frame)) } }
             }
-            (pager(frame, pages, &View::Executors { page }, |_, page| View::Executors { page }))
+            (pager(frame, pages, view))
         }
     };
-    titled("list", words.executors, content)
+    listed("list", words.executors, content)
 }
 
 fn row(executor: &Executor, frame: &Frame<'_>) -> Markup {

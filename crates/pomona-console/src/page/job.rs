@@ -3,22 +3,23 @@
 use maud::{Markup, html};
 
 use super::jobs::{left, progress, rate};
-use super::parts::{badge, cell, job_class, number, or_dash, tile, titled};
+use super::parts::{DASH, Headings, badge, cell, job_class, number, or_dash, tile, titled};
 use super::{Frame, Page};
 use crate::drawing::drawing;
 use crate::model::{Job, Stage, StageState};
+use crate::order::{Column, Key, sort};
 use crate::redact::redacted;
 use crate::times::moment;
 use crate::view::View;
 
-pub(super) fn page(job: &Job, frame: &Frame<'_>) -> Page {
+pub(super) fn page(job: &Job, view: &View, frame: &Frame<'_>) -> Page {
     let words = frame.words();
     let title = format!("{} {}", words.job, job.row.id);
     let mut regions = vec![
         ("state", state(job, frame)),
         ("error", error(job.row.error.as_deref(), frame)),
         ("drawing", stages_drawn(job, frame)),
-        ("stages", stages(job, frame)),
+        ("stages", stages(job, view, frame)),
         ("query", query(job, frame)),
     ];
     if !frame.settings.read_only {
@@ -32,7 +33,7 @@ fn state(job: &Job, frame: &Frame<'_>) -> Markup {
     html! {
         p.headline role="status" {
             (badge(job_class(row.state), words.job_state(row.state)))
-            @if !row.name.is_empty() { " " bdi.name { (row.name) } }
+            @if !row.name.is_empty() { " " bdi.name { (redacted(&row.name)) } }
         }
         div.wide { (progress(row, frame)) }
         dl.tiles {
@@ -78,26 +79,54 @@ fn stages_drawn(job: &Job, frame: &Frame<'_>) -> Markup {
     titled("drawn", words.drawing, content)
 }
 
-fn stages(job: &Job, frame: &Frame<'_>) -> Markup {
+/// What a stage is sorted by.
+fn key(stage: &Stage, column: Column) -> Key {
+    let seconds = |of: fn((f64, f64)) -> f64| Key::Number(stage.skew().map(of));
+    match column {
+        Column::State => Key::count(match stage.state {
+            StageState::Failed => 0,
+            StageState::Running => 1,
+            StageState::Ready => 2,
+            StageState::Waiting => 3,
+            StageState::Completed => 4,
+        }),
+        Column::Tasks => Key::count(stage.partitions),
+        Column::Failed => Key::count(stage.tasks_failed()),
+        Column::Slowest => seconds(|(slowest, _)| slowest),
+        Column::Median => seconds(|(_, median)| median),
+        Column::RowsIn => Key::count(stage.rows_in),
+        Column::RowsOut => Key::count(stage.rows_out),
+        Column::BytesIn => Key::count(stage.bytes_in),
+        Column::BytesOut => Key::count(stage.bytes_out),
+        _ => Key::count(stage.id as u64),
+    }
+}
+
+fn stages(job: &Job, view: &View, frame: &Frame<'_>) -> Markup {
     let words = frame.words();
+    let mut sorted: Vec<&Stage> = job.stages.iter().collect();
+    if let Some(order) = view.list().order {
+        sort(&mut sorted, order, key);
+    }
+    let head = Headings { frame, view };
     let content = html! {
         table.stacked {
             thead {
-                tr {
-                    th scope="col" { (words.stage) }
-                    th scope="col" { (words.state) }
+                tr data-label=(words.sort_by) {
+                    (head.words(Column::Stage, words.stage))
+                    (head.words(Column::State, words.state))
                     th scope="col" { (words.reads) }
-                    th.number scope="col" { (words.tasks) }
-                    th.number scope="col" { (words.failed_tasks) }
-                    th.number scope="col" { (words.slowest_task) }
-                    th.number scope="col" { (words.median_task) }
-                    th.number scope="col" { (words.rows_in) }
-                    th.number scope="col" { (words.rows_out) }
-                    th.number scope="col" { (words.bytes_in) }
-                    th.number scope="col" { (words.bytes_out) }
+                    (head.numbers(Column::Tasks, words.tasks))
+                    (head.numbers(Column::Failed, words.failed_tasks))
+                    (head.numbers(Column::Slowest, words.slowest_task))
+                    (head.numbers(Column::Median, words.median_task))
+                    (head.numbers(Column::RowsIn, words.rows_in))
+                    (head.numbers(Column::RowsOut, words.rows_out))
+                    (head.numbers(Column::BytesIn, words.bytes_in))
+                    (head.numbers(Column::BytesOut, words.bytes_out))
                 }
             }
-            tbody { @for stage in &job.stages { (stage_row(job, stage, frame)) } }
+            tbody { @for stage in sorted { (stage_row(job, stage, frame)) } }
         }
     };
     titled("stages-list", words.stages, content)
@@ -105,11 +134,7 @@ fn stages(job: &Job, frame: &Frame<'_>) -> Markup {
 
 fn stage_row(job: &Job, stage: &Stage, frame: &Frame<'_>) -> Markup {
     let words = frame.words();
-    let view = View::Stage {
-        job: job.row.id.clone(),
-        stage: stage.id,
-        page: 1,
-    };
+    let view = View::of_stage(&job.row.id, stage.id);
     let skew = stage.skew();
     let failed = stage.tasks_failed();
     let inputs: Vec<String> = stage.inputs.iter().map(ToString::to_string).collect();
@@ -119,7 +144,8 @@ fn stage_row(job: &Job, stage: &Stage, frame: &Frame<'_>) -> Markup {
                 a href=(frame.address(&view)) { ((words.stage_name)(&stage.id.to_string())) }
             }
             (cell(words.state, "", stage_badge(stage, frame)))
-            (cell(words.reads, "", html! { @if inputs.is_empty() { "–" } @else { (inputs.join(", ")) } }))
+            @if inputs.is_empty() { (cell(words.reads, "none", html! { (DASH) })) }
+            @else { (cell(words.reads, "", html! { (inputs.join(", ")) })) }
             (number(words.tasks, format!("{} / {}", frame.count(stage.tasks_done()), frame.count(stage.partitions))))
             (cell(words.failed_tasks, if failed > 0 { "number bad" } else { "number" }, html! { (frame.count(failed)) }))
             (number(words.slowest_task, or_dash(skew.map(|(slowest, _)| frame.seconds(slowest)))))

@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::{badge, bar, cell, job_class, number, or_dash, pager, part, tile, titled};
+use super::parts::{
+    Headings, badge, bar, cell, job_class, listed, number, or_dash, pager, part, tile,
+};
 use super::{Frame, Page};
 use crate::model::{Executor, JobRow, JobState};
+use crate::order::{Column, Key, sort};
+use crate::redact::redacted;
 use crate::times::moment;
 use crate::view::View;
 
 pub(super) fn page(
     jobs: &[Arc<JobRow>],
     executors: &[Executor],
-    page: usize,
+    view: &View,
     frame: &Frame<'_>,
 ) -> Page {
     let words = frame.words();
@@ -28,11 +32,35 @@ pub(super) fn page(
         };
         (order, Reverse(job.queued.max(job.started)), job.id.clone())
     });
+    if let Some(order) = view.list().order {
+        let now = frame.cluster.now;
+        sort(&mut sorted, order, |job, column| key(job, column, now));
+    }
     let regions = vec![
         ("summary", summary(jobs, executors, frame)),
-        ("jobs", list(&sorted, page, frame)),
+        ("jobs", list(&sorted, view, frame)),
     ];
     Page::new(words.jobs.to_string(), regions, false)
+}
+
+/// What a job is sorted by.
+fn key(job: &JobRow, column: Column, now: u64) -> Key {
+    match column {
+        Column::Job => Key::Text(format!("{} {}", job.name, job.id)),
+        Column::State => Key::count(match job.state {
+            JobState::Running => 0,
+            JobState::Queued => 1,
+            JobState::Failed => 2,
+            JobState::Cancelled => 3,
+            JobState::Completed => 4,
+        }),
+        Column::Progress => Key::Number(Some(job.share())),
+        Column::Images => Key::Number(job.images.map(|images| images as f64)),
+        Column::Rate => Key::Number(job.images_per_second(now)),
+        Column::Duration => Key::Number(Some(job.seconds(now))),
+        Column::Left => Key::Number(job.seconds_left(now)),
+        _ => Key::count(job.started.max(job.queued)),
+    }
 }
 
 fn summary(jobs: &[Arc<JobRow>], executors: &[Executor], frame: &Frame<'_>) -> Markup {
@@ -62,41 +90,42 @@ fn summary(jobs: &[Arc<JobRow>], executors: &[Executor], frame: &Frame<'_>) -> M
     }
 }
 
-fn list(jobs: &[&Arc<JobRow>], page: usize, frame: &Frame<'_>) -> Markup {
+fn list(jobs: &[&Arc<JobRow>], view: &View, frame: &Frame<'_>) -> Markup {
     let words = frame.words();
-    let (shown, pages) = part(jobs, page);
+    let (shown, pages) = part(jobs, view.list().page);
+    let head = Headings { frame, view };
     let content = html! {
         @if jobs.is_empty() { p { (words.no_jobs) } }
         @else {
             table.stacked {
                 thead {
-                    tr {
-                        th scope="col" { (words.job) }
-                        th scope="col" { (words.state) }
-                        th scope="col" { (words.progress) }
-                        th.number scope="col" { (words.images) }
-                        th.number scope="col" { (words.images_per_second) }
-                        th scope="col" { (words.started) }
-                        th.number scope="col" { (words.duration) }
-                        th.number scope="col" { (words.time_left) }
+                    tr data-label=(words.sort_by) {
+                        (head.words(Column::Job, words.job))
+                        (head.words(Column::State, words.state))
+                        (head.words(Column::Progress, words.progress))
+                        (head.numbers(Column::Images, words.images))
+                        (head.numbers(Column::Rate, words.images_per_second))
+                        (head.words(Column::Started, words.started))
+                        (head.numbers(Column::Duration, words.duration))
+                        (head.numbers(Column::Left, words.time_left))
                     }
                 }
                 tbody { @for job in shown { (row(job, frame)) } }
             }
-            (pager(frame, pages, &View::Jobs { page }, |_, page| View::Jobs { page }))
+            (pager(frame, pages, view))
         }
     };
-    titled("list", words.jobs, content)
+    listed("list", words.jobs, content)
 }
 
 fn row(job: &JobRow, frame: &Frame<'_>) -> Markup {
     let (words, now) = (frame.words(), frame.cluster.now);
-    let view = View::Job { id: job.id.clone() };
+    let view = View::of_job(&job.id);
     html! {
         tr {
             th scope="row" {
                 a href=(frame.address(&view)) {
-                    @if job.name.is_empty() { (words.unnamed) } @else { bdi { (job.name) } }
+                    @if job.name.is_empty() { (words.unnamed) } @else { bdi { (redacted(&job.name)) } }
                 }
                 span.detail { (job.id) }
             }
@@ -104,7 +133,7 @@ fn row(job: &JobRow, frame: &Frame<'_>) -> Markup {
             (cell(words.progress, "wide", progress(job, frame)))
             (number(words.images, or_dash(job.images.map(|images| frame.count(images)))))
             (number(words.images_per_second, rate(job, frame)))
-            (cell(words.started, "", html! { (moment(job.started.max(job.queued))) }))
+            (cell(words.started, "long", html! { (moment(job.started.max(job.queued))) }))
             (number(words.duration, frame.seconds(job.seconds(now))))
             (number(words.time_left, left(job, frame)))
         }
@@ -114,7 +143,7 @@ fn row(job: &JobRow, frame: &Frame<'_>) -> Markup {
 /// The bar of a job with the numbers of its tasks.
 pub(super) fn progress(job: &JobRow, frame: &Frame<'_>) -> Markup {
     let words = frame.words();
-    let mut text = (words.tasks_done)(&frame.count(job.tasks_done), &frame.count(job.tasks));
+    let mut text = frame.tasks_done(job.tasks_done, job.tasks);
     if job.tasks_failed > 0 {
         let failed = (words.tasks_again)(job.tasks_failed, &frame.count(job.tasks_failed));
         text = format!("{text}, {failed}");

@@ -96,16 +96,14 @@ impl View {
     /// The page of this address; `None` if there is no such thing in the content, such as a stage.
     pub fn render(&self, content: &Content, frame: &Frame<'_>) -> Option<Page> {
         match (self, content) {
-            (Self::Jobs { page }, Content::Jobs(jobs, executors)) => {
-                Some(jobs::page(jobs, executors, *page, frame))
+            (Self::Jobs { .. }, Content::Jobs(jobs, executors)) => {
+                Some(jobs::page(jobs, executors, self, frame))
             }
             (Self::Jobs { .. }, Content::Run(run)) => Some(run::page(run, frame)),
-            (Self::Job { .. }, Content::Job(job)) => Some(job::page(job, frame)),
-            (Self::Stage { stage, page, .. }, Content::Job(job)) => {
-                stage::page(job, *stage, *page, frame)
-            }
-            (Self::Executors { page }, Content::Executors(executors)) => {
-                Some(executors::page(executors, *page, frame))
+            (Self::Job { .. }, Content::Job(job)) => Some(job::page(job, self, frame)),
+            (Self::Stage { stage, .. }, Content::Job(job)) => stage::page(job, *stage, self, frame),
+            (Self::Executors { .. }, Content::Executors(executors)) => {
+                Some(executors::page(executors, self, frame))
             }
             _ => None,
         }
@@ -130,6 +128,11 @@ impl Frame<'_> {
 
     fn count(&self, count: u64) -> String {
         self.language.count(count)
+    }
+
+    /// How many of a job's or a stage's tasks are complete, in words.
+    pub(crate) fn tasks_done(&self, done: u64, all: u64) -> String {
+        (self.words().tasks_done)(done, all, &self.count(done), &self.count(all))
     }
 
     fn seconds(&self, seconds: f64) -> String {
@@ -208,13 +211,13 @@ fn navigation(frame: &Frame<'_>, place: &Place<'_>) -> Markup {
     html! {
         @if !frame.settings.single_run {
             nav aria-label=(words.pages) {
-            (link(View::Jobs { page: 1 }, words.jobs, matches!(here, Some(View::Jobs { .. }))))
-            (link(View::Executors { page: 1 }, words.executors, matches!(here, Some(View::Executors { .. }))))
+            (link(View::of_jobs(), words.jobs, matches!(here, Some(View::Jobs { .. }))))
+            (link(View::of_executors(), words.executors, matches!(here, Some(View::Executors { .. }))))
             }
         }
         nav.languages aria-label=(words.languages) {
             @for language in Language::ALL {
-                a href=(here.unwrap_or(&View::Jobs { page: 1 }).address(language))
+                a href=(here.unwrap_or(&View::of_jobs()).address(language))
                     lang=(language.code()) hreflang=(language.code())
                     aria-current=[(language == frame.language).then_some("true")] {
                     (language.code())

@@ -4,15 +4,16 @@ use maud::html;
 
 use super::{Frame, Place, document};
 use crate::model::JobRow;
+use crate::redact::redacted;
 use crate::view::View;
 
 /// The page that asks whether to cancel a job. `token` shows the server that the answer comes from it.
 pub fn cancel_page(job: &JobRow, token: &str, frame: &Frame<'_>) -> String {
     let words = frame.words();
-    let view = View::Job { id: job.id.clone() };
+    let view = View::of_job(&job.id);
     let title = (words.cancel_question)(&job.id);
     let content = html! {
-        @if !job.name.is_empty() { p.headline { bdi.name { (job.name) } } }
+        @if !job.name.is_empty() { p.headline { bdi.name { (redacted(&job.name)) } } }
         p { (words.cancel_text) }
         form method="post" action={ "/job/" (job.id) "/cancel?lang=" (frame.language) } {
             input type="hidden" name="token" value=(token);
@@ -37,8 +38,8 @@ pub fn message_page(message: Option<&str>, frame: &Frame<'_>) -> String {
         None => words.not_found,
     };
     let content = html! {
-        p { (message.unwrap_or(words.not_found_text)) }
-        p { a href=(frame.address(&View::Jobs { page: 1 })) { (words.back) } }
+        p { (message.map_or(words.not_found_text.to_string(), redacted)) }
+        p { a href=(frame.address(&View::of_jobs())) { (words.back) } }
     };
     let place = Place {
         title,

@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::Frame;
 use crate::model::JobState;
-use crate::view::View;
+use crate::order::{Column, Order};
+use crate::view::{List, View};
 
 /// Rows of a list on one page.
 pub(super) const ROWS: usize = 50;
@@ -17,18 +18,15 @@ pub(super) fn part<T>(rows: &[T], page: usize) -> (&[T], usize) {
 }
 
 /// Links to the other parts of a list.
-pub(super) fn pager(
-    frame: &Frame<'_>,
-    pages: usize,
-    view: &View,
-    at: fn(&View, usize) -> View,
-) -> Markup {
-    let (words, page) = (frame.words(), view.page());
+pub(super) fn pager(frame: &Frame<'_>, pages: usize, view: &View) -> Markup {
+    let (words, list) = (frame.words(), view.list());
+    let page = list.page;
     if pages < 2 {
         return html! {};
     }
     let link = |page: usize, text: &str, rel: &str| {
-        html! { a href=(frame.address(&at(view, page))) rel=(rel) { (text) } }
+        let other = view.with(List { page, ..list });
+        html! { a href=(frame.address(&other)) rel=(rel) { (text) } }
     };
     html! {
         nav.pager aria-label=(words.pages) {
@@ -39,9 +37,44 @@ pub(super) fn pager(
     }
 }
 
+/// The headings of a list: each is a link that sorts it.
+#[derive(Clone, Copy)]
+pub(super) struct Headings<'a> {
+    pub(super) frame: &'a Frame<'a>,
+    pub(super) view: &'a View,
+}
+
+impl Headings<'_> {
+    /// The heading of words.
+    pub(super) fn words(&self, column: Column, text: &str) -> Markup {
+        self.heading(column, None, text)
+    }
+
+    /// The heading of numbers.
+    pub(super) fn numbers(&self, column: Column, text: &str) -> Markup {
+        self.heading(column, Some("number"), text)
+    }
+
+    fn heading(&self, column: Column, class: Option<&str>, text: &str) -> Markup {
+        let now = self.view.list().order;
+        let order = Some(Order::after(now, column));
+        let sorted = self.view.with(List { page: 1, order });
+        let direction = now.filter(|order| order.column == column);
+        let direction = direction.map(|order| match order.descending {
+            true => "descending",
+            false => "ascending",
+        });
+        html! {
+            th class=[class] scope="col" aria-sort=[direction] {
+                a href=(self.frame.address(&sorted)) { (text) }
+            }
+        }
+    }
+}
+
 /// A value that may be missing.
 pub(super) fn or_dash(value: Option<String>) -> String {
-    value.unwrap_or_else(|| "–".to_string())
+    value.unwrap_or_else(|| DASH.to_string())
 }
 
 /// A word in the colour of its state.
@@ -60,14 +93,23 @@ pub(super) fn job_class(state: JobState) -> &'static str {
     }
 }
 
-/// A cell of a table that a phone shows as a line with its heading.
+/// What stands for a value that is missing.
+pub(super) const DASH: &str = "–";
+
+/// A cell of a table that a phone shows with its heading.
 pub(super) fn cell(heading: &str, class: &str, content: Markup) -> Markup {
     html! { td.(class) data-label=(heading) { (content) } }
 }
 
-/// A cell with a number.
+/// A cell with a number. A phone leaves out those that are missing.
 pub(super) fn number(heading: &str, text: impl AsRef<str>) -> Markup {
-    cell(heading, "number", html! { (text.as_ref()) })
+    let text = text.as_ref();
+    let class = if text == DASH {
+        "number none"
+    } else {
+        "number"
+    };
+    cell(heading, class, html! { (text) })
 }
 
 /// A section with its heading, which names it.
@@ -75,6 +117,16 @@ pub(super) fn titled(id: &str, heading: &str, content: Markup) -> Markup {
     html! {
         section aria-labelledby={ (id) "-heading" } {
             h2 id={ (id) "-heading" } { (heading) }
+            (content)
+        }
+    }
+}
+
+/// A section whose heading the page has already: those who cannot see it hear it.
+pub(super) fn listed(id: &str, heading: &str, content: Markup) -> Markup {
+    html! {
+        section aria-labelledby={ (id) "-heading" } {
+            h2.heard id={ (id) "-heading" } { (heading) }
             (content)
         }
     }

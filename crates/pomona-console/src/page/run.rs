@@ -84,7 +84,8 @@ fn row(stage: &RunStage, run: &Run, frame: &Frame<'_>) -> Markup {
         images => stage.images_done as f64 / images as f64,
     };
     let pace = stage.pace(end);
-    let text = (words.images_done)(&frame.count(stage.images_done), &frame.count(stage.images));
+    let (done, all) = (stage.images_done, stage.images);
+    let text = (words.images_done)(done, all, &frame.count(done), &frame.count(all));
     let left = pace.filter(|_| !is_done && run.ended == 0);
     html! {
         tr {

@@ -3,14 +3,15 @@
 use maud::{Markup, html};
 
 use super::job::{error, stage_badge};
-use super::parts::{badge, cell, number, or_dash, pager, part, tile, titled};
+use super::parts::{DASH, Headings, badge, cell, number, or_dash, pager, part, tile, titled};
 use super::{Frame, Page};
 use crate::model::{Job, Stage, Task, TaskState};
+use crate::order::{Column, Key, sort};
 use crate::redact::redacted;
 use crate::times::moment;
 use crate::view::View;
 
-pub(super) fn page(job: &Job, id: usize, page: usize, frame: &Frame<'_>) -> Option<Page> {
+pub(super) fn page(job: &Job, id: usize, view: &View, frame: &Frame<'_>) -> Option<Page> {
     let words = frame.words();
     let stage = job.stages.iter().find(|stage| stage.id == id)?;
     let title = format!(
@@ -19,16 +20,11 @@ pub(super) fn page(job: &Job, id: usize, page: usize, frame: &Frame<'_>) -> Opti
         job.row.id,
         (words.stage_name)(&id.to_string())
     );
-    let view = View::Stage {
-        job: job.row.id.clone(),
-        stage: id,
-        page,
-    };
     let regions = vec![
         ("state", state(job, stage, frame)),
         ("error", error(stage.error.as_deref(), frame)),
         ("operators", operators(stage, frame)),
-        ("tasks", tasks(stage, &view, frame)),
+        ("tasks", tasks(stage, view, frame)),
     ];
     Some(Page::new(title, regions, job.row.state.has_ended()))
 }
@@ -36,9 +32,7 @@ pub(super) fn page(job: &Job, id: usize, page: usize, frame: &Frame<'_>) -> Opti
 fn state(job: &Job, stage: &Stage, frame: &Frame<'_>) -> Markup {
     let words = frame.words();
     let skew = stage.skew();
-    let back = View::Job {
-        id: job.row.id.clone(),
-    };
+    let back = View::of_job(&job.row.id);
     html! {
         p { a href=(frame.address(&back)) { (words.job) " " (job.row.id) } }
         p.headline role="status" { (stage_badge(stage, frame)) }
@@ -68,48 +62,62 @@ fn tasks(stage: &Stage, view: &View, frame: &Frame<'_>) -> Markup {
         TaskState::Running => 1,
         TaskState::Completed => 2,
     });
-    let (shown, pages) = part(&sorted, view.page());
+    if let Some(order) = view.list().order {
+        let now = frame.cluster.now;
+        sort(&mut sorted, order, |task, column| key(task, column, now));
+    }
+    let (shown, pages) = part(&sorted, view.list().page);
+    let head = Headings { frame, view };
     let content = html! {
         @if sorted.is_empty() { p { (words.no_tasks) } }
         @else {
             table.stacked {
                 thead {
-                    tr {
-                        th.number scope="col" { (words.task) }
-                        th scope="col" { (words.state) }
+                    tr data-label=(words.sort_by) {
+                        (head.numbers(Column::Task, words.task))
+                        (head.words(Column::State, words.state))
                         th scope="col" { (words.partitions) }
-                        th scope="col" { (words.executor) }
-                        th scope="col" { (words.started) }
-                        th.number scope="col" { (words.duration) }
+                        (head.words(Column::Executor, words.executor))
+                        (head.words(Column::Started, words.started))
+                        (head.numbers(Column::Duration, words.duration))
                         th scope="col" { (words.error) }
                     }
                 }
                 tbody { @for task in shown { (row(task, frame)) } }
             }
-            (pager(frame, pages, view, at))
+            (pager(frame, pages, view))
         }
     };
     titled("tasks-list", words.tasks, content)
 }
 
-fn at(view: &View, page: usize) -> View {
-    match view {
-        View::Stage { job, stage, .. } => View::Stage {
-            job: job.clone(),
-            stage: *stage,
-            page,
-        },
-        other => other.clone(),
+/// What a task is sorted by.
+fn key(task: &Task, column: Column, now: u64) -> Key {
+    match column {
+        Column::Executor => Key::Text(task.executor.clone()),
+        Column::State => Key::count(match task.state {
+            TaskState::Failed => 0,
+            TaskState::Running => 1,
+            TaskState::Completed => 2,
+        }),
+        Column::Started => Key::count(task.started),
+        Column::Duration => Key::Number(seconds(task, now)),
+        _ => Key::count(task.id as u64),
     }
+}
+
+/// How long a task ran, or runs.
+fn seconds(task: &Task, now: u64) -> Option<f64> {
+    let end = match task.ended {
+        0 => now,
+        ended => ended,
+    };
+    (task.started > 0).then(|| end.saturating_sub(task.started) as f64 / 1000.0)
 }
 
 fn row(task: &Task, frame: &Frame<'_>) -> Markup {
     let words = frame.words();
-    let end = match task.ended {
-        0 => frame.cluster.now,
-        ended => ended,
-    };
-    let seconds = (task.started > 0).then(|| end.saturating_sub(task.started) as f64 / 1000.0);
+    let seconds = seconds(task, frame.cluster.now);
     let class = match task.state {
         TaskState::Running => "running",
         TaskState::Completed => "completed",
@@ -121,12 +129,15 @@ fn row(task: &Task, frame: &Frame<'_>) -> Markup {
             th.number scope="row" { (task.id) }
             (cell(words.state, "", badge(class, words.task_state(task.state))))
             (cell(words.partitions, "", html! { (partitions.join(", ")) }))
-            (cell(words.executor, "", html! { (task.executor) }))
-            (cell(words.started, "", html! { (moment(task.started)) }))
+            // One that failed is not known by its executor.
+            @if task.executor.is_empty() { (cell(words.executor, "long none", html! { (DASH) })) }
+            @else { (cell(words.executor, "long", html! { (task.executor) })) }
+            (cell(words.started, "long", html! { (moment(task.started)) }))
             (number(words.duration, or_dash(seconds.map(|seconds| frame.seconds(seconds)))))
-            (cell(words.error, "wide", html! {
-                @if let Some(error) = &task.error { span.bad { (redacted(error)) } } @else { "–" }
-            }))
+            @match &task.error {
+                Some(error) => (cell(words.error, "wide", html! { span.bad { (redacted(error)) } })),
+                None => (cell(words.error, "wide none", html! { (DASH) })),
+            }
         }
     }
 }

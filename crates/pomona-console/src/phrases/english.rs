@@ -14,7 +14,10 @@ pub(super) static ENGLISH: Phrases = Phrases {
     run: "Run",
     notes: "Notes",
     no_stages: "No stage has begun: images are listed.",
-    images_done: |done, all| format!("{done} of {all} images"),
+    images_done: |_, count, done, all| match count {
+        1 => format!("{done} of {all} image"),
+        _ => format!("{done} of {all} images"),
+    },
     jobs: "Jobs",
     job: "Job",
     summary: "Summary",
@@ -40,7 +43,10 @@ pub(super) static ENGLISH: Phrases = Phrases {
     images_per_second: "Images per second",
     per_second: |rate| format!("{rate}/s"),
     tasks: "Tasks",
-    tasks_done: |done, all| format!("{done} of {all} tasks"),
+    tasks_done: |_, count, done, all| match count {
+        1 => format!("{done} of {all} task"),
+        _ => format!("{done} of {all} tasks"),
+    },
     tasks_again: |count, failed| match count {
         1 => format!("{failed} task failed"),
         _ => format!("{failed} tasks failed"),
@@ -49,6 +55,7 @@ pub(super) static ENGLISH: Phrases = Phrases {
     page_of: |page, pages| format!("Page {page} of {pages}"),
     previous: "Previous",
     next: "Next",
+    sort_by: "Sort by",
 
     error: "Error",
     stages: "Stages",

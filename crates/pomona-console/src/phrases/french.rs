@@ -14,7 +14,10 @@ pub(super) static FRENCH: Phrases = Phrases {
     run: "Exécution",
     notes: "Remarques",
     no_stages: "Aucune étape n’a commencé : les images sont listées.",
-    images_done: |done, all| format!("{done} images sur {all}"),
+    images_done: |count, _, done, all| match count {
+        0 | 1 => format!("{done} image sur {all}"),
+        _ => format!("{done} images sur {all}"),
+    },
     jobs: "Travaux",
     job: "Travail",
     summary: "Résumé",
@@ -40,15 +43,19 @@ pub(super) static FRENCH: Phrases = Phrases {
     images_per_second: "Images par seconde",
     per_second: |rate| format!("{rate}/s"),
     tasks: "Tâches",
-    tasks_done: |done, all| format!("{done} tâches sur {all}"),
+    tasks_done: |count, _, done, all| match count {
+        0 | 1 => format!("{done} tâche sur {all}"),
+        _ => format!("{done} tâches sur {all}"),
+    },
     tasks_again: |count, failed| match count {
-        1 => format!("{failed} tâche échouée"),
+        0 | 1 => format!("{failed} tâche échouée"),
         _ => format!("{failed} tâches échouées"),
     },
     unnamed: "(sans nom)",
     page_of: |page, pages| format!("Page {page} sur {pages}"),
     previous: "Précédente",
     next: "Suivante",
+    sort_by: "Trier par",
 
     error: "Erreur",
     stages: "Étapes",

@@ -8,7 +8,7 @@ use pomona_report::Language;
 use crate::model::{JobState, StageState, TaskState};
 
 /// The words of a language. Sentences receive numbers as text in that language's format; if the words
-/// depend on a number, it is the first argument.
+/// depend on a number, it comes before the texts.
 pub(crate) struct Phrases {
     pub(crate) skip: &'static str,
     pub(crate) pages: &'static str,
@@ -21,7 +21,7 @@ pub(crate) struct Phrases {
     pub(crate) run: &'static str,
     pub(crate) notes: &'static str,
     pub(crate) no_stages: &'static str,
-    pub(crate) images_done: fn(done: &str, all: &str) -> String,
+    pub(crate) images_done: fn(done: u64, all: u64, done_text: &str, all_text: &str) -> String,
     pub(crate) jobs: &'static str,
     pub(crate) job: &'static str,
     pub(crate) summary: &'static str,
@@ -47,12 +47,13 @@ pub(crate) struct Phrases {
     pub(crate) images_per_second: &'static str,
     pub(crate) per_second: fn(rate: &str) -> String,
     pub(crate) tasks: &'static str,
-    pub(crate) tasks_done: fn(done: &str, all: &str) -> String,
+    pub(crate) tasks_done: fn(done: u64, all: u64, done_text: &str, all_text: &str) -> String,
     pub(crate) tasks_again: fn(count: u64, failed: &str) -> String,
     pub(crate) unnamed: &'static str,
     pub(crate) page_of: fn(page: &str, pages: &str) -> String,
     pub(crate) previous: &'static str,
     pub(crate) next: &'static str,
+    pub(crate) sort_by: &'static str,
 
     pub(crate) error: &'static str,
     pub(crate) stages: &'static str,

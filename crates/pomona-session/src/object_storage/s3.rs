@@ -1,12 +1,10 @@
 //! [`S3Store`]: one bucket, reached with the settings that the AWS CLI uses.
 
 use std::fmt::{self, Display, Formatter};
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::future::{FutureExt, TryFutureExt};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3;
@@ -21,6 +19,7 @@ use tokio::sync::OnceCell;
 
 use super::s3_connection::{Connection, connect};
 use super::s3_keys::{KeyLister, Page, PageRequest};
+use super::s3_traffic::Attempts;
 
 /// A bucket whose client is made at the first request.
 ///
@@ -115,8 +114,9 @@ impl ObjectStore for S3Store {
         &self,
         to: &Path,
         payload: PutPayload,
-        options: PutOptions,
+        mut options: PutOptions,
     ) -> Result<PutResult> {
+        options.extensions.insert(Attempts::default());
         self.answered(
             Request::Write,
             self.client().await?.put_opts(to, payload, options),
@@ -135,13 +135,10 @@ impl ObjectStore for S3Store {
         Ok(Box::new(S3Upload { inner, bucket }))
     }
 
-    async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {
+    /// `get_ranges` is the trait's own, which comes here for each request.
+    async fn get_opts(&self, from: &Path, mut options: GetOptions) -> Result<GetResult> {
+        options.extensions.insert(Attempts::default());
         self.answered(Request::Read, self.client().await?.get_opts(from, options))
-            .await
-    }
-
-    async fn get_ranges(&self, from: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.answered(Request::Read, self.client().await?.get_ranges(from, ranges))
             .await
     }
 

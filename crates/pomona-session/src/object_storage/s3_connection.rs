@@ -10,6 +10,7 @@ use url::Url;
 
 use super::credentials::{SdkCredentials, sdk_config};
 use super::s3_keys::KeyLister;
+use super::s3_traffic::CountedClient;
 use super::settings::{S3Settings, is_yes};
 
 /// What the first request makes.
@@ -22,19 +23,19 @@ pub(super) struct Connection {
 }
 
 /// Keeps the HTTP client that it makes last, which is the one for the bucket: requests that the
-/// bucket's client cannot make go the same way.
+/// bucket's client cannot make go the same way. Those that it makes before are for credentials.
 #[derive(Debug)]
 struct KeptConnector {
     connector: SpawnedReqwestConnector,
-    kept: Arc<Mutex<Option<HttpClient>>>,
+    kept: Arc<Mutex<Option<CountedClient>>>,
 }
 
 impl HttpConnector for KeptConnector {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
-        let client = self.connector.connect(options)?;
+        let client = CountedClient::new(self.connector.connect(options)?);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some(client.clone());
-        Ok(client)
+        Ok(HttpClient::new(client))
     }
 }
 
@@ -81,14 +82,13 @@ pub(super) async fn connect(bucket: &str) -> Result<Connection> {
     let bucket_url = bucket_url(bucket, &builder);
     let region = set(&builder, AmazonS3ConfigKey::Region);
     let client = builder.build()?;
-    let http = kept
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
-        .filter(|_| bucket_url.is_some());
+    let http = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(http) = &http {
+        http.count();
+    }
     let keys = http.zip(bucket_url).map(|(http, bucket)| KeyLister {
         client: client.clone(),
-        http,
+        http: HttpClient::new(http),
         bucket,
         // What object_store signs for where nothing names a region.
         region: region.unwrap_or_else(|| "us-east-1".to_owned()),

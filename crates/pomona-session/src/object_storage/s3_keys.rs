@@ -16,6 +16,8 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use url::Url;
 
+use super::s3_traffic::Attempts;
+
 /// The listing of one bucket by ListObjectsV2.
 #[derive(Debug, Clone)]
 pub(super) struct KeyLister {
@@ -90,8 +92,9 @@ impl KeyLister {
     pub(super) async fn page(&self, request: &PageRequest) -> Result<Page> {
         let begin = Instant::now();
         let mut pause = self.retry.backoff.init_backoff;
+        let attempts = Attempts::default();
         for attempt in 0.. {
-            let error = match self.ask(request).await? {
+            let error = match self.ask(request, &attempts).await? {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
@@ -108,8 +111,13 @@ impl KeyLister {
     }
 
     /// One attempt. The outer error is one of the credentials.
-    async fn ask(&self, page: &PageRequest) -> Result<Result<Page, ListError>> {
+    async fn ask(
+        &self,
+        page: &PageRequest,
+        attempts: &Attempts,
+    ) -> Result<Result<Page, ListError>> {
         let mut request = HttpRequest::new(HttpRequestBody::empty());
+        request.extensions_mut().insert(attempts.clone());
         match self.url(page).as_str().parse() {
             Ok(uri) => *request.uri_mut() = uri,
             Err(_) => return Ok(Err(ListError::Address(self.bucket.to_string()))),

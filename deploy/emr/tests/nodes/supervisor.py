@@ -1,7 +1,7 @@
 """Init of a test's node: does with unit files what systemd does, as far as Pomona's units ask for it.
 
 Read from the unit: ExecStart, Type, User, EnvironmentFile, StandardOutput=append:, Restart, RestartSec, KillSignal,
-TimeoutStopSec. Timers are known and never fire. `systemctl` (systemctl.py) talks to it through a socket.
+TimeoutStopSec. ExecStartPost, which waits for a daemon's probe, is passed over. Timers are known and never fire. `systemctl` (systemctl.py) talks to it through a socket.
 """
 
 import os

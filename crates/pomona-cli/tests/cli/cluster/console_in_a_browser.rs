@@ -94,7 +94,7 @@ fn a_job_is_watched_from_its_start_to_its_end() {
     chromium.press(" ");
     chromium.until("document.querySelector('#plan').open");
 
-    let stage = "document.querySelector('#stages a').href";
+    let stage = "document.querySelector('#stages th[scope=row] a').href";
     let stage = chromium.evaluate(stage).as_str().unwrap().to_string();
     for (name, url) in [
         ("jobs", format!("{origin}/?lang=en")),
@@ -165,4 +165,59 @@ fn an_executor_that_is_killed_is_said_to_be_gone_within_its_timeout() {
     keep(&mut chromium, "not-connected");
     cluster.restart_scheduler().unwrap();
     chromium.until("document.querySelector('#lost').hidden");
+}
+
+/// What people of other pages do: sort by a heading, follow a link, go back, and read without a script.
+#[test]
+fn lists_are_sorted_and_pages_are_gone_back_to() {
+    let Some(mut chromium) = Chromium::start() else {
+        return;
+    };
+    let cluster = start(options());
+    let place = Workplace::new();
+    let run = |name: &str| {
+        let sql =
+            format!("SET ballista.job.name = '{name}'; SELECT count(*) FROM generate_series(1, 9)");
+        place
+            .pomona(["sql", "--scheduler", &cluster.url(), "-c", &sql])
+            .code(0);
+    };
+    run("alpha");
+    run("omega");
+    let origin = format!("http://{}", cluster.address());
+    let names = "[...document.querySelectorAll('#jobs tbody th a')].map((a) => a.innerText).join()";
+    chromium.visit(&format!("{origin}/?lang=en"));
+    // The newest first, until a heading says otherwise.
+    assert_eq!(chromium.evaluate(names), "omega,alpha");
+    let heading = "#jobs thead a[href*=\"sort=job\"]";
+    chromium.follow(heading);
+    assert_eq!(chromium.evaluate(names), "alpha,omega");
+    chromium.follow("#jobs th[aria-sort=\"ascending\"] a");
+    assert_eq!(chromium.evaluate(names), "omega,alpha");
+    is_sound(&mut chromium, &origin);
+    keep(&mut chromium, "jobs-sorted");
+
+    chromium.follow("#jobs tbody th a");
+    chromium.until("document.querySelector('.headline').innerText.includes('omega')");
+    chromium.follow("#stages th[scope=\"row\"] a");
+    chromium.until("location.pathname.endsWith('/stage/1')");
+    chromium.back();
+    chromium.until("document.querySelector('.headline').innerText.includes('omega')");
+    chromium.back();
+    chromium.until("location.search.includes('sort=-job')");
+    assert_eq!(chromium.evaluate(names), "omega,alpha");
+    // It follows the cluster again, in its order.
+    run("middle");
+    chromium.until(&format!("{names} === 'omega,middle,alpha'"));
+
+    // Without a script it loads itself again, and says the same.
+    chromium.call(
+        "Emulation.setScriptExecutionDisabled",
+        json!({"value": true}),
+    );
+    chromium.visit(&format!("{origin}/?lang=en&sort=job"));
+    let read = "[document.querySelector('meta[http-equiv=refresh]').content, \
+                [...document.querySelectorAll('#jobs tbody th a')].map((a) => a.innerText).join()]";
+    let read = chromium.evaluate(read);
+    assert_eq!(read, json!(["5", "alpha,middle,omega"]));
 }

@@ -2,6 +2,7 @@
 
 mod console;
 mod console_in_a_browser;
+mod console_scale;
 mod counts;
 mod decoding;
 mod faults;
