@@ -22,7 +22,9 @@
 //! memory among tasks, and does not know how to divide a leaf it has never seen: in a session with
 //! [`ListWhilePlanning`] all rows are in the plan.
 
+mod arrivals;
 mod assignment;
+mod batching;
 pub mod documentation;
 mod error;
 mod exec;
@@ -32,6 +34,7 @@ mod first_page;
 mod groups;
 mod image_location;
 mod images_function;
+mod in_flight;
 mod io_runtime;
 mod listing;
 mod listing_exec;
@@ -41,6 +44,7 @@ mod location;
 mod matching;
 mod options;
 mod prefetch;
+mod request_limit;
 mod resolve;
 mod rows;
 mod schema;
@@ -58,6 +62,7 @@ pub use factory::ImageTableFactory;
 pub use first_page::first_paths;
 pub use image_location::ImageLocation;
 pub use images_function::ImagesFunction;
+pub use in_flight::{MOST_IN_FLIGHT, slow_answers};
 pub use io_runtime::io_runtime;
 pub use listing::{SkippedSink, list_requests};
 pub use listing_exec::ImageListingExec;

@@ -7,6 +7,7 @@ mod create;
 mod faults;
 mod fetching;
 mod filters;
+mod in_flight;
 mod invented;
 mod large;
 mod listing_files;
