@@ -14,6 +14,7 @@ mod listing_files;
 mod names;
 mod partitions;
 mod probe;
+mod ranges;
 mod session;
 mod shard_faults;
 mod shard_parquet;
