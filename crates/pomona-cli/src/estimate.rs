@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use pomona_mobilenet::network::Weights;
-use pomona_pipeline::estimate::{Estimate, EstimateOptions, Memory, Prices};
+use pomona_pipeline::estimate::{Estimate, EstimateOptions, Fetching, Memory, Prices};
 use tempfile::TempDir;
 
 use crate::arguments::SessionArguments;
@@ -144,7 +144,11 @@ fn table(estimate: &Estimate, is_random: bool) -> String {
         ),
         (
             "  fetch",
-            format!("{:.2} s for all of it", sample.fetch_seconds),
+            format!(
+                "{:.2} s for all of it, {} a request",
+                sample.fetch_seconds,
+                milli(sample.latency_seconds)
+            ),
         ),
         (
             "  decode",
@@ -172,6 +176,7 @@ fn table(estimate: &Estimate, is_random: bool) -> String {
             ),
         ),
         ("  time", duration(here.minutes)),
+        ("  fetch", fetching(&here.fetching)),
         ("  memory", memory(&here.memory)),
         (
             "cluster",
@@ -183,6 +188,7 @@ fn table(estimate: &Estimate, is_random: bool) -> String {
             ),
         ),
         ("  time", duration(cluster.minutes)),
+        ("  fetch", format!("a node: {}", fetching(&cluster.fetching))),
         (
             "  memory",
             format!(
@@ -234,7 +240,8 @@ fn table(estimate: &Estimate, is_random: bool) -> String {
     }
     text += &format!(
         "Prices: {}, {}, {}, on demand, without VAT, disks and transfer; {} USD/EUR of {}. Check them.\n\
-         A core there is taken to be as fast as one here, and the second thread of a core to add nothing.\n",
+         A core there is taken to be as fast as one here, the second thread of a core to add nothing, and a request to take \
+         as long as from here.\n",
         estimate.prices_source,
         estimate.prices_region,
         estimate.prices_date,
@@ -246,6 +253,19 @@ fn table(estimate: &Estimate, is_random: bool) -> String {
 
 fn memory(memory: &Memory) -> String {
     format!("{:.1} GiB", memory.total as f64 / GIB)
+}
+
+fn fetching(fetching: &Fetching) -> String {
+    let in_flight = fetching.in_flight.ceil();
+    let rate = size(fetching.bytes_per_second as u64);
+    let most = fetching.most_in_flight;
+    match fetching.in_flight < most as f64 {
+        true => format!("{in_flight} of {most} requests in flight, {rate} a second"),
+        false => format!(
+            "no more than {most} requests in flight: {:.0} images a second, fewer than are computed",
+            fetching.images_per_second
+        ),
+    }
 }
 
 fn plural(count: u32, what: &str) -> String {
@@ -293,6 +313,25 @@ mod tests {
         assert_eq!(duration(61.25), "61.2 min");
         assert_eq!(plural(1, "core"), "1 core");
         assert_eq!(plural(2, "core"), "2 cores");
+    }
+
+    #[test]
+    fn what_requests_in_flight_bound_is_said() {
+        let few = Fetching {
+            in_flight: 6.2,
+            most_in_flight: 512,
+            images_per_second: 124.0,
+            bytes_per_second: 620_000.0,
+        };
+        assert_eq!(
+            fetching(&few),
+            "7 of 512 requests in flight, 620.0 kB a second"
+        );
+        let all = Fetching {
+            in_flight: 512.0,
+            ..few
+        };
+        assert!(fetching(&all).ends_with("124 images a second, fewer than are computed"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use datafusion::physical_expr_common::physical_expr::proto_encode::PhysicalExprE
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use pomona_functions::DecodeExec;
-use pomona_images::{ImageScanExec, ReadUrlsExec};
+use pomona_images::{ImageScanExec, ListRangesExec, ReadUrlsExec};
 
 use super::parallel_sink::ParallelSinkExec;
 use crate::ClusterError;
@@ -27,6 +27,7 @@ const IMAGE_SCAN: u8 = 1;
 const PARALLEL_SINK: u8 = 2;
 const DECODE: u8 = 3;
 const READ_URLS: u8 = 5;
+const LIST_RANGES: u8 = 6;
 
 /// Ballista's codec, and Pomona's operators before it.
 #[derive(Debug, Default)]
@@ -88,6 +89,12 @@ impl PhysicalExtensionCodec for PomonaCodec {
                 let input = only_input(ReadUrlsExec::NAME, inputs)?;
                 Ok(Arc::new(ReadUrlsExec::try_new(input, config)?))
             }
+            Some((&LIST_RANGES, body)) => {
+                let config = serde_json::from_slice(body)
+                    .map_err(|error| malformed(ListRangesExec::NAME, error))?;
+                let input = only_input(ListRangesExec::NAME, inputs)?;
+                Ok(Arc::new(ListRangesExec::try_new(input, config)?))
+            }
             Some((kind, _)) => Err(malformed("operator", format!("its kind is {kind}")).into()),
             None => Err(malformed("operator", "it ends after its mark").into()),
         }
@@ -114,6 +121,12 @@ impl PhysicalExtensionCodec for PomonaCodec {
             buf.push(READ_URLS);
             serde_json::to_writer(buf, read.config())
                 .map_err(|error| malformed(ReadUrlsExec::NAME, error))?;
+            Ok(())
+        } else if let Some(list) = node.downcast_ref::<ListRangesExec>() {
+            buf.extend_from_slice(MARK);
+            buf.push(LIST_RANGES);
+            serde_json::to_writer(buf, list.config())
+                .map_err(|error| malformed(ListRangesExec::NAME, error))?;
             Ok(())
         } else if node.is::<DecodeExec>() {
             buf.extend_from_slice(MARK);

@@ -13,8 +13,8 @@ use super::tls::Tls;
 use pomona_images::ListWhilePlanning;
 use pomona_session::session_config;
 
-/// The largest gRPC message, in bytes, in every place that has such a limit: a plan holds about
-/// 73 bytes an object, and above the limit a job hangs instead of failing.
+/// The largest gRPC message, in bytes, in every place that has such a limit: a plan that holds the rows
+/// of a listing has about 73 bytes an object, and above the limit a job hangs instead of failing.
 pub(crate) const MAX_MESSAGE_BYTES: u32 = 256 << 20;
 
 /// A job without any executor fails after so long. Its client gives up long before, and cancels

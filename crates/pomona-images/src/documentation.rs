@@ -30,8 +30,8 @@ pub const OPTIONS: [OptionDocumentation; 10] = [
     },
     OptionDocumentation {
         name: "concurrency",
-        default: "`32`",
-        meaning: "objects in flight at once, a partition; a whole number from 1 on",
+        default: "`auto`",
+        meaning: "requests in flight at once, a partition; a whole number from 1 on, or `auto`: as many as bring rows sooner, 32 at first and 512 at most, which the partitions of a process share",
     },
     OptionDocumentation {
         name: "batch_bytes",

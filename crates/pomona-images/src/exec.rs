@@ -24,9 +24,10 @@ use datafusion::physical_plan::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::batching::Bounds;
 use crate::fetch::{FetchMetrics, Fetcher};
 use crate::options::{ImageTableOptions, Missing};
-use crate::prefetch::{Bounds, with_content};
+use crate::prefetch::with_content;
 use crate::schema::{CONTENT, PATH, column_count, needs_object, projected_schema};
 use crate::summary::ListingSummary;
 use crate::urls::ReadOptions;
@@ -43,12 +44,17 @@ pub struct ImageScanConfig {
     pub columns: Vec<usize>,
     /// The table's locations, for people who read plans.
     pub locations: Vec<String>,
-    /// Objects in flight a partition.
-    pub concurrency: NonZeroUsize,
+    /// Requests in flight a partition; as many as are of use, which the partitions of a process share,
+    /// if `None`.
+    pub concurrency: Option<NonZeroUsize>,
     /// Bytes of content a batch.
     pub batch_bytes: NonZeroUsize,
     /// What becomes of objects that vanished or are forbidden.
     pub missing: Missing,
+    /// Whether rows keep their order though one is late. It is set over a listing that has an order, and
+    /// stays where a scheduler divides that listing and forgets its order.
+    #[serde(default)]
+    pub is_ordered: bool,
     /// How objects are read that a listing names by URLs of web servers.
     #[serde(default)]
     pub urls: ReadOptions,
@@ -63,6 +69,7 @@ impl ImageScanConfig {
             concurrency: options.concurrency,
             batch_bytes: options.batch_bytes,
             missing: options.missing,
+            is_ordered: false,
             urls: ReadOptions::default(),
         }
     }
@@ -79,7 +86,8 @@ impl ImageScanConfig {
 ///
 /// The input has the columns `path` and `length`, and every listed column of the output, by name.
 /// Where it has `e_tag`, images in shards are read by the place that this says, many with one GET.
-/// Partitioning and the order of rows are the input's.
+/// Partitioning is the input's, and so is the order of rows where the input has one. Where it has none, rows
+/// whose objects are late come after others.
 #[derive(Debug)]
 pub struct ImageScanExec {
     input: Arc<dyn ExecutionPlan>,
@@ -97,7 +105,7 @@ impl ImageScanExec {
     /// # Errors
     /// If `columns` of the configuration is not a list of columns with `content` in it, or the
     /// input lacks a column that is needed.
-    pub fn try_new(input: Arc<dyn ExecutionPlan>, config: ImageScanConfig) -> Result<Self> {
+    pub fn try_new(input: Arc<dyn ExecutionPlan>, mut config: ImageScanConfig) -> Result<Self> {
         if config
             .columns
             .iter()
@@ -119,8 +127,10 @@ impl ImageScanExec {
             }
         }
         let schema = output_schema(&config.columns, &input.schema());
+        let has_order = has_order(&input);
+        config.is_ordered |= has_order;
         let properties = PlanProperties::new(
-            equivalences(&input, schema),
+            equivalences(has_order, schema),
             Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
             input.pipeline_behavior(),
             input.boundedness(),
@@ -179,17 +189,21 @@ pub(crate) fn path_ordering(schema: &SchemaRef) -> Option<LexOrdering> {
     LexOrdering::new([PhysicalSortExpr::new(Arc::new(path), options)])
 }
 
+/// Whether the rows of a partition are ordered by path.
+fn has_order(input: &Arc<dyn ExecutionPlan>) -> bool {
+    let ordering = path_ordering(&input.schema());
+    let satisfied = |ordering| {
+        input
+            .equivalence_properties()
+            .ordering_satisfy(ordering)
+            .ok()
+    };
+    ordering.and_then(satisfied).unwrap_or(false)
+}
+
 /// The output is ordered by path where the input is.
-fn equivalences(input: &Arc<dyn ExecutionPlan>, schema: SchemaRef) -> EquivalenceProperties {
-    let is_ordered = path_ordering(&input.schema())
-        .and_then(|ordering| {
-            input
-                .equivalence_properties()
-                .ordering_satisfy(ordering)
-                .ok()
-        })
-        .unwrap_or(false);
-    let ordering = path_ordering(&schema).filter(|_| is_ordered);
+fn equivalences(has_order: bool, schema: SchemaRef) -> EquivalenceProperties {
+    let ordering = path_ordering(&schema).filter(|_| has_order);
     EquivalenceProperties::new_with_orderings(schema, ordering)
 }
 
@@ -203,6 +217,10 @@ impl DisplayAs for ImageScanExec {
             .map(|field| field.name().as_str())
             .collect();
         let listing = ListingSummary::of(&self.input);
+        let concurrency = match config.concurrency {
+            Some(concurrency) => concurrency.to_string(),
+            None => "auto".to_owned(),
+        };
         let (objects, bytes) = match listing {
             Some(listing) => (listing.objects.to_string(), listing.bytes.to_string()),
             None => ("?".to_owned(), "?".to_owned()),
@@ -212,10 +230,9 @@ impl DisplayAs for ImageScanExec {
                 write!(
                     f,
                     "ImageScanExec: columns=[{}], locations={}, objects={objects}, bytes={bytes}, \
-                     concurrency={}",
+                     concurrency={concurrency}",
                     columns.join(", "),
                     config.locations.len(),
-                    config.concurrency
                 )?;
                 if config.missing == Missing::Null {
                     f.write_str(", missing=null")?;
@@ -235,7 +252,7 @@ impl DisplayAs for ImageScanExec {
                 writeln!(f, "locations={}", config.locations.len())?;
                 writeln!(f, "objects={objects}")?;
                 writeln!(f, "bytes={bytes}")?;
-                writeln!(f, "concurrency={}", config.concurrency)
+                writeln!(f, "concurrency={concurrency}")
             }
         }
     }
@@ -303,13 +320,13 @@ impl ExecutionPlan for ImageScanExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let bounds = Bounds {
-            concurrency: self.config.concurrency.get(),
             batch_rows: context.session_config().batch_size().min(MAX_BATCH_ROWS),
             batch_bytes: self.config.batch_bytes.get(),
         };
         let fetcher = Fetcher::new(
             context.runtime_env(),
             self.config.missing,
+            self.config.concurrency,
             self.config.urls.clone(),
             FetchMetrics::new(&self.metrics, partition),
         );
@@ -319,6 +336,7 @@ impl ExecutionPlan for ImageScanExec {
             listing,
             self.schema(),
             bounds,
+            self.config.is_ordered,
             fetcher,
             metrics,
         ))

@@ -1,6 +1,7 @@
 //! Reads objects of a listing, and images in shards.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +16,9 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::error::ImagesError;
+use crate::in_flight::InFlight;
 use crate::options::Missing;
+use crate::request_limit::FIRST;
 use crate::shards::{Footers, Place, ShardObject, Turn, Wanted, read};
 use crate::urls::{ReadOptions, Reader, is_web, shown};
 
@@ -26,6 +29,8 @@ pub(crate) struct FetchMetrics {
     bytes_scanned: Count,
     /// Objects read.
     objects_fetched: Count,
+    /// Requests that ended: one an object, or one for neighbours in a shard.
+    requests: Count,
     /// Objects that had vanished or were forbidden, and became NULL.
     objects_missing: Count,
     /// The sum of all requests' durations, which overlap.
@@ -39,6 +44,7 @@ impl FetchMetrics {
             bytes_scanned: MetricBuilder::new(metrics)
                 .with_category(MetricCategory::Bytes)
                 .counter("bytes_scanned", partition),
+            requests: MetricBuilder::new(metrics).counter("requests", partition),
             objects_fetched: rows().counter("objects_fetched", partition),
             objects_missing: rows().counter("objects_missing", partition),
             fetch_time: MetricBuilder::new(metrics).subset_time("fetch_time", partition),
@@ -51,7 +57,10 @@ impl FetchMetrics {
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     runtime: Arc<RuntimeEnv>,
-    stores: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+    stores: Mutex<HashMap<String, Store>>,
+    /// The slots of requests where their number is fixed.
+    fixed: Arc<InFlight>,
+    is_fixed: bool,
     /// Reads what a listing names by URLs of web servers.
     web: Reader,
     missing: Missing,
@@ -59,6 +68,13 @@ pub(crate) struct Fetcher {
     /// Objects denied since the last one that could be read.
     denied: AtomicU64,
     footers: Footers,
+}
+
+/// A store and the slots of its requests.
+#[derive(Debug, Clone)]
+struct Store {
+    store: Arc<dyn ObjectStore>,
+    slots: Arc<InFlight>,
 }
 
 /// What a listing says of an image that is to be read.
@@ -85,13 +101,17 @@ pub(crate) type Content = std::result::Result<Bytes, String>;
 pub(crate) const MOST_DENIED: u64 = 10;
 
 impl Fetcher {
+    /// Reads with at most `concurrency` requests in flight, or with as many as are of use.
     pub(crate) fn new(
         runtime: Arc<RuntimeEnv>,
         missing: Missing,
+        concurrency: Option<NonZeroUsize>,
         urls: ReadOptions,
         metrics: FetchMetrics,
     ) -> Self {
         Self {
+            fixed: InFlight::fixed(concurrency.map_or(FIRST, NonZeroUsize::get)),
+            is_fixed: concurrency.is_some(),
             web: Reader::new(Arc::clone(&runtime.object_store_registry), urls),
             runtime,
             stores: Mutex::default(),
@@ -100,6 +120,16 @@ impl Fetcher {
             denied: AtomicU64::new(0),
             footers: Footers::default(),
         }
+    }
+
+    /// The slots for a request of the object at `url`.
+    pub(crate) fn slots(&self, url: &str) -> Arc<InFlight> {
+        let stored = || {
+            let (store, _) = split_url(url).filter(|_| !self.is_fixed && !is_web(url))?;
+            // Who asks for the object hears why there is no such store.
+            Some(self.known(store).ok()?.slots)
+        };
+        stored().unwrap_or_else(|| Arc::clone(&self.fixed))
     }
 
     /// The object's bytes, or why there are none where the options make that NULL.
@@ -111,6 +141,7 @@ impl Fetcher {
         let timer = self.metrics.fetch_time.timer();
         let result = self.get(&url, length).await;
         drop(timer);
+        self.metrics.requests.add(1);
         match result {
             Ok(bytes) => {
                 self.metrics.objects_fetched.add(1);
@@ -134,6 +165,7 @@ impl Fetcher {
         let timer = self.metrics.fetch_time.timer();
         let result = self.get_members(rows, turn).await;
         drop(timer);
+        self.metrics.requests.add(1);
         let contents = match result {
             Ok(contents) => contents,
             // One answer for all of them.
@@ -260,18 +292,24 @@ impl Fetcher {
         Ok(error.reason())
     }
 
-    /// Asks the registry once a store: some registries build a client a call.
     fn store(&self, url: &str) -> Result<Arc<dyn ObjectStore>, FetchError> {
+        Ok(self.known(url)?.store)
+    }
+
+    /// Asks the registry once a store: some registries build a client a call.
+    fn known(&self, url: &str) -> Result<Store, FetchError> {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = stores.get(url) {
-            return Ok(Arc::clone(store));
+            return Ok(store.clone());
         }
         let parsed = ObjectStoreUrl::parse(url).map_err(FetchError::Store)?;
         let store = self
             .runtime
             .object_store(parsed)
             .map_err(FetchError::Store)?;
-        stores.insert(url.to_owned(), Arc::clone(&store));
+        let slots = InFlight::of_store(&store, url);
+        let store = Store { store, slots };
+        stores.insert(url.to_owned(), store.clone());
         Ok(store)
     }
 }

@@ -1,20 +1,19 @@
 //! [`groups`]: rows that are read together, and in turn.
 
-use arrow::array::RecordBatch;
 use datafusion::error::Result;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::oneshot;
 
+use crate::batching::{Marked, Origin};
 use crate::fetch::ListedRow;
-use crate::prefetch::Marked;
 use crate::shards::{At, Reading, Turn};
 
 /// An object, or images of one shard that follow one another.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub rows: Vec<ListedRow>,
-    /// For each row the rows of the output batch that it is the last of.
-    pub cuts: Vec<Option<RecordBatch>>,
+    /// Where each row is in the listing.
+    pub origins: Vec<Origin>,
 }
 
 impl Group {
@@ -50,7 +49,7 @@ pub(crate) fn groups(
     stream::unfold((rows, None), move |(mut rows, mut next)| async move {
         let mut group = Group {
             rows: vec![],
-            cuts: vec![],
+            origins: vec![],
         };
         let mut bytes = 0_u64;
         loop {
@@ -59,11 +58,11 @@ pub(crate) fn groups(
                 None => rows.next().await,
             };
             match marked {
-                Some(Ok((row, cut))) if group.takes(&row, bytes, most) => {
+                Some(Ok((row, origin))) if group.takes(&row, bytes, most) => {
                     bytes = bytes.saturating_add(row.length);
                     let is_alone = row.place.is_none();
                     group.rows.push(row);
-                    group.cuts.push(cut);
+                    group.origins.push(origin);
                     // An object waits for no row that may be listed late.
                     if is_alone {
                         return Some((Ok(group), (rows, None)));
@@ -107,6 +106,10 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::RecordBatch;
+    use arrow::datatypes::Schema;
     use futures::executor::block_on;
 
     use super::*;
@@ -121,7 +124,13 @@ mod tests {
     }
 
     fn grouped(rows: Vec<ListedRow>, most: u64) -> Vec<usize> {
-        let rows = stream::iter(rows.into_iter().map(|row| Ok((row, None))));
+        let origin = Origin {
+            listing: Arc::new(RecordBatch::new_empty(Arc::new(Schema::empty()))),
+            row: 0,
+            is_last: false,
+        };
+        let rows = rows.into_iter().map(|row| Ok((row, origin.clone())));
+        let rows = stream::iter(rows);
         let groups: Vec<_> = block_on(groups(rows, most).collect());
         groups
             .into_iter()

@@ -20,9 +20,13 @@
 //! [`ImageListingExec`], which lists the rest while the query runs and keeps none of it. The fetch
 //! is a unary operator over rows because a distributed scheduler knows how to divide rows in
 //! memory among tasks, and does not know how to divide a leaf it has never seen: in a session with
-//! [`ListWhilePlanning`] all rows are in the plan.
+//! [`ListWhilePlanning`] all rows are in the plan, or, where they are many, the ranges of keys that
+//! hold them, below a [`ListRangesExec`].
 
+mod arrivals;
 mod assignment;
+mod batching;
+mod begun_listing;
 pub mod documentation;
 mod error;
 mod exec;
@@ -32,7 +36,9 @@ mod first_page;
 mod groups;
 mod image_location;
 mod images_function;
+mod in_flight;
 mod io_runtime;
+mod list_ranges_exec;
 mod listing;
 mod listing_exec;
 mod listing_files;
@@ -41,6 +47,7 @@ mod location;
 mod matching;
 mod options;
 mod prefetch;
+mod request_limit;
 mod resolve;
 mod rows;
 mod schema;
@@ -58,7 +65,9 @@ pub use factory::ImageTableFactory;
 pub use first_page::first_paths;
 pub use image_location::ImageLocation;
 pub use images_function::ImagesFunction;
+pub use in_flight::{MOST_IN_FLIGHT, slow_answers};
 pub use io_runtime::io_runtime;
+pub use list_ranges_exec::{ListRangesConfig, ListRangesExec};
 pub use listing::{SkippedSink, list_requests};
 pub use listing_exec::ImageListingExec;
 pub use location::Location;

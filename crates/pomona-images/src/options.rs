@@ -55,8 +55,10 @@ pub struct ImageTableOptions {
     /// on `label` then lists the folders of that name alone. `recursive: false` is 0.
     #[serde(default)]
     pub depth: Option<usize>,
-    /// How many objects a partition fetches at once. Default 32.
-    pub concurrency: NonZeroUsize,
+    /// How many requests of a partition are in flight at once. Default `None`: as many as bring rows
+    /// sooner, which the partitions of a process share.
+    #[serde(default)]
+    pub concurrency: Option<NonZeroUsize>,
     /// How many bytes of content a batch holds at most, unless a single object is larger.
     /// Default 32 MiB. A partition holds at most twice as much that is not yet consumed.
     pub batch_bytes: NonZeroUsize,
@@ -82,7 +84,7 @@ impl Default for ImageTableOptions {
             glob: None,
             recursive: true,
             depth: None,
-            concurrency: NonZeroUsize::new(32).expect("32 is not zero"),
+            concurrency: None,
             batch_bytes: NonZeroUsize::new(32 * MIB).expect("32 MiB is not zero"),
             missing: Missing::Error,
             shards: Shards::Auto,
@@ -144,9 +146,15 @@ impl ImageTableOptions {
                 );
             }
             "concurrency" => {
-                self.concurrency = value
-                    .parse()
-                    .map_err(|_| invalid("concurrency", value, "a whole number from 1 on"))?;
+                let expected = "a whole number from 1 on, or 'auto'";
+                self.concurrency = match value.to_lowercase().as_str() {
+                    "auto" => None,
+                    number => Some(
+                        number
+                            .parse()
+                            .map_err(|_| invalid("concurrency", value, expected))?,
+                    ),
+                };
             }
             "batch_bytes" => {
                 self.batch_bytes = parse_bytes(value)
@@ -266,7 +274,7 @@ mod tests {
         .unwrap();
         assert_eq!(options.glob.as_deref(), Some("**/*.png"));
         assert!(!options.recursive);
-        assert_eq!(options.concurrency.get(), 8);
+        assert_eq!(options.concurrency.map(NonZeroUsize::get), Some(8));
         assert_eq!(options.batch_bytes.get(), 2 << 20);
         assert_eq!(options.missing, Missing::Null);
         assert_eq!(options.shards, Shards::Always);

@@ -14,15 +14,15 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use futures::StreamExt;
 
 use crate::assignment::assign;
+use crate::begun_listing::{Begun, begin};
 use crate::error::ImagesError;
 use crate::exec::{ImageScanConfig, ImageScanExec, listed_columns, path_ordering};
 use crate::first_page::first_objects;
 use crate::image_location::ImageLocation;
-use crate::io_runtime::on_io_runtime;
-use crate::listing::{ListedObject, PAGE, Pages, Report, Scope, Source};
+use crate::list_ranges_exec::ranges_plan;
+use crate::listing::{ListedObject, PAGE, Report, Scope, Source};
 use crate::listing_exec::{ImageListingExec, ListingScan};
 use crate::listing_files::{ListingFile, listing_location};
 use crate::options::{ImageTableOptions, Shards};
@@ -39,9 +39,9 @@ use crate::urls::ReadOptions;
 /// so that partitions end together.
 const ROWS_TO_READ: usize = 64;
 
-/// Makes every scan list to its end where its plan is made, and put the rows into the plan: an
-/// extension of the configuration of a session whose plans travel, since a scheduler can divide
-/// rows in memory and no leaf that it does not know.
+/// Makes every scan list to its end where its plan is made, and put the rows into the plan, or
+/// ranges of keys that have them: an extension of the configuration of a session whose plans travel,
+/// since a scheduler can divide rows in memory and no leaf that it does not know.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct ListWhilePlanning;
 
@@ -220,15 +220,17 @@ impl TableProvider for ImageTable {
             .config()
             .get_extension::<ListWhilePlanning>()
             .is_some();
+        let divisible = source.divisible().filter(|_| is_planned && limit.is_none());
         let mut report = Report::new(state.config());
         let begun = begin(
             source.pages(limit.map(|limit| enough.unwrap_or(limit.max(PAGE))))?,
             &selection,
             limit,
             is_planned,
+            divisible,
             &mut report,
         );
-        let (mut objects, rest) = begun.await?;
+        let begun = begun.await?;
 
         let all = all_columns(&self.options);
         let columns = match projection {
@@ -247,8 +249,9 @@ impl TableProvider for ImageTable {
         };
         let schema = listed_schema(&projected_schema(&listed), self.has_listing_file());
         let partitions = state.config().target_partitions();
-        let listing = match rest {
-            Some(rest) => {
+        let listing = match begun {
+            Begun::Divided(sample) => ranges_plan(state, &source, sample, &selection, listed)?,
+            Begun::Part(objects, rest) => {
                 let scan = ListingScan {
                     source,
                     selection,
@@ -263,7 +266,7 @@ impl TableProvider for ImageTable {
                 let listing = ImageListingExec::new(scan, partitions, objects, rest, report);
                 Arc::new(listing) as Arc<dyn ExecutionPlan>
             }
-            None => {
+            Begun::Whole(mut objects) => {
                 objects.sort_unstable_by(|a, b| a.path.cmp(&b.path));
                 objects.truncate(limit.unwrap_or(usize::MAX));
                 let partitions = match in_shards {
@@ -306,32 +309,4 @@ fn by_shards(objects: Vec<ListedObject>, partitions: usize) -> Vec<Vec<ListedObj
         taken.collect()
     });
     divided.collect()
-}
-
-/// Lists until a page is full, or so many images are selected, or to the end where the whole
-/// listing is wanted. Returns what is left to be listed, if anything may be.
-async fn begin(
-    mut pages: Pages,
-    selection: &Selection,
-    limit: Option<usize>,
-    is_whole_wanted: bool,
-    report: &mut Report,
-) -> Result<(Vec<ListedObject>, Option<Pages>)> {
-    let (mut objects, mut entries) = (vec![], 0);
-    loop {
-        let (page, rest) = on_io_runtime(async move { (pages.next().await, pages) }).await?;
-        let Some(page) = page.transpose()? else {
-            return Ok((objects, None));
-        };
-        entries += page.entries;
-        report.add(page.skipped);
-        objects.extend(selection.select(page.objects)?);
-        if limit.is_some_and(|limit| objects.len() >= limit) {
-            return Ok((objects, None));
-        }
-        if entries >= PAGE && !is_whole_wanted {
-            return Ok((objects, Some(rest)));
-        }
-        pages = rest;
-    }
 }

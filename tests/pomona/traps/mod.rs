@@ -23,6 +23,7 @@ mod messages;
 mod object_stores;
 mod options;
 mod orders;
+mod ranges_of_keys;
 mod retries;
 mod rules;
 mod series;

@@ -1,8 +1,10 @@
 //! `pomona estimate`: counts, costs, refusals.
 
 use std::fs;
+use std::time::Duration;
 
 use pomona_tests::images;
+use pomona_tests::s3_faults::{Fault, FaultPlan};
 use pomona_tests::s3_server::S3Server;
 use serde_json::Value;
 
@@ -213,4 +215,31 @@ fn a_bucket_is_estimated_as_it_lies_there() {
     assert_eq!(found["images"], 12);
     assert_eq!(found["sample"]["images"], 12);
     assert_eq!(found["requests"]["list"], 1);
+}
+
+#[test]
+fn the_latency_of_a_store_becomes_requests_in_flight() {
+    let plan: FaultPlan = Box::new(|line| {
+        let is_read = line.reads_object() && line.path.starts_with("/photos/");
+        is_read.then_some(Fault::Slow(Duration::from_millis(50)))
+    });
+    let server = S3Server::start_faulty(&["photos"], plan).unwrap();
+    images::write_folder(&server.bucket("photos"), &["Kiwi"], 12);
+    let place = Workplace::new().with_environment(server.environment());
+    let found = json(&estimate(&place, &["-i", "s3://photos", "--format", "json"]).code(0));
+    let number = |value: &Value| value.as_f64().unwrap();
+    let latency = number(&found["sample"]["latency_seconds"]);
+    assert!((0.05..5.0).contains(&latency), "{latency}");
+    for fetching in [&found["here"]["fetching"], &found["cluster"]["fetching"]] {
+        let rate = number(&fetching["images_per_second"]);
+        let in_flight = number(&fetching["in_flight"]);
+        assert!((in_flight - rate * latency).abs() < 1e-6 * in_flight);
+        assert_eq!(fetching["most_in_flight"], 512);
+        let bytes = number(&found["bytes"]) / 12.0;
+        assert!((number(&fetching["bytes_per_second"]) - rate * bytes).abs() < 1.0);
+    }
+    let table = estimate(&place, &["-i", "s3://photos"]).code(0).stdout();
+    for says in ["ms a request", "of 512 requests in flight"] {
+        assert!(table.contains(says), "no '{says}' in {table}");
+    }
 }

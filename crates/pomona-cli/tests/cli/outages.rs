@@ -1,5 +1,6 @@
 //! Runs against an S3 server that fails: outages, resets, lost answers, denials.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -213,4 +214,25 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         std::fs::copy(from.join(file), target).unwrap();
     }
+}
+
+#[test]
+fn a_store_that_asks_for_fewer_requests_gets_fewer() {
+    let plan: FaultPlan = Box::new(|line| match line.number % 10 {
+        _ if !line.reads_object() => None,
+        0 => Some(Fault::Refusal(StatusCode::SERVICE_UNAVAILABLE, "SlowDown")),
+        _ => Some(Fault::Slow(Duration::from_millis(30))),
+    });
+    let server = S3Server::start_faulty(&["images"], plan).unwrap();
+    for number in 0..600 {
+        let image = server.bucket("images").join(format!("{number}.jpg"));
+        fs::write(image, format!("{number}")).unwrap();
+    }
+    let place = Workplace::new()
+        .with_environment(server.environment())
+        .with_environment([("RUST_LOG", "pomona_images=debug".to_owned())]);
+    let sql = "SELECT count(content) AS n FROM images('s3://images/')";
+    let ran = place.pomona(["sql", "--format", "csv", "-c", sql]).code(0);
+    assert_eq!(ran.stdout(), "n\n600\n");
+    ran.says("16 requests in flight, after 32");
 }

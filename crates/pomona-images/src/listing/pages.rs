@@ -12,8 +12,9 @@ use object_store::{Error, ObjectStore, ObjectStoreExt};
 
 use super::chooser::{Chooser, Entry};
 use super::local_walk::{LocalWalk, walk};
+use super::ranges::KeyRange;
 use super::scope::{Part, Scope, levels};
-use super::tree::{FOLDERS_AT_ONCE, Pace, objects, range, tree};
+use super::tree::{FOLDERS_AT_ONCE, Pace, between, objects, range, tree};
 use super::{ListedObject, PAGE};
 use crate::error::ImagesError;
 use crate::image_location::ImageLocation;
@@ -133,6 +134,61 @@ impl Source {
             all.push(with_members(pages, expansion, enough.is_none()));
         }
         Ok(stream::iter(all).flatten().boxed())
+    }
+
+    /// The only location, where its keys can be divided into ranges that are listed apart: a folder of a
+    /// store that lists from any key on, of which a range of keys is one of images.
+    pub(crate) fn divisible(&self) -> Option<&ImageLocation> {
+        let [location] = self.locations.as_slice() else {
+            return None;
+        };
+        let is_plain = !location.is_object && location.within.is_none() && is_ordered(location);
+        let is_listed = matches!(ListingFile::of(location, &self.options), Ok(None));
+        let parts = self.scope.parts(location, &self.options);
+        let mut parts = parts.iter();
+        let are_ranges = parts.all(|part| matches!(part, Part::Tree(_) | Part::Range { .. }));
+        (is_plain && is_listed && are_ranges).then_some(location)
+    }
+
+    /// The images of the [`divisible`](Self::divisible) location whose keys are in a range.
+    ///
+    /// # Errors
+    /// If there is none, it has no path in its store, or a glob is none.
+    pub(crate) fn pages_between(&self, range: &KeyRange) -> Result<Pages, ImagesError> {
+        let Some(location) = self.divisible() else {
+            let location = self.locations.first().map(ToString::to_string);
+            return Err(ImagesError::InvalidLocation {
+                location: location.unwrap_or_default(),
+                reason: "its keys are listed as a whole".to_owned(),
+            });
+        };
+        let chooser = Chooser::new(&self.locations, 0, &self.options)?;
+        let pace = Pace {
+            at_once: 1,
+            page: PAGE,
+        };
+        let parts = self.scope.parts(location, &self.options).into_iter();
+        let parts = parts.filter_map(|part| match part {
+            Part::Tree(folder) => Some((folder, String::new())),
+            Part::Range { folder, name } => Some((folder, name)),
+            Part::Objects(_) | Part::Labels { .. } => None,
+        });
+        let listed = parts
+            .map(|(folder, name)| between(&self.stores[0], &literal(&folder), &name, range, pace));
+        Ok(stream::iter(listed.collect::<Vec<_>>())
+            .flatten()
+            .map(move |entries| chooser.page(entries, Skipped::default()))
+            .boxed())
+    }
+
+    /// The table's options.
+    pub(crate) fn options(&self) -> &ImageTableOptions {
+        &self.options
+    }
+
+    /// What the conditions of the query leave to be listed.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     fn of_store(

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
 use object_store::path::Path;
+use serde::{Deserialize, Serialize};
 
 use crate::image_location::ImageLocation;
 use crate::options::ImageTableOptions;
 use crate::shards::ShardKind;
 
 /// What the conditions of a query demand of path and label.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scope {
     /// Each path begins with one of them.
     prefixes: Option<BTreeSet<String>>,

@@ -15,6 +15,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore};
 
 use super::chooser::Entry;
+use super::ranges::KeyRange;
 
 /// How many folders are listed at once.
 pub(super) const FOLDERS_AT_ONCE: usize = 16;
@@ -227,18 +228,41 @@ pub(super) fn range(
     name: &str,
     pace: Pace,
 ) -> BoxStream<'static, Vec<Entry>> {
+    between(store, folder, name, &KeyRange::default(), pace)
+}
+
+/// Of those keys the ones that are in a range.
+pub(super) fn between(
+    store: &Arc<dyn ObjectStore>,
+    folder: &Path,
+    name: &str,
+    range: &KeyRange,
+    pace: Pace,
+) -> BoxStream<'static, Vec<Entry>> {
     let begin = match folder.as_ref() {
         "" => name.to_owned(),
         folder => format!("{folder}/{name}"),
     };
-    let listing = match before(&begin) {
+    let after = range
+        .after
+        .as_deref()
+        .filter(|after| *after >= begin.as_str());
+    let is_before = range.until.as_ref().is_some_and(|until| *until < begin);
+    if is_before || after.is_some_and(|after| !after.starts_with(&begin)) {
+        return stream::empty().boxed();
+    }
+    // Keys of a range are listed ones, and paths.
+    let after = after.and_then(|after| Path::parse(after).ok());
+    let listing = match after.or_else(|| before(&begin)) {
         Some(offset) => store.list_with_offset(Some(folder), &offset),
         None => store.list(Some(folder)),
     };
+    let until = range.until.clone();
     let is_in_range = move |entry: &Entry| {
         let is_behind = entry.as_ref().is_ok_and(|meta| {
             let key = meta.location.as_ref();
-            key > begin.as_str() && !key.starts_with(&begin)
+            let is_after = until.as_ref().is_some_and(|until| key > until.as_str());
+            is_after || key > begin.as_str() && !key.starts_with(&begin)
         });
         std::future::ready(!is_behind)
     };
@@ -324,6 +348,21 @@ mod tests {
         let store = store(names.map(|name| format!("r/{name}"))).await;
         let pages = range(&store, &"r".into(), "ab", pace(1, 2));
         assert_eq!(keys(pages).await, ["r/ab", "r/ab/1", "r/ab0", "r/abc/2"]);
+        let within = |name: &str, after: Option<&str>, until: Option<&str>| {
+            let range = KeyRange {
+                after: after.map(str::to_owned),
+                until: until.map(str::to_owned),
+            };
+            keys(between(&store, &"r".into(), name, &range, pace(1, 2)))
+        };
+        assert_eq!(within("", None, Some("r/ab")).await, ["r/a", "r/ab"]);
+        let middle = within("", Some("r/ab"), Some("r/abc/2")).await;
+        assert_eq!(middle, ["r/ab/1", "r/ab0", "r/abc/2"]);
+        assert_eq!(within("", Some("r/abc/2"), None).await, ["r/ac", "r/b/3"]);
+        assert_eq!(within("ab", Some("r/ab0"), None).await, ["r/abc/2"]);
+        assert!(within("ab", Some("r/ac"), None).await.is_empty());
+        assert!(within("ab", None, Some("r/a")).await.is_empty());
+        assert_eq!(within("ab", Some("a"), Some("r/ab")).await, ["r/ab"]);
         assert!(before("r/ ").is_none());
         assert!(before("r/0").is_none(), "no path ends in a slash");
         for text in ["r/ab", "r/a0", "r/é", "r/a."] {

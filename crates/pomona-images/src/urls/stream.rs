@@ -94,9 +94,13 @@ pub(super) fn with_reads(
         },
         most_rows: most_rows.clamp(1, MOST_ROWS),
     };
-    ahead(schema, metrics.baseline, None, move |sender| {
-        producer.run(input, sender)
-    })
+    ahead(
+        schema,
+        metrics.baseline,
+        None,
+        Arc::default(),
+        move |sender| producer.run(input, sender),
+    )
 }
 
 struct Producer {

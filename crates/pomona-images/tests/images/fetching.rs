@@ -36,7 +36,7 @@ async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 async fn many_objects_are_in_flight_but_not_more_than_asked_for() {
     let inner = objects_of(&[10; 200]).await;
     for (options, least, most) in [
-        ("", 24, 32),
+        ("OPTIONS (concurrency 32)", 24, 32),
         ("OPTIONS (concurrency 8)", 8, 8),
         ("OPTIONS (concurrency 1)", 1, 1),
     ] {

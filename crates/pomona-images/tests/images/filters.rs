@@ -22,7 +22,7 @@ async fn filters_on_the_listing_leave_no_trace_in_the_plan() {
     let sql =
         "SELECT path, content FROM images WHERE label LIKE 'Apple%' AND path LIKE '%/1_100.jpg'";
     insta::assert_snapshot!(plan(&ctx, sql).await, @r"
-    ImageScanExec: columns=[path, content], locations=1, objects=2, bytes=48, concurrency=32
+    ImageScanExec: columns=[path, content], locations=1, objects=2, bytes=48, concurrency=auto
       DataSourceExec: partitions=2, output_ordering=path@0 ASC NULLS LAST
     ");
     let sql = "SELECT label FROM images WHERE upper(label) = 'BANANA' AND length > 5";
@@ -36,7 +36,7 @@ async fn filters_on_content_and_volatile_ones_stay_above() {
         "SELECT path FROM images WHERE content <> arrow_cast('', 'Binary') AND label = 'Cherry'";
     insta::assert_snapshot!(plan(&ctx, sql).await, @r"
     FilterExec: content@1 != , projection=[path@0]
-      ImageScanExec: columns=[path, content], locations=1, objects=10, bytes=180, concurrency=32
+      ImageScanExec: columns=[path, content], locations=1, objects=10, bytes=180, concurrency=auto
         DataSourceExec: partitions=4, output_ordering=path@0 ASC NULLS LAST
     ");
     assert_eq!(strings(&ctx, sql).await.len(), 10);

@@ -39,7 +39,7 @@ async fn a_long_listing_is_a_leaf_that_lists() {
     let (ctx, _) = invented(10, 1_000).await;
     insta::assert_snapshot!(plan(&ctx, "SELECT path FROM images WHERE length > 0").await, @"ImageListingExec: columns=[path], locations=1, partitions=4, predicate=length@2 > 0");
     insta::assert_snapshot!(plan(&ctx, "SELECT content FROM images").await, @r"
-    ImageScanExec: columns=[content], locations=1, objects=?, bytes=?, concurrency=32
+    ImageScanExec: columns=[content], locations=1, objects=?, bytes=?, concurrency=auto
       ImageListingExec: columns=[path, length], locations=1, partitions=4
     ");
 }
@@ -269,7 +269,7 @@ async fn a_session_whose_plans_travel_has_the_rows_in_the_plan() {
     let ctx = SessionContext::new_with_state(state);
     create(&ctx, "s3://bucket/d/", "").await.unwrap();
     insta::assert_snapshot!(plan(&ctx, "SELECT content FROM images").await, @r"
-    ImageScanExec: columns=[content], locations=1, objects=3000, bytes=3000, concurrency=32
+    ImageScanExec: columns=[content], locations=1, objects=3000, bytes=3000, concurrency=auto
       DataSourceExec: partitions=4, output_ordering=path@0 ASC NULLS LAST
     ");
 }

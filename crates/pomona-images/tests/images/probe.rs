@@ -16,6 +16,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tokio::sync::Semaphore;
 
 /// What happens to a GET although the object is listed.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,10 @@ pub enum Fault {
 pub struct ProbeStore {
     inner: Arc<dyn ObjectStore>,
     delay: Duration,
+    /// Those that take longer.
+    slow: HashMap<String, Duration>,
+    /// How many it serves at once, if that is bounded: others wait.
+    places: Option<Semaphore>,
     faults: HashMap<String, Fault>,
     /// Paths in the order of their requests.
     pub requested: Mutex<Vec<String>>,
@@ -43,6 +48,8 @@ impl ProbeStore {
         Self {
             inner,
             delay: Duration::ZERO,
+            slow: HashMap::new(),
+            places: None,
             faults: HashMap::new(),
             requested: Mutex::default(),
             in_flight: AtomicUsize::new(0),
@@ -52,6 +59,16 @@ impl ProbeStore {
 
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    pub fn with_slow(mut self, path: &str, delay: Duration) -> Self {
+        self.slow.insert(path.to_owned(), delay);
+        self
+    }
+
+    pub fn with_places(mut self, places: usize) -> Self {
+        self.places = Some(Semaphore::new(places));
         self
     }
 
@@ -98,8 +115,13 @@ impl ObjectStore for ProbeStore {
         let now = self.in_flight.fetch_add(1, SeqCst) + 1;
         let _in_flight = InFlight(&self.in_flight);
         self.most_in_flight.fetch_max(now, SeqCst);
-        tokio::time::sleep(self.delay).await;
         let path = location.to_string();
+        let place = match &self.places {
+            Some(places) => Some(places.acquire().await.unwrap()),
+            None => None,
+        };
+        tokio::time::sleep(self.slow.get(&path).copied().unwrap_or(self.delay)).await;
+        drop(place);
         match self.faults.get(&path) {
             Some(Fault::Vanished) => Err(Error::NotFound {
                 path,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::fetching::{Fetch, Fetching};
 use super::prices::{NodeType, Prices};
 use super::requests::Requests;
 
@@ -10,6 +11,8 @@ use super::requests::Requests;
 pub(crate) struct Work {
     /// Images.
     pub(crate) images: u64,
+    /// What fetching one of them takes.
+    pub(crate) fetch: Fetch,
     /// Images that a core decodes and computes in a second.
     pub(crate) images_per_second_core: f64,
     /// Seconds that are not divided among cores: the listing and the solution of the PCA.
@@ -35,6 +38,8 @@ pub struct ClusterEstimate {
     pub cores: u32,
     /// From the first node that is paid for to the last result.
     pub minutes: f64,
+    /// What each node has to fetch so that its cores are busy.
+    pub fetching: Fetching,
     /// The memory of a node, in GiB.
     pub node_memory_gib: f64,
     /// What it costs.
@@ -60,7 +65,8 @@ pub struct Cost {
 
 /// The time and the cost of a run on nodes of a type.
 ///
-/// A core there is taken to be as fast as one here, and the second thread of a core to add nothing.
+/// A core there is taken to be as fast as one here, the second thread of a core to add nothing, and a request
+/// to take as long as one from here, whatever their number; a node's network is not reckoned with.
 pub(crate) fn cluster(
     work: &Work,
     prices: &Prices,
@@ -69,7 +75,10 @@ pub(crate) fn cluster(
 ) -> ClusterEstimate {
     let cores = f64::from(nodes) * f64::from(node.cores);
     let images = work.images as f64;
-    let parallel = images * (1.0 / work.images_per_second_core + work.pca_seconds_image) / cores;
+    let node_rate = work.images_per_second_core * f64::from(node.cores);
+    let fetching = Fetching::of(work.fetch, node_rate);
+    let features = images / (fetching.images_per_second * f64::from(nodes));
+    let parallel = features + images * work.pca_seconds_image / cores;
     let minutes = prices.cluster.startup_minutes + (work.serial_seconds + parallel) / 60.0;
     let paid_nodes = if nodes > 1 { nodes + 1 } else { 1 };
     // Both are paid by the second, from a minute on.
@@ -89,6 +98,7 @@ pub(crate) fn cluster(
         paid_nodes,
         cores: nodes * node.cores,
         minutes,
+        fetching,
         node_memory_gib: node.memory_gib,
         cost: Cost {
             ec2_usd,
@@ -124,6 +134,11 @@ mod tests {
 
     const WORK: Work = Work {
         images: 72_000,
+        fetch: Fetch {
+            latency_seconds: 0.05,
+            requests: 1.0,
+            bytes: 5_000.0,
+        },
         images_per_second_core: 10.0,
         serial_seconds: 120.0,
         pca_seconds_image: 0.0,
@@ -160,6 +175,31 @@ mod tests {
         close(five.minutes, 20.0);
         close(five.cost.ec2_usd, 6.0 * 20.0 / 60.0);
         close(five.cost.requests_usd, one.cost.requests_usd);
+    }
+
+    #[test]
+    fn a_store_that_is_late_bounds_what_a_node_computes() {
+        let prices = Prices::parse(TABLE, "by hand").unwrap();
+        let node = prices.node(None).unwrap();
+        let late = |latency_seconds: f64| Work {
+            fetch: Fetch {
+                latency_seconds,
+                ..WORK.fetch
+            },
+            ..WORK
+        };
+        // 20 images a second: a request in flight, and with 10 s each 200.
+        let one = cluster(&late(0.05), &prices, node, 1);
+        close(one.fetching.in_flight, 1.0);
+        let slow = cluster(&late(10.0), &prices, node, 1);
+        close(slow.fetching.in_flight, 200.0);
+        close(slow.minutes, one.minutes);
+        // 512 in flight of 51.2 s each bring 10 a second: an hour more.
+        let slower = cluster(&late(51.2), &prices, node, 1);
+        close(slower.fetching.images_per_second, 10.0);
+        close(slower.minutes, one.minutes + 60.0);
+        // Two nodes have twice as many in flight.
+        close(cluster(&late(51.2), &prices, node, 2).minutes, one.minutes);
     }
 
     #[test]

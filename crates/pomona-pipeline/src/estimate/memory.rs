@@ -7,8 +7,8 @@ use serde::Serialize;
 /// The content that a partition holds that is not yet computed: two batches of `batch_bytes`.
 const CONTENT_BYTES: u64 = 2 * (32 << 20);
 
-/// The images of two batches.
-const CONTENT_IMAGES: u64 = 2 * 256;
+/// The images that are fetched ahead, and those of two batches.
+const CONTENT_IMAGES: u64 = 1024 + 2 * 256;
 
 /// The buffers of the network, a thread: measured, see docs/src/results.md.
 const SCRATCH_BYTES: u64 = 6 << 20;

@@ -1,6 +1,7 @@
 //! [`Estimate`]: what a run will take here and on a cluster, from a sample of its images.
 
 mod cluster;
+mod fetching;
 mod memory;
 mod prices;
 mod requests;
@@ -18,8 +19,10 @@ use serde::Serialize;
 use crate::PipelineError;
 use crate::scripts::select_images;
 use cluster::{Work, cluster};
+use fetching::Fetch;
 
 pub use cluster::{ClusterEstimate, Cost};
+pub use fetching::Fetching;
 pub use memory::Memory;
 pub use prices::{ClusterPrices, Exchange, NodeType, Prices, S3Prices};
 pub use requests::Requests;
@@ -86,6 +89,8 @@ pub struct Here {
     pub images_per_second: f64,
     /// For the whole run.
     pub minutes: f64,
+    /// What the process has to fetch for that.
+    pub fetching: Fetching,
     /// The memory of the process.
     pub memory: Memory,
 }
@@ -128,8 +133,14 @@ impl Estimate {
         let list = list_requests(below(&listing).iter().map(String::as_str));
         let reads = read_requests(listing.lengths());
         let requests = Requests::of_run(images, options.checkpoint, reads, list);
+        let fetch = Fetch {
+            latency_seconds: sample.latency_seconds,
+            requests: reads as f64 / images as f64,
+            bytes: listing.bytes() as f64 / images as f64,
+        };
         let work = Work {
             images,
+            fetch,
             images_per_second_core: 1.0 / sample.core_seconds_image,
             serial_seconds: list_seconds + sample.solve_seconds,
             pca_seconds_image: sample.moments_seconds_image,
@@ -149,6 +160,7 @@ impl Estimate {
                 images_per_second_core: work.images_per_second_core,
                 images_per_second: sample.images_per_second,
                 minutes: (work.serial_seconds + parallel) / 60.0,
+                fetching: Fetching::of(fetch, sample.images_per_second),
                 memory: memory(cores),
             },
             output_bytes,

@@ -6,9 +6,11 @@ use std::time::Instant;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use datafusion::datasource::MemTable;
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
+use pomona_images::ImageScanExec;
 use pomona_results::Listing;
 
 use crate::PipelineError;
@@ -30,6 +32,8 @@ pub struct Sample {
     pub bytes: u64,
     /// Seconds to read all of them, many requests in flight.
     pub fetch_seconds: f64,
+    /// Seconds from a request to its last byte: their mean.
+    pub latency_seconds: f64,
     /// Seconds of a core to decode one.
     pub decode_seconds_image: f64,
     /// Seconds of a core to decode and resize one and to take it through the network.
@@ -53,12 +57,11 @@ impl Sample {
         ctx.register_table("selected_images", images)?;
 
         let start = Instant::now();
-        let batches = ctx
-            .sql("SELECT content FROM selected_images")
-            .await?
-            .collect()
-            .await?;
+        let frame = ctx.sql("SELECT content FROM selected_images").await?;
+        let plan = frame.create_physical_plan().await?;
+        let batches = collect(Arc::clone(&plan), ctx.task_ctx()).await?;
         let fetch_seconds = start.elapsed().as_secs_f64();
+        let latency_seconds = latency_seconds(&plan);
         let images: usize = batches.iter().map(|batch| batch.num_rows()).sum();
         let bytes = batches
             .iter()
@@ -86,6 +89,7 @@ impl Sample {
             bad,
             bytes,
             fetch_seconds,
+            latency_seconds,
             decode_seconds_image: each(decode_seconds),
             core_seconds_image: each(core_seconds),
             images_per_second: images as f64 / all_seconds,
@@ -93,6 +97,21 @@ impl Sample {
             solve_seconds,
         })
     }
+}
+
+/// The seconds of a request of a plan that has read images.
+fn latency_seconds(plan: &Arc<dyn ExecutionPlan>) -> f64 {
+    let mut scans: Vec<_> = vec![plan];
+    while let Some(plan) = scans.pop() {
+        if !plan.is::<ImageScanExec>() {
+            scans.extend(plan.children());
+            continue;
+        }
+        let metrics = plan.metrics().unwrap_or_default();
+        let sum = |name: &str| metrics.sum_by_name(name).map_or(0, |sum| sum.as_usize());
+        return sum("fetch_time") as f64 / 1e9 / sum("requests").max(1) as f64;
+    }
+    0.0
 }
 
 /// Positions spread evenly over a listing, each in the middle of its share.

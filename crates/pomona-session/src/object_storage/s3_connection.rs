@@ -1,15 +1,17 @@
 //! [`connect`]: how a bucket is reached, from the settings that the AWS CLI uses.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, resolve_bucket_region};
 use object_store::client::{HttpClient, HttpConnector, SpawnedReqwestConnector};
 use object_store::{ClientOptions, Result};
-use pomona_images::io_runtime;
+use pomona_images::{io_runtime, slow_answers};
 use url::Url;
 
 use super::credentials::{SdkCredentials, sdk_config};
 use super::s3_keys::KeyLister;
+use super::s3_slow_answers::SlowAnswers;
 use super::s3_traffic::CountedClient;
 use super::settings::{S3Settings, is_yes};
 
@@ -28,11 +30,17 @@ pub(super) struct Connection {
 struct KeptConnector {
     connector: SpawnedReqwestConnector,
     kept: Arc<Mutex<Option<CountedClient>>>,
+    /// How often the bucket asked for fewer requests.
+    slow: Arc<AtomicU64>,
 }
 
 impl HttpConnector for KeptConnector {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
-        let client = CountedClient::new(self.connector.connect(options)?);
+        let client = HttpClient::new(SlowAnswers {
+            client: self.connector.connect(options)?,
+            count: Arc::clone(&self.slow),
+        });
+        let client = CountedClient::new(client);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some(client.clone());
         Ok(HttpClient::new(client))
@@ -49,6 +57,7 @@ pub(super) async fn connect(bucket: &str) -> Result<Connection> {
         .with_http_connector(KeptConnector {
             connector: SpawnedReqwestConnector::new(io_runtime().clone()),
             kept: Arc::clone(&kept),
+            slow: slow_answers(bucket),
         });
     let set = |builder: &AmazonS3Builder, key| builder.get_config_value(&key);
     // object_store takes true and false alone for them.

@@ -1,6 +1,10 @@
 //! Every object exactly once, however many there are.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use pomona_tests::s3_server::S3Server;
 
@@ -66,4 +70,57 @@ fn a_plan_larger_than_the_usual_limit_of_a_message_arrives() {
         ran.code(0).stdout(),
         "n,letters,total\n10000,24000000,50005000\n"
     );
+}
+
+#[test]
+fn objects_that_come_and_go_meanwhile_are_there_once_at_most() {
+    let server = S3Server::start(&["photos"]).unwrap();
+    let photos = server.bucket("photos");
+    let file = |number: usize| photos.join(format!("label {}/{number:05}.jpg", number % 50));
+    for label in 0..50 {
+        fs::create_dir_all(photos.join(format!("label {label}"))).unwrap();
+    }
+    // A third goes while the query runs, and as many come.
+    for number in 0..12_000 {
+        fs::write(file(number), "x").unwrap();
+    }
+    let cluster = start(options().with_environment(server.environment()));
+    let place = Workplace::new().with_environment(server.environment());
+    let sql = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://photos' OPTIONS (missing 'null');
+        SELECT path, content IS NOT NULL AS is_read FROM images";
+    let url = cluster.url();
+    let arguments = ["sql", "--scheduler", &url, "--format", "csv", "-c", sql];
+    let is_over = AtomicBool::new(false);
+    let (ran, changed) = thread::scope(|scope| {
+        let changes = scope.spawn(|| {
+            // The client has listed a part of its thirteen pages.
+            while server.lists() < 5 && !is_over.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            let mut changed = 0;
+            for number in (0..12_000).step_by(3) {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                fs::remove_file(file(number)).unwrap();
+                fs::write(file(12_000 + number), "x").unwrap();
+                changed += 1;
+                thread::sleep(Duration::from_millis(1));
+            }
+            changed
+        });
+        let ran = place.pomona(arguments);
+        is_over.store(true, Ordering::Relaxed);
+        (ran, changes.join().unwrap())
+    });
+    let rows = ran.code(0).stdout();
+    let rows: Vec<&str> = rows.lines().skip(1).collect();
+    let distinct: BTreeSet<&str> = rows.iter().copied().collect();
+    assert_eq!(distinct.len(), rows.len(), "no path twice");
+    for number in (0..12_000).filter(|number| number % 3 > 0) {
+        let row = format!("s3://photos/label {}/{number:05}.jpg,true", number % 50);
+        assert!(distinct.contains(row.as_str()), "{row}");
+    }
+    assert!(changed > 0, "nothing came or went");
+    println!("{changed} came and went, {} rows", rows.len());
 }

@@ -10,6 +10,8 @@ mod guard;
 mod hostile;
 mod jobs;
 #[cfg(target_os = "linux")]
+mod latency;
+#[cfg(target_os = "linux")]
 mod many_queries;
 mod pipeline;
 mod probes;

@@ -1,0 +1,164 @@
+//! Requests in flight follow what a store answers, and one that is late holds up no other.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::{AsArray, RecordBatch};
+use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream};
+use futures::StreamExt;
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use pomona_images::MOST_IN_FLIGHT;
+
+use crate::probe::ProbeStore;
+use crate::session::{create, run, session, store_with, strings};
+
+/// A store with so many objects of some bytes.
+async fn store(count: usize) -> Arc<InMemory> {
+    store_with((0..count).map(|number| format!("d/{number:05}.jpg"))).await
+}
+
+const MANY: &str = "SELECT count(content) FROM images";
+
+#[tokio::test]
+async fn a_store_that_is_late_gets_more_requests_at_once() {
+    let probe = ProbeStore::new(store(4_000).await).with_delay(Duration::from_millis(50));
+    let store = Arc::new(probe);
+    let ctx = session(Arc::clone(&store) as _, 2);
+    create(&ctx, "s3://bucket/d/", "").await.unwrap();
+    let begin = Instant::now();
+    run(&ctx, MANY).await.unwrap();
+    let (most, elapsed) = (store.most_in_flight(), begin.elapsed());
+    println!("4,000 objects of 50 ms: {elapsed:?}, {most} in flight");
+    // With 32 it takes 6.25 s, whatever the machine.
+    assert!((65..=MOST_IN_FLIGHT).contains(&most), "{most} in flight");
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+    assert_eq!(store.gets(), 4_000);
+    // What was found is known to the next query.
+    let begin = Instant::now();
+    run(&ctx, MANY).await.unwrap();
+    println!("again: {:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_store_that_is_full_gets_no_more() {
+    let probe = ProbeStore::new(store(1_500).await);
+    let probe = probe.with_delay(Duration::from_millis(20)).with_places(16);
+    let store = Arc::new(probe);
+    let ctx = session(Arc::clone(&store) as _, 2);
+    create(&ctx, "s3://bucket/d/", "").await.unwrap();
+    run(&ctx, MANY).await.unwrap();
+    // Twice as many were tried once.
+    let most = store.most_in_flight();
+    assert!(most <= 64, "{most} in flight to a store that serves 16");
+}
+
+#[tokio::test]
+async fn partitions_share_what_is_in_flight() {
+    let probe = ProbeStore::new(store(600).await).with_delay(Duration::from_millis(20));
+    let store = Arc::new(probe);
+    let ctx = session(Arc::clone(&store) as _, 16);
+    create(&ctx, "s3://bucket/d/", "").await.unwrap();
+    let frame = ctx.sql("SELECT content FROM images").await.unwrap();
+    let plan = frame.create_physical_plan().await.unwrap();
+    assert_eq!(plan.output_partitioning().partition_count(), 16);
+    let rows: Vec<_> = execute_stream(plan, ctx.task_ctx())
+        .unwrap()
+        .collect()
+        .await;
+    let rows = rows.into_iter().map(|batch| batch.unwrap().num_rows());
+    assert_eq!(rows.sum::<usize>(), 600);
+    // Each alone would begin with 32.
+    let most = store.most_in_flight();
+    assert!(most <= 256, "{most} in flight of 16 partitions");
+}
+
+/// The paths of a stream's rows until then.
+async fn paths_until(
+    rows: &mut datafusion::execution::SendableRecordBatchStream,
+    end: Instant,
+) -> Vec<String> {
+    let mut paths = vec![];
+    let end = tokio::time::Instant::from_std(end);
+    while let Ok(Some(batch)) = tokio::time::timeout_at(end, rows.next()).await {
+        paths.extend(paths_of(&batch.unwrap()));
+    }
+    paths
+}
+
+fn paths_of(batch: &RecordBatch) -> Vec<String> {
+    let paths = batch.column_by_name("path").unwrap().as_string::<i32>();
+    paths.iter().flatten().map(str::to_owned).collect()
+}
+
+const SLOW: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn an_object_that_takes_three_seconds_holds_up_no_other() {
+    // At the begin, in the middle of a batch, at its end, and at the end of all.
+    for late in [0, 700, 63, 1_499] {
+        let late = format!("d/{late:05}.jpg");
+        let probe = ProbeStore::new(store(1_500).await).with_slow(&late, SLOW);
+        let ctx = session(Arc::new(probe), 1);
+        create(&ctx, "s3://bucket/d/", "").await.unwrap();
+        let frame = ctx.sql("SELECT path, content FROM images").await.unwrap();
+        let plan = frame.create_physical_plan().await.unwrap();
+        let begin = Instant::now();
+        let mut rows = execute_stream(plan, ctx.task_ctx()).unwrap();
+        let before = paths_until(&mut rows, begin + Duration::from_millis(2_500)).await;
+        assert_eq!(before.len(), 1_499, "rows before {late}");
+        let last: Vec<_> = rows.collect().await;
+        assert!(begin.elapsed() >= SLOW);
+        assert_eq!(last.len(), 1);
+        let last = paths_of(last[0].as_ref().unwrap());
+        assert_eq!(last, [format!("s3://bucket/{late}")]);
+        let all: BTreeSet<_> = before.into_iter().chain(last).collect();
+        assert_eq!(all.len(), 1_500, "each once");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_have_an_order_keep_it_and_are_fetched_meanwhile() {
+    let probe = ProbeStore::new(store(900).await).with_slow("d/00010.jpg", SLOW);
+    let store = Arc::new(probe);
+    let ctx = session(Arc::clone(&store) as _, 1);
+    create(&ctx, "s3://bucket/d/", "").await.unwrap();
+    let sql = "SELECT path, content FROM images ORDER BY path";
+    let query = strings(&ctx, sql);
+    let asked = async {
+        let begin = Instant::now();
+        while store.gets() < 900 {
+            assert!(begin.elapsed() < Duration::from_secs(2), "{}", store.gets());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let (paths, ()) = futures::join!(query, asked);
+    assert_eq!(paths.len(), 900);
+    assert!(paths.is_sorted());
+}
+
+#[tokio::test]
+async fn a_late_object_that_is_as_large_as_the_budget_ends_all_the_same() {
+    let inner = store(1_200).await;
+    for number in [100, 101, 300] {
+        let path = Path::from(format!("d/{number:05}.jpg"));
+        inner.put(&path, vec![7; 5_000].into()).await.unwrap();
+    }
+    let probe = ProbeStore::new(inner)
+        .with_slow("d/00000.jpg", Duration::from_millis(600))
+        .with_slow("d/00100.jpg", Duration::from_millis(600));
+    let ctx = session(Arc::new(probe), 1);
+    create(&ctx, "s3://bucket/d/", "OPTIONS (batch_bytes 2000)")
+        .await
+        .unwrap();
+    let rows = run(&ctx, "SELECT path, content FROM images").await.unwrap();
+    for batch in &rows {
+        let content = batch.column(1).as_binary::<i32>();
+        let bytes: usize = content.iter().flatten().map(<[u8]>::len).sum();
+        assert!(bytes <= 2_000 || batch.num_rows() == 1, "{bytes} bytes");
+    }
+    let paths: BTreeSet<_> = rows.iter().flat_map(paths_of).collect();
+    assert_eq!(paths.len(), 1_200);
+}
