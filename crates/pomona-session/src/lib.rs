@@ -11,6 +11,7 @@
 //! - [`physical_rules`]: the rules by which it rewrites physical plans.
 //! - [`with_file_names`]: files, folders and globs as names of tables.
 //! - [`session_context`]: a context over the state, for one process.
+//! - [`sorting_context`], [`spilling_context`]: sessions that sort within a bounded memory.
 //! - [`Script`]: a file of SQL statements with `${name}` [`Variables`].
 
 mod config;
@@ -23,6 +24,7 @@ mod limit_above_sort;
 mod object_storage;
 mod runtime;
 mod scripts;
+mod sorting;
 mod state;
 mod statements;
 mod weights_objects;
@@ -39,6 +41,7 @@ pub use runtime::{RuntimeOptions, runtime_env};
 pub use scripts::{
     BuiltIn, ROWS_HANDLED, Script, ScriptError, StatementQueue, Variables, condition, find_script,
 };
+pub use sorting::{SORT_MEMORY, sort_memory, sorting_context, spilling_context};
 pub use state::{physical_rules, session_context, session_state};
 pub use statements::{StatementText, parse_statements, plan_statement};
 pub use weights_objects::weights_objects;
