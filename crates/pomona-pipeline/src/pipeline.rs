@@ -14,13 +14,13 @@ use pomona_pca::Components;
 use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
     BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FormatVersion,
-    Formats, Listing, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters,
-    Pending, Prepared, ResultBuilder, ResultsError, read_model,
+    Formats, ListingStream, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters,
+    Prepared, ResultBuilder, ResultsError, read_model,
 };
-use pomona_session::{Variables, condition, configure, weights_objects};
+use pomona_session::{Variables, condition, configure, spilling_context, weights_objects};
 
 use crate::report_beside::ReportBeside;
-use crate::scripts::select_images;
+use crate::scripts::{SORTING, select_images};
 use crate::stages::Stages;
 use crate::{Outcome, PipelineError, PipelineOptions, Progress};
 
@@ -107,24 +107,14 @@ impl<'a> Pipeline<'a> {
         let Prepared { finished, owned } = prepared;
         let mut variables = self.variables();
         select_images(self.ctx, &variables, self.options.filter.as_deref()).await?;
-        let listing = Listing::collect(self.ctx, &self.options.input).await?;
-        let images = listing.len() as u64;
-        if images == 0 {
+        let listing = ListingStream::open(self.ctx, &self.options.input).await?;
+        if listing.is_empty() {
             return Err(PipelineError::NoImages {
                 input: self.options.input.clone(),
                 filter: self.options.filter.clone(),
             });
         }
-        progress(Progress::Found { images });
-        let mut stages = Stages::new(progress);
-        if listing.skipped().no_image_count() > 0 {
-            stages.note(format!(
-                "{} files are no images by their names and are passed over: {}",
-                listing.skipped().no_image_count(),
-                listing.skipped().extensions()
-            ));
-        }
-
+        let skipped = listing.skipped();
         let options = self.feature_options();
         let mut builder = ResultBuilder::open(
             self.ctx,
@@ -134,12 +124,27 @@ impl<'a> Pipeline<'a> {
             &options,
         )
         .await?;
+        // As rsync does not delete after an error: what could not be opened may hold these images.
+        let is_whole = skipped.closed_count() == 0;
+        let prune = self.options.prune && is_whole;
+        let pending = builder.compare(listing, prune).await?;
+        progress(Progress::Found {
+            images: pending.images,
+        });
+        let mut stages = Stages::new(progress);
+        if skipped.no_image_count() > 0 {
+            stages.note(format!(
+                "{} files are no images by their names and are passed over: {}",
+                skipped.no_image_count(),
+                skipped.extensions()
+            ));
+        }
         for file in builder.damaged() {
             stages.note(format!(
                 "{file} is not as it was written: its images are computed again"
             ));
         }
-        if let Some(images) = builder.strangers(&listing) {
+        if let Some(images) = pending.strangers {
             return Err(PipelineError::OtherInput {
                 output: self.options.output.to_string(),
                 before: finished.map_or_else(String::new, |run| run.parameters.input),
@@ -147,13 +152,7 @@ impl<'a> Pipeline<'a> {
                 images,
             });
         }
-        // As rsync does not delete after an error: what could not be opened may hold these images.
-        let is_whole = listing.skipped().closed_count() == 0;
-        let prune = self.options.prune && is_whole;
-        let Pending {
-            positions: pending,
-            mut unlisted,
-        } = builder.pending(&listing, prune);
+        let mut unlisted = pending.unlisted;
         if unlisted > 0 {
             let fate = match (self.options.prune, is_whole) {
                 (true, true) => "are dropped",
@@ -170,17 +169,19 @@ impl<'a> Pipeline<'a> {
         if prune {
             unlisted = 0;
         }
-        self.check_components(builder.expected(&listing, &pending))?;
-        for (number, positions) in pending.chunks(self.options.checkpoint.max(1)).enumerate() {
+        self.check_components(pending.expected)?;
+        let mut chunks = pending.chunks(self.options.checkpoint.max(1))?;
+        let mut number = 0;
+        while let Some(images) = chunks.next_chunk()? {
             let folder = output.staged(&format!("chunks/{number:06}"));
             variables.define("output", output.url(&folder));
             self.ctx.deregister_table("selected_images")?;
-            let images = Arc::new(listing.table(positions)?);
-            self.ctx.register_table("selected_images", images)?;
+            let table = pending.place().table(images.rows().clone());
+            self.ctx
+                .register_table("selected_images", Arc::new(table))?;
             self.size_files("features").await?;
-            stages
-                .run("features", positions.len() as u64, self.ctx, &variables)
-                .await?;
+            let count = images.rows().num_rows() as u64;
+            stages.run("features", count, self.ctx, &variables).await?;
             let chunk = Checkpoint {
                 format_version: FormatVersion::CURRENT,
                 weights_sha256: weights_sha256.to_string(),
@@ -188,10 +189,14 @@ impl<'a> Pipeline<'a> {
                 features: output.files(&format!("{folder}/features")).await?,
             };
             let name = format!("{run}-{number:06}");
-            builder.computed(chunk, &name).await?;
+            builder.computed(chunk, &images, &name).await?;
+            number += 1;
         }
+        drop(chunks);
 
-        let computed = pending.len() as u64;
+        let computed = pending.len();
+        // The disk has room for what follows.
+        drop(pending);
         if let Some(mut finished) = finished
             && !builder.changed()
             && finished.parameters.components.parse() == Ok(self.options.components)
@@ -241,9 +246,11 @@ impl<'a> Pipeline<'a> {
                 report = Some(ReportBeside::begin(self.ctx, &self.options, counts.features).await?);
             }
             self.size_files(name).await?;
-            stages
-                .run(name, counts.images, self.ctx, &variables)
-                .await?;
+            let ctx = match SORTING.contains(&name) {
+                true => &spilling_context(self.ctx)?,
+                false => self.ctx,
+            };
+            stages.run(name, counts.images, ctx, &variables).await?;
             if name == "pca_fit" {
                 let fitted = Arc::new(read_model(self.ctx).await?);
                 if let Some(report) = &mut report {
@@ -270,7 +277,7 @@ impl<'a> Pipeline<'a> {
             weights_sha256: weights_sha256.to_string(),
             options,
             counts,
-            skipped: listing.skipped().clone(),
+            skipped,
             stages: stages.timings.clone(),
             files: in_place,
         };

@@ -34,6 +34,9 @@ pub const SCRIPTS: [BuiltIn; 10] = [
     ("pca_csv", include_str!("../../../sql/pipeline/pca_csv.sql")),
 ];
 
+/// The scripts that sort or group all rows.
+pub(crate) const SORTING: [&str; 4] = ["metadata_csv", "stats", "errors", "pca_csv"];
+
 /// The script of a name.
 ///
 /// # Panics

@@ -2,54 +2,47 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch, StringArray};
+use arrow::array::{RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{JoinType, Result};
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
-
-use crate::row_index::{Kept, Row};
+use futures::StreamExt;
+use futures::stream::BoxStream;
 
 /// A frame over the given files, named by their URLs.
 pub async fn read(ctx: &SessionContext, urls: Vec<String>) -> Result<DataFrame> {
     ctx.read_parquet(urls, ParquetReadOptions::default()).await
 }
 
-/// Path, version and error of every row of features.
-pub async fn keys(ctx: &SessionContext, urls: Vec<String>) -> Result<Vec<Row>> {
-    let frame = read(ctx, urls).await?;
-    let batches = frame
-        .select_columns(&["path", "e_tag", "error"])?
-        .collect()
-        .await?;
-    let mut rows = vec![];
-    for batch in batches {
-        let text = |column: usize| cast(batch.column(column), &DataType::Utf8);
-        let columns = [text(0)?, text(1)?, text(2)?];
-        let [paths, e_tags, errors] = columns.each_ref().map(|column| column.as_string::<i32>());
-        for ((path, e_tag), error) in paths.iter().zip(e_tags).zip(errors) {
-            rows.push(Row {
-                path: path.unwrap_or_default().to_string(),
-                e_tag: e_tag.map(str::to_string),
-                error: error.map(str::to_string),
-            });
-        }
-    }
-    Ok(rows)
-}
+/// The columns of [`keys`], all of text.
+pub(crate) const KEYS: [&str; 3] = ["path", "e_tag", "error"];
 
-/// The rows of files that belong to the result; `None` where none does.
-pub async fn kept(
+/// Path, version and error of every row of features.
+pub(crate) async fn keys(
     ctx: &SessionContext,
     urls: Vec<String>,
-    kept: Kept,
-) -> Result<Option<DataFrame>> {
-    let paths = match kept {
-        _ if urls.is_empty() => return Ok(None),
-        Kept::None => return Ok(None),
-        Kept::All => return Ok(Some(read(ctx, urls).await?)),
-        Kept::Paths(paths) => paths,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let frame = read(ctx, urls).await?.select_columns(&KEYS)?;
+    let fields = KEYS.map(|name| Field::new(name, DataType::Utf8, true));
+    let schema = Arc::new(Schema::new(fields.to_vec()));
+    let batches = frame.execute_stream().await?;
+    let as_text = move |batch: Result<RecordBatch>| -> Result<RecordBatch> {
+        let batch = batch?;
+        let columns = batch.columns().iter();
+        let columns = columns.map(|column| cast(column, &DataType::Utf8));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
     };
+    Ok(batches.map(as_text).boxed())
+}
+
+/// The rows of some paths, of those of files.
+pub(crate) async fn some(
+    ctx: &SessionContext,
+    urls: Vec<String>,
+    paths: Vec<String>,
+) -> Result<DataFrame> {
     let schema = Schema::new(vec![Field::new("kept_path", DataType::Utf8, false)]);
     let paths = RecordBatch::try_new(
         Arc::new(schema),
@@ -57,13 +50,7 @@ pub async fn kept(
     )?;
     let rows = read(ctx, urls).await?;
     let paths = ctx.read_batch(paths)?;
-    Ok(Some(rows.join(
-        paths,
-        JoinType::LeftSemi,
-        &["path"],
-        &["kept_path"],
-        None,
-    )?))
+    rows.join(paths, JoinType::LeftSemi, &["path"], &["kept_path"], None)
 }
 
 /// All rows of several frames of the same columns.

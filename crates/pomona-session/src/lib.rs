@@ -12,6 +12,7 @@
 //! - [`with_file_names`]: files, folders and globs as names of tables.
 //! - [`session_context`]: a context over the state, for one process.
 //! - [`s3_traffic`]: the requests that the process sent to S3.
+//! - [`sorting_context`], [`spilling_context`]: sessions that sort within a bounded memory.
 //! - [`Script`]: a file of SQL statements with `${name}` [`Variables`].
 
 mod config;
@@ -24,6 +25,7 @@ mod limit_above_sort;
 mod object_storage;
 mod runtime;
 mod scripts;
+mod sorting;
 mod state;
 mod statements;
 mod weights_objects;
@@ -40,6 +42,7 @@ pub use runtime::{RuntimeOptions, runtime_env};
 pub use scripts::{
     BuiltIn, ROWS_HANDLED, Script, ScriptError, StatementQueue, Variables, condition, find_script,
 };
+pub use sorting::{SORT_MEMORY, sort_memory, sorting_context, spilling_context};
 pub use state::{physical_rules, session_context, session_state};
 pub use statements::{StatementText, parse_statements, plan_statement};
 pub use weights_objects::weights_objects;

@@ -134,7 +134,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// The most memory that a process has had, in bytes, up to its end.
-fn peak_memory(child: &mut Child) -> (u64, ExitStatus) {
+pub fn peak_memory(child: &mut Child) -> (u64, ExitStatus) {
     let mut peak = 0;
     loop {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();

@@ -14,6 +14,7 @@ mod estimate;
 mod formats;
 mod interrupt;
 mod lock;
+mod many;
 mod more_formats;
 mod outages;
 mod outliers;

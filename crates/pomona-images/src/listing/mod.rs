@@ -23,7 +23,7 @@ pub(crate) use pages::{Page, Pages, Source};
 pub(crate) use ranges::{KeyRange, KeySample};
 pub(crate) use report::Report;
 pub use report::SkippedSink;
-pub use requests::list_requests;
+pub use requests::ListRequests;
 pub(crate) use scope::Scope;
 
 /// How many entries a page has: as many as a LIST request returns.

@@ -95,6 +95,8 @@ impl Source {
     /// # Errors
     /// If a location has no path in its store, or a glob is none.
     pub(crate) fn pages(&self, enough: Option<usize>) -> Result<Pages, ImagesError> {
+        // A script whose limit is a variable has the largest number where nobody wants one.
+        let enough = enough.filter(|&enough| enough < i64::MAX as usize);
         let pace = match enough {
             Some(enough) => Pace {
                 at_once: 1,

@@ -37,7 +37,7 @@ pub(crate) use object::ShardObject;
 pub(crate) use parquet::Footers;
 pub(crate) use place::{At, Place};
 pub(crate) use read::{Reading, Turn, Wanted, read};
-pub use requests::{listed_object, read_requests};
+pub use requests::{ReadRequests, listed_object};
 pub use sidecar::Sidecar;
 
 /// What holds images, by its name.

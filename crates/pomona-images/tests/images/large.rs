@@ -114,6 +114,20 @@ async fn a_limit_stops_the_listing() {
     assert_eq!(strings(&ctx, limit).await.len(), 5);
 }
 
+/// The script of a run has a limit in any case, and must not list one page after the other for it.
+#[tokio::test]
+async fn the_largest_limit_is_none() {
+    let (ctx, store) = invented(4, 2_500).await;
+    let all = "SELECT path FROM images";
+    let asked = pages(&ctx, &store, all).await;
+    let one_by_one = format!("{all} LIMIT 10000");
+    assert!(pages(&ctx, &store, &one_by_one).await < asked, "{asked}");
+    for condition in ["", "WHERE length > 0"] {
+        let sql = format!("{all} {condition} LIMIT {}", i64::MAX);
+        assert_eq!(pages(&ctx, &store, &sql).await, asked, "{condition}");
+    }
+}
+
 #[tokio::test]
 async fn conditions_list_only_what_can_match() {
     let (ctx, store) = invented(500, 2_000).await;

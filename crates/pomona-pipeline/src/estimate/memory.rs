@@ -2,7 +2,10 @@
 
 use pomona_functions::FEATURE_LEN;
 use pomona_results::{Listing, ROW_GROUP_BYTES};
+use pomona_session::{SORT_MEMORY, sort_memory};
 use serde::Serialize;
+
+use super::EstimateOptions;
 
 /// The content that a partition holds that is not yet computed: two batches of `batch_bytes`.
 const CONTENT_BYTES: u64 = 2 * (32 << 20);
@@ -13,9 +16,9 @@ const CONTENT_IMAGES: u64 = 1024 + 2 * 256;
 /// The buffers of the network, a thread: measured, see docs/src/results.md.
 const SCRATCH_BYTES: u64 = 6 << 20;
 
-/// What a run knows of an image besides its listed row: its path twice and its version, in the
-/// index of what is there and what must be computed.
-const ROW_INDEX_BYTES: u64 = 3 * 96;
+/// What a run holds of each image of a chunk: its listed row, twice while a chunk is put together, and
+/// the row that it has already.
+const CHUNK_ROW_BYTES: u64 = 3 * 192;
 
 /// The memory of a run, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -24,27 +27,30 @@ pub struct Memory {
     pub process: u64,
     /// Images read ahead, buffers of the network and moments, for all cores.
     pub cores: u64,
-    /// The listing and what is known of each image.
+    /// What is sorted of the listing and of the rows that are there, and the images of a chunk: the
+    /// rest is on a disk.
     pub listing: u64,
-    /// The row group that is being written, and the rows that are sorted for the CSV of the
-    /// projection.
+    /// The row group that is being written, and what is sorted for the CSV of the projection.
     pub results: u64,
     /// All of it.
     pub total: u64,
 }
 
 impl Memory {
-    pub(super) fn of(cores: u32, listing: &Listing, components: u64) -> Self {
-        let images = listing.len() as u64;
+    pub(super) fn of(cores: u32, listing: &Listing, options: &EstimateOptions) -> Self {
+        let images = listing.len();
         let mean = listing.bytes() / images.max(1);
         let content = u64::min(CONTENT_BYTES, CONTENT_IMAGES * mean);
         let d = FEATURE_LEN as u64;
         // The upper triangle of the centred products, in f64.
         let moments = d * (d + 1) / 2 * 8;
         let process = peak().unwrap_or(0);
+        let row = 4 * options.components + 256;
+        let sorted = u64::min(images * row, sort_memory(cores as usize) as u64);
+        let results = ROW_GROUP_BYTES + sorted;
         let cores = u64::from(cores) * (content + SCRATCH_BYTES + moments);
-        let known = listing.memory() + images * ROW_INDEX_BYTES;
-        let results = ROW_GROUP_BYTES + images * (4 * components + 256);
+        let sorts = u64::min(images * 2 * CHUNK_ROW_BYTES, 2 * SORT_MEMORY as u64);
+        let known = sorts + u64::min(images, options.checkpoint) * CHUNK_ROW_BYTES;
         Self {
             process,
             cores,

@@ -9,9 +9,10 @@ mod sample;
 
 use std::time::Instant;
 
+use arrow::array::AsArray;
 use datafusion::prelude::SessionContext;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
-use pomona_images::{list_requests, listed_object, read_requests};
+use pomona_images::{ListRequests, ReadRequests, listed_object};
 use pomona_results::Listing;
 use pomona_session::{Variables, condition, weights_objects};
 use serde::Serialize;
@@ -113,7 +114,7 @@ impl Estimate {
         let start = Instant::now();
         let listing = list(ctx, options).await?;
         let list_seconds = start.elapsed().as_secs_f64();
-        let images = listing.len() as u64;
+        let images = listing.len();
         if images == 0 {
             return Err(PipelineError::NoImages {
                 input: options.input.clone(),
@@ -130,8 +131,7 @@ impl Estimate {
 
         let cores = ctx.state().config().target_partitions() as u32;
         let output_bytes = images * row_bytes(options.components);
-        let list = list_requests(below(&listing).iter().map(String::as_str));
-        let reads = read_requests(listing.lengths());
+        let (reads, list) = requests(&listing)?;
         let requests = Requests::of_run(images, options.checkpoint, reads, list);
         let fetch = Fetch {
             latency_seconds: sample.latency_seconds,
@@ -149,7 +149,7 @@ impl Estimate {
         };
         let parallel = images as f64
             * (1.0 / sample.images_per_second + sample.moments_seconds_image / f64::from(cores));
-        let memory = |cores| Memory::of(cores, &listing, options.components);
+        let memory = |cores| Memory::of(cores, &listing, options);
         Ok(Self {
             images,
             bytes: listing.bytes(),
@@ -191,28 +191,40 @@ async fn list(ctx: &SessionContext, options: &EstimateOptions) -> Result<Listing
     Ok(Listing::collect(ctx, &options.input).await?)
 }
 
-/// The paths of the images below the folder that all of them lie in.
-fn below(listing: &Listing) -> Vec<String> {
-    let objects = listing
-        .iter()
-        .map(|(path, e_tag)| listed_object(path, e_tag));
-    let mut paths: Vec<&str> = objects.collect();
-    // The images of a shard follow one another.
-    paths.dedup();
-    let (Some(first), Some(last)) = (paths.first(), paths.last()) else {
-        return vec![];
+/// The requests that read the images of a listing, which is not empty, and those that list them.
+fn requests(listing: &Listing) -> Result<(u64, u64), PipelineError> {
+    let end = |position: u64| -> Result<String, PipelineError> {
+        let row = listing.rows(position..position + 1)?;
+        let text = |column: &str| {
+            let column = row.column_by_name(column)?;
+            column.as_string::<i32>().iter().next().flatten()
+        };
+        let path = text("path").unwrap_or_default();
+        Ok(listed_object(path, text("e_tag")).to_string())
     };
+    let (first, last) = (end(0)?, end(listing.len() - 1)?);
     // They are in order, so what the first and the last share, all share.
-    let shared = first
-        .bytes()
-        .zip(last.bytes())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let pairs = first.bytes().zip(last.bytes());
+    let shared = pairs.take_while(|(a, b)| a == b).count();
     let folder = first.as_bytes()[..shared]
         .iter()
         .rposition(|&byte| byte == b'/');
     let start = folder.map_or(0, |slash| slash + 1);
-    paths.iter().map(|path| path[start..].to_string()).collect()
+
+    let mut reads = ReadRequests::default();
+    let mut list = ListRequests::default();
+    let mut object = String::new();
+    listing.for_each(|path, e_tag, length| -> Result<(), PipelineError> {
+        reads.add(path, e_tag, length);
+        // The images of a shard follow one another.
+        let next = listed_object(path, e_tag);
+        if next != object {
+            object = next.to_string();
+            list.add(object.get(start..).unwrap_or_default());
+        }
+        Ok(())
+    })?;
+    Ok((reads.total(), list.total()))
 }
 
 /// The most that an image takes in the results: its features, its metadata twice and its projection

@@ -16,7 +16,7 @@ use pomona_results::Listing;
 use crate::PipelineError;
 
 /// Images that are taken.
-const SAMPLE: usize = 64;
+const SAMPLE: u64 = 64;
 
 /// Passes over them, of which the fastest counts: what a machine does besides only slows it.
 const PASSES: usize = 3;
@@ -52,7 +52,8 @@ impl Sample {
         ctx: &SessionContext,
         listing: &Listing,
     ) -> Result<Self, PipelineError> {
-        let images = Arc::new(listing.table(&positions(listing.len()))?);
+        let rows = listing.rows_at(&positions(listing.len()))?;
+        let images = Arc::new(listing.place().table(rows));
         ctx.deregister_table("selected_images")?;
         ctx.register_table("selected_images", images)?;
 
@@ -115,7 +116,7 @@ fn latency_seconds(plan: &Arc<dyn ExecutionPlan>) -> f64 {
 }
 
 /// Positions spread evenly over a listing, each in the middle of its share.
-fn positions(len: usize) -> Vec<usize> {
+fn positions(len: u64) -> Vec<u64> {
     let count = len.min(SAMPLE);
     (0..count)
         .map(|i| (2 * i + 1) * len / (2 * count))

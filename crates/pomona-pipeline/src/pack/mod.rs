@@ -126,7 +126,7 @@ impl<'a> Pack<'a> {
         folder.create_folder()?;
         record.write(&folder).await?;
 
-        let images = planned.iter().map(|shard| shard.rows.len() as u64).sum();
+        let images = planned.iter().map(PlannedShard::images).sum();
         let complete = record.shards.iter().filter(|shard| shard.size.is_some());
         progress(PackProgress::Planned {
             images,
@@ -145,7 +145,7 @@ impl<'a> Pack<'a> {
             written += 1;
             progress(PackProgress::Written {
                 name: shard.name.clone(),
-                images: shard.rows.len() as u64,
+                images: shard.images(),
                 bytes: shard.bytes,
             });
         }
@@ -289,8 +289,8 @@ impl<'a> Pack<'a> {
         let config = state.config_mut();
         *config = config.clone().with_target_partitions(1);
         let ctx = SessionContext::new_with_state(state);
-        let positions: Vec<usize> = shard.rows.clone().collect();
-        let images = Arc::new(listing.table(&positions)?);
+        let images = listing.rows(shard.rows.clone())?;
+        let images = Arc::new(listing.place().table(images));
         let columns = [
             "path",
             "label",

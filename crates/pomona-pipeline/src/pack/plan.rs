@@ -36,7 +36,7 @@ impl Display for ShardFormat {
 pub(super) struct PlannedShard {
     pub name: String,
     /// Its images, as positions in the listing.
-    pub rows: Range<usize>,
+    pub rows: Range<u64>,
     /// What they are called in it.
     pub names: Vec<String>,
     pub lengths: Vec<u64>,
@@ -46,17 +46,24 @@ pub(super) struct PlannedShard {
     pub fingerprint: String,
 }
 
+impl PlannedShard {
+    /// The number of its images.
+    pub(super) fn images(&self) -> u64 {
+        self.rows.end - self.rows.start
+    }
+}
+
 /// Divides a listing, in its order, which is that of paths.
 pub(super) fn plan(
     listing: &Listing,
     options: &PackOptions,
 ) -> Result<Vec<PlannedShard>, PackError> {
     let root = Location::parse(&options.input)?.before_glob().written();
-    let images = listing.lengths().map(|(path, e_tag, length)| {
-        let name = member_name(path, &root);
-        (name, e_tag.unwrap_or_default(), length)
-    });
-    divide(images, options.shard_size, options.format)
+    let mut division = Division::new(options.shard_size, options.format);
+    listing.for_each(|path, e_tag, length| {
+        division.add(member_name(path, &root), e_tag.unwrap_or_default(), length)
+    })?;
+    Ok(division.finish())
 }
 
 /// The path of an image below the input's folder.
@@ -65,58 +72,77 @@ fn member_name(path: &str, root: &str) -> String {
     path.strip_prefix(root).unwrap_or_else(last).to_owned()
 }
 
-fn divide<'a>(
-    images: impl Iterator<Item = (String, &'a str, u64)>,
+/// Shards of the images so far.
+struct Division {
     shard_size: u64,
     format: ShardFormat,
-) -> Result<Vec<PlannedShard>, PackError> {
-    let mut shards: Vec<PlannedShard> = vec![];
-    let mut size = 0_u64;
-    let mut sha256 = Sha256::new();
-    let mut names = HashSet::new();
-    for (row, (name, e_tag, length)) in images.enumerate() {
-        if !names.insert(name.clone()) {
+    shards: Vec<PlannedShard>,
+    /// The bytes of the last shard.
+    size: u64,
+    sha256: Sha256,
+    names: HashSet<String>,
+}
+
+impl Division {
+    fn new(shard_size: u64, format: ShardFormat) -> Self {
+        Self {
+            shard_size,
+            format,
+            shards: vec![],
+            size: 0,
+            sha256: Sha256::new(),
+            names: HashSet::new(),
+        }
+    }
+
+    fn add(&mut self, name: String, e_tag: &str, length: u64) -> Result<(), PackError> {
+        let row = self.names.len() as u64;
+        if !self.names.insert(name.clone()) {
             return Err(PackError::SameName { name });
         }
+        let format = self.format;
         let taken = match format {
             ShardFormat::Tar => member_bytes(&name, length),
             ShardFormat::Parquet => length.saturating_add(name.len() as u64 + 16),
         };
-        let is_full = size.saturating_add(taken) > shard_size;
-        if shards.is_empty() || is_full {
-            finish(&mut shards, &mut sha256);
-            shards.push(PlannedShard {
-                name: format!("shard-{:06}.{format}", shards.len()),
+        let is_full = self.size.saturating_add(taken) > self.shard_size;
+        if self.shards.is_empty() || is_full {
+            self.end_shard();
+            self.shards.push(PlannedShard {
+                name: format!("shard-{:06}.{format}", self.shards.len()),
                 rows: row..row,
                 names: vec![],
                 lengths: vec![],
                 bytes: 0,
                 fingerprint: String::new(),
             });
-            size = 0;
+            self.size = 0;
         }
-        size = size.saturating_add(taken);
-        let Some(shard) = shards.last_mut() else {
-            continue;
-        };
-        sha256.update(name.as_bytes());
-        sha256.update([0]);
-        sha256.update(e_tag.as_bytes());
-        sha256.update([0]);
-        sha256.update(length.to_le_bytes());
-        shard.rows.end = row + 1;
-        shard.bytes += length;
-        shard.names.push(name);
-        shard.lengths.push(length);
+        self.size = self.size.saturating_add(taken);
+        if let Some(shard) = self.shards.last_mut() {
+            self.sha256.update(name.as_bytes());
+            self.sha256.update([0]);
+            self.sha256.update(e_tag.as_bytes());
+            self.sha256.update([0]);
+            self.sha256.update(length.to_le_bytes());
+            shard.rows.end = row + 1;
+            shard.bytes += length;
+            shard.names.push(name);
+            shard.lengths.push(length);
+        }
+        Ok(())
     }
-    finish(&mut shards, &mut sha256);
-    Ok(shards)
-}
 
-fn finish(shards: &mut [PlannedShard], sha256: &mut Sha256) {
-    let done = std::mem::take(sha256);
-    if let Some(shard) = shards.last_mut() {
-        shard.fingerprint = format!("{:x}", done.finalize());
+    fn end_shard(&mut self) {
+        let done = std::mem::take(&mut self.sha256);
+        if let Some(shard) = self.shards.last_mut() {
+            shard.fingerprint = format!("{:x}", done.finalize());
+        }
+    }
+
+    fn finish(mut self) -> Vec<PlannedShard> {
+        self.end_shard();
+        self.shards
     }
 }
 
@@ -125,9 +151,11 @@ mod tests {
     use super::*;
 
     fn divided(lengths: &[u64], size: u64) -> Vec<PlannedShard> {
-        let images = lengths.iter().enumerate();
-        let images = images.map(|(i, &length)| (format!("a/{i}.jpg"), "v", length));
-        divide(images, size, ShardFormat::Tar).unwrap()
+        let mut division = Division::new(size, ShardFormat::Tar);
+        for (i, &length) in lengths.iter().enumerate() {
+            division.add(format!("a/{i}.jpg"), "v", length).unwrap();
+        }
+        division.finish()
     }
 
     #[test]
@@ -148,8 +176,9 @@ mod tests {
     fn names_are_paths_below_the_input() {
         assert_eq!(member_name("s3://b/in/A/1.jpg", "s3://b/in/"), "A/1.jpg");
         assert_eq!(member_name("s3://b/in/1.jpg", "s3://b/in/1.jpg/"), "1.jpg");
-        let twice = ["1.jpg", "1.jpg"].map(|name| (name.to_owned(), "v", 1));
-        let error = divide(twice.into_iter(), 9, ShardFormat::Tar).unwrap_err();
+        let mut division = Division::new(9, ShardFormat::Tar);
+        division.add("1.jpg".to_owned(), "v", 1).unwrap();
+        let error = division.add("1.jpg".to_owned(), "v", 1).unwrap_err();
         assert!(matches!(error, PackError::SameName { .. }));
     }
 }

@@ -39,7 +39,7 @@ impl Record {
     pub(super) fn new(options: &PackOptions, planned: &[PlannedShard]) -> Self {
         let shard = |shard: &PlannedShard| Shard {
             name: shard.name.clone(),
-            images: shard.rows.len() as u64,
+            images: shard.images(),
             bytes: shard.bytes,
             fingerprint: shard.fingerprint.clone(),
             size: None,

@@ -1,0 +1,81 @@
+//! [`ListedImages`]: a table of images that were listed before.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::take_record_batch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use pomona_images::{
+    ImageScanConfig, ImageScanExec, ImageTableOptions, ReadOptions, all_columns, divide,
+    listed_schema, needs_object, table_schema,
+};
+
+use crate::listing::LENGTH;
+
+/// Images that were listed before: a scan reads them and lists nothing, so that a run in many
+/// chunks lists its folder once, and each row has the version that was listed.
+#[derive(Debug)]
+pub struct ListedImages {
+    rows: RecordBatch,
+    location: String,
+    options: ImageTableOptions,
+}
+
+impl ListedImages {
+    /// The images of the rows, which have all columns of [`image_schema`](pomona_images::image_schema)
+    /// but `content`.
+    pub fn new(rows: RecordBatch, location: String, options: ImageTableOptions) -> Self {
+        Self {
+            rows,
+            location,
+            options,
+        }
+    }
+
+    /// The rows of each partition, about equal in bytes: each object in turn goes where the fewest
+    /// bytes are, and neighbours in a shard stay together. No partition is empty.
+    fn partitions(&self, count: usize) -> Result<Vec<Vec<RecordBatch>>> {
+        let partitions = divide(&self.rows, count)?.into_iter();
+        partitions
+            .map(|rows| Ok(vec![take_record_batch(&self.rows, &rows)?]))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl TableProvider for ListedImages {
+    fn schema(&self) -> SchemaRef {
+        let may_be_null = self.rows.schema().field(LENGTH).is_nullable();
+        listed_schema(&table_schema(&self.options), may_be_null)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitions = self.partitions(state.config().target_partitions())?;
+        let columns = projection.map_or_else(|| all_columns(&self.options), Clone::clone);
+        let schema = self.rows.schema();
+        if !needs_object(&columns) {
+            let listing = MemorySourceConfig::try_new_exec(&partitions, schema, Some(columns))?;
+            return Ok(listing);
+        }
+        let listing = MemorySourceConfig::try_new_exec(&partitions, schema, None)?;
+        let config = ImageScanConfig::new(columns, vec![self.location.clone()], &self.options)
+            .with_urls(ReadOptions::of(state.config_options())?);
+        Ok(Arc::new(ImageScanExec::try_new(listing, config)?))
+    }
+}
