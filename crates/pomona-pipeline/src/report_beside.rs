@@ -48,13 +48,9 @@ impl ReportBeside {
                 Err(_) => std::future::pending().await,
             }
         };
-        let gathered = gather(
-            ctx.clone(),
-            options.input.clone(),
-            features,
-            reread,
-            model_arrives,
-        );
+        // The same tables, but settings of its own: a script that runs names its jobs in them.
+        let own = SessionContext::new_with_state(ctx.state());
+        let gathered = gather(own, options.input.clone(), features, reread, model_arrives);
         let gathered = match ctx.runtime_env().memory_pool.memory_limit() {
             MemoryLimit::Infinite => {
                 let task = SpawnedTask::spawn(gathered);
