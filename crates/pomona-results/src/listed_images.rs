@@ -25,6 +25,7 @@ pub struct ListedImages {
     rows: RecordBatch,
     location: String,
     options: ImageTableOptions,
+    is_ordered: bool,
 }
 
 impl ListedImages {
@@ -35,6 +36,16 @@ impl ListedImages {
             rows,
             location,
             options,
+            is_ordered: false,
+        }
+    }
+
+    /// The same, for who needs the rows of a partition in their order: none passes one that is late.
+    #[must_use]
+    pub fn in_order(self) -> Self {
+        Self {
+            is_ordered: true,
+            ..self
         }
     }
 
@@ -74,8 +85,9 @@ impl TableProvider for ListedImages {
             return Ok(listing);
         }
         let listing = MemorySourceConfig::try_new_exec(&partitions, schema, None)?;
-        let config = ImageScanConfig::new(columns, vec![self.location.clone()], &self.options)
+        let mut config = ImageScanConfig::new(columns, vec![self.location.clone()], &self.options)
             .with_urls(ReadOptions::of(state.config_options())?);
+        config.is_ordered = self.is_ordered;
         Ok(Arc::new(ImageScanExec::try_new(listing, config)?))
     }
 }

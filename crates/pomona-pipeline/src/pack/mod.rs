@@ -290,7 +290,7 @@ impl<'a> Pack<'a> {
         *config = config.clone().with_target_partitions(1);
         let ctx = SessionContext::new_with_state(state);
         let images = listing.rows(shard.rows.clone())?;
-        let images = Arc::new(listing.place().table(images));
+        let images = Arc::new(listing.place().table(images).in_order());
         let columns = [
             "path",
             "label",
