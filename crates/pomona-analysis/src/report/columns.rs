@@ -57,25 +57,6 @@ impl Columns {
             .collect())
     }
 
-    /// A column of lists of text.
-    pub(super) fn lists(&self, name: &str) -> Result<Vec<Vec<String>>> {
-        let texts = DataType::new_list(DataType::Utf8, true);
-        let Some(column) = self.column(name, &texts)? else {
-            return Ok(vec![]);
-        };
-        let list = |texts: Option<arrow::array::ArrayRef>| {
-            let texts = texts?;
-            let texts = texts.as_string::<i32>().iter();
-            Some(
-                texts
-                    .map(|text| text.unwrap_or_default().to_string())
-                    .collect(),
-            )
-        };
-        let lists = column.as_list::<i32>().iter();
-        Ok(lists.map(|texts| list(texts).unwrap_or_default()).collect())
-    }
-
     /// A column of vectors of one length, one after the other; none may be NULL.
     pub(super) fn vectors(&self, name: &str) -> Result<Vec<f32>> {
         let floats = DataType::new_list(DataType::Float32, true);

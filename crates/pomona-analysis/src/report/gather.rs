@@ -30,7 +30,7 @@ const REASONS: usize = 20;
 const PATHS: usize = 5;
 
 /// The scripts of `sql/report/`.
-const SCRIPTS: [(&str, &str); 9] = [
+const SCRIPTS: [(&str, &str); 10] = [
     (
         "report/points",
         include_str!("../../../../sql/report/points.sql"),
@@ -50,6 +50,10 @@ const SCRIPTS: [(&str, &str); 9] = [
     (
         "report/errors",
         include_str!("../../../../sql/report/errors.sql"),
+    ),
+    (
+        "report/error_paths",
+        include_str!("../../../../sql/report/error_paths.sql"),
     ),
     (
         "report/scatter",
@@ -158,14 +162,30 @@ pub(super) struct Queries {
 impl Queries {
     /// The result of the last statement of a script.
     pub(super) async fn run(&self, name: &str) -> Result<Columns, AnalysisError> {
-        Ok(Columns::new(&self.batches(name).await?)?)
+        Ok(Columns::new(&self.batches(name, &self.variables).await?)?)
     }
 
-    async fn batches(&self, name: &str) -> Result<Vec<RecordBatch>, AnalysisError> {
+    /// The same with a variable more.
+    async fn run_with(
+        &self,
+        name: &str,
+        variable: &str,
+        value: &str,
+    ) -> Result<Columns, AnalysisError> {
+        let mut variables = self.variables.clone();
+        variables.define(variable, value);
+        Ok(Columns::new(&self.batches(name, &variables).await?)?)
+    }
+
+    async fn batches(
+        &self,
+        name: &str,
+        variables: &Variables,
+    ) -> Result<Vec<RecordBatch>, AnalysisError> {
         let script = SCRIPTS.iter().find(|(known, _)| *known == name);
         let (name, sql) = script.expect("the scripts of reports are built in");
         let script = Script::new(*name, *sql);
-        Ok(script.run(&self.ctx, &self.variables).await?)
+        Ok(script.run(&self.ctx, variables).await?)
     }
 }
 
@@ -205,18 +225,20 @@ async fn classes(queries: &Queries) -> Result<Vec<Class>, AnalysisError> {
 
 async fn errors(queries: &Queries, album: &Album) -> Result<Errors, AnalysisError> {
     let rows = queries.run("report/errors").await?;
-    let (images, paths) = (rows.counts("images")?, rows.lists("paths")?);
-    let reasons = rows.text("reason")?.into_iter();
+    let mut reasons = vec![];
+    for (reason, images) in rows.text("reason")?.into_iter().zip(rows.counts("images")?) {
+        // Aggregated with the reasons, the paths of all bad images would be in memory.
+        let paths = queries.run_with("report/error_paths", "reason", &reason);
+        let paths = paths.await?.text("path")?;
+        reasons.push(Reason {
+            paths: paths.iter().map(|path| album.relative(path)).collect(),
+            reason,
+            images,
+        });
+    }
     Ok(Errors {
         total_reasons: rows.counts("reasons")?.first().copied().unwrap_or(0),
-        reasons: reasons
-            .zip(images.into_iter().zip(paths))
-            .map(|(reason, (images, paths))| Reason {
-                reason,
-                images,
-                paths: paths.iter().map(|path| album.relative(path)).collect(),
-            })
-            .collect(),
+        reasons,
     })
 }
 
