@@ -32,9 +32,12 @@ async fn a_store_that_is_late_gets_more_requests_at_once() {
     run(&ctx, MANY).await.unwrap();
     let (most, elapsed) = (store.most_in_flight(), begin.elapsed());
     println!("4,000 objects of 50 ms: {elapsed:?}, {most} in flight");
-    // With 32 it takes 6.25 s, whatever the machine.
     assert!((65..=MOST_IN_FLIGHT).contains(&most), "{most} in flight");
-    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+    // What 32 take, whatever the machine.
+    assert!(
+        elapsed < 4_000 / 32 * Duration::from_millis(50),
+        "{elapsed:?}"
+    );
     assert_eq!(store.gets(), 4_000);
     // What was found is known to the next query.
     let begin = Instant::now();
