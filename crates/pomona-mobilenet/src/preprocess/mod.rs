@@ -24,9 +24,12 @@ mod orientation;
 mod pixels;
 mod png;
 mod raster;
-#[expect(
-    unsafe_code,
-    reason = "vector instructions, behind checks of the processor and of every range"
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "vector instructions, behind checks of the processor and of every range"
+    )
 )]
 pub mod resize;
 mod tiff;
