@@ -133,12 +133,11 @@ pub async fn gather(
             .map_err(|stopped| DataFusionError::External(Box::new(stopped)))?,
         None => Made::new(),
     };
-    let left = album.wanted().filter(|wanted| !made.contains_key(wanted));
-    let left: Vec<_> = match reread {
-        // What is not among them could not be read.
-        None => left.filter(|(_, size)| *size == Size::Large).collect(),
-        Some(_) => left.collect(),
-    };
+    let mut left = album.wanted().collect::<Vec<_>>();
+    if reread.is_none() {
+        // The small ones have been read.
+        left.retain(|(_, size)| *size == Size::Large);
+    }
     made.extend(thumbnails(ctx, &input, left, reread).await);
     let (images, thumbnails) = album.filled(made);
     Ok(Gathered {

@@ -5,7 +5,6 @@ mod registry;
 mod s3;
 mod s3_connection;
 mod s3_keys;
-mod s3_slow_answers;
 mod s3_traffic;
 mod settings;
 

@@ -11,7 +11,6 @@ use url::Url;
 
 use super::credentials::{SdkCredentials, sdk_config};
 use super::s3_keys::KeyLister;
-use super::s3_slow_answers::SlowAnswers;
 use super::s3_traffic::CountedClient;
 use super::settings::{S3Settings, is_yes};
 
@@ -36,11 +35,8 @@ struct KeptConnector {
 
 impl HttpConnector for KeptConnector {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
-        let client = HttpClient::new(SlowAnswers {
-            client: self.connector.connect(options)?,
-            count: Arc::clone(&self.slow),
-        });
-        let client = CountedClient::new(client);
+        let client = self.connector.connect(options)?;
+        let client = CountedClient::new(client, Arc::clone(&self.slow));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some(client.clone());
         Ok(HttpClient::new(client))

@@ -96,13 +96,17 @@ impl Attempts {
 pub(super) struct CountedClient {
     client: HttpClient,
     is_of_bucket: Arc<AtomicBool>,
+    /// How often the bucket asked for fewer requests, which object_store hears alone: it waits a little
+    /// and sends the request again.
+    slow: Arc<AtomicU64>,
 }
 
 impl CountedClient {
-    pub(super) fn new(client: HttpClient) -> Self {
+    pub(super) fn new(client: HttpClient, slow: Arc<AtomicU64>) -> Self {
         Self {
             client,
             is_of_bucket: Arc::default(),
+            slow,
         }
     }
 
@@ -129,6 +133,9 @@ impl HttpService for CountedClient {
         let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
         if let Some(failure) = failure(status) {
             COUNTS.failures[failure].fetch_add(1, Ordering::Relaxed);
+            if failure == THROTTLED {
+                self.slow.fetch_add(1, Ordering::Relaxed);
+            }
         }
         if kind == GET && status.is_some() {
             count_get(start.elapsed());
