@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use anyhow::{Context, Result};
+use pomona_cluster::add_s3_counts;
 use pomona_console::{Exposition, Kind};
 use pomona_results::Manifest;
 use pomona_session::s3_traffic;
@@ -112,31 +113,7 @@ fn text(manifest: &Manifest, took: Duration) -> String {
 /// The requests of this process to S3: all of the run's where it needs no cluster.
 fn add_s3(text: &mut Exposition) {
     let traffic = s3_traffic();
-    for (name, help, label, counts) in [
-        (
-            "pomona_run_s3_requests",
-            "Requests to S3; each attempt counts.",
-            "request",
-            &traffic.requests,
-        ),
-        (
-            "pomona_run_s3_retries",
-            "Attempts at a request to S3 after its first one.",
-            "request",
-            &traffic.retries,
-        ),
-        (
-            "pomona_run_s3_failures",
-            "Attempts that failed in a way that may pass.",
-            "reason",
-            &traffic.failures,
-        ),
-    ] {
-        text.family(name, Kind::Gauge, "", help);
-        for (value, count) in counts {
-            text.sample(&[(label, value)], *count as f64);
-        }
-    }
+    add_s3_counts(text, "pomona_run_s3", Kind::Gauge, &traffic);
     text.one(
         "pomona_run_s3_get_seconds",
         Kind::Gauge,

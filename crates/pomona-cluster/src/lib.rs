@@ -65,5 +65,6 @@ pub use console::{ConsoleAccess, ForwardOptions, HistoryOptions, RunPage, forwar
 pub use error::ClusterError;
 pub use executor::{ExecutorEnd, ExecutorOptions, run_executor};
 pub use location::Cluster;
+pub use role_metrics::add_s3_counts;
 pub use scheduler::{SchedulerOptions, run_scheduler};
 pub use tls::{Tls, TlsFiles};
