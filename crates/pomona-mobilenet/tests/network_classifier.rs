@@ -30,14 +30,9 @@ const FEATURES: usize = 1280;
 
 impl Head {
     fn new(classes: usize, labels: Option<&str>) -> Self {
-        let path = std::env::temp_dir().join(format!(
-            "pomona-classifier-{}-{classes}-{}.safetensors",
-            std::process::id(),
-            labels.map_or(0, str::len),
-        ));
-        Weights::random(0.35, 3).unwrap().save(&path).unwrap();
-        let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
-        std::fs::remove_file(&path).unwrap();
+        let bytes = Weights::random(0.35, 3).unwrap();
+        let bytes = bytes.to_bytes(&SaveOptions::default()).unwrap();
+        let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
         let matrix = numbers(classes * FEATURES);
         let bias = numbers(classes);
         for (name, values, shape) in [
@@ -136,12 +131,11 @@ fn classes_have_the_names_of_the_file_or_numbers() {
     let weights = Weights::from_bytes(&Head::new(3, None).file).unwrap();
     assert_eq!(weights.labels().unwrap()[..], ["0", "1", "2"]);
 
-    let path = std::env::temp_dir().join(format!("pomona-labels-{}", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("named.safetensors");
     let weights = Weights::from_bytes(&named.file).unwrap();
     weights.save(&path).unwrap();
-    let read = Weights::load(&path);
-    std::fs::remove_file(&path).unwrap();
-    assert_eq!(read.unwrap().labels(), weights.labels());
+    assert_eq!(Weights::load(&path).unwrap().labels(), weights.labels());
 }
 
 #[test]

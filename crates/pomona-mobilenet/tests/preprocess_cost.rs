@@ -168,13 +168,12 @@ fn children(files: &[(String, Vec<u8>)]) {
         eprintln!("skipped: the system does not say how much memory a process has");
         return;
     }
-    let folder = std::env::temp_dir().join(format!("pomona-cost-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     for (i, (name, bytes)) in files.iter().enumerate() {
         if !bytes.starts_with(b"\xff\xd8") {
             continue;
         }
-        let path = folder.join(i.to_string());
+        let path = folder.path().join(i.to_string());
         fs::write(&path, bytes).unwrap();
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--nocapture", "--test-threads=1"])
@@ -195,7 +194,6 @@ fn children(files: &[(String, Vec<u8>)]) {
             "{name}: resident memory grew by {growth}, {stated} stated"
         );
     }
-    fs::remove_dir_all(folder).unwrap();
 }
 
 fn report_growth(path: &Path) {

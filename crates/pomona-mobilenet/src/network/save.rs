@@ -177,13 +177,11 @@ mod tests {
 
     #[test]
     fn what_is_saved_is_read_back() {
-        let file =
-            std::env::temp_dir().join(format!("pomona-save-{}.safetensors", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("saved.safetensors");
         let written = Weights::random(0.35, 3).unwrap();
         written.save(&file).unwrap();
-        let read = Weights::load(&file);
-        std::fs::remove_file(&file).unwrap();
-        let read = read.unwrap();
+        let read = Weights::load(&file).unwrap();
         assert_eq!(read.architecture(), written.architecture());
         for name in written.tensors().keys() {
             assert_eq!(values(&read, name), values(&written, name), "{name}");
