@@ -41,6 +41,17 @@ fn prints_nothing(name: &str, text: &str) -> Option<String> {
     (is_source && name.starts_with("crates/")).then(|| format!("it has '{found}'"))
 }
 
+/// Tests of one process run side by side, so a name made of its number is no name of one's own.
+fn tests_in_folders_of_their_own(name: &str, text: &str) -> Option<String> {
+    let source = match name.contains("/src/") {
+        true => text.find("#[cfg(test)]").unwrap_or(text.len()),
+        false => 0,
+    };
+    let shared = concat!("temp_dir", "()");
+    let found = text[source..].contains(shared);
+    found.then(|| format!("a test uses '{shared}': tempfile::tempdir() makes a folder for each"))
+}
+
 #[test]
 fn source_files_keep_the_rules() {
     let sources = files(".rs");
@@ -49,6 +60,7 @@ fn source_files_keep_the_rules() {
     all_keep(has_a_subject, &sources);
     all_keep(says_when_it_can_go, &sources);
     all_keep(prints_nothing, &sources);
+    all_keep(tests_in_folders_of_their_own, &sources);
 }
 
 #[test]
@@ -63,4 +75,9 @@ fn each_rule_finds_what_breaks_it() {
     assert!(prints_nothing("crates/a/src/a.rs", prints).is_some());
     assert!(prints_nothing("crates/a/src/a.rs", &format!("#[cfg(test)]{prints}")).is_none());
     assert!(prints_nothing("crates/a/examples/a.rs", prints).is_none());
+    let shares = concat!("#[test] fn f() { env::temp_dir", "(); }");
+    let rule = tests_in_folders_of_their_own;
+    assert!(rule("crates/a/tests/a.rs", shares).is_some());
+    assert!(rule("crates/a/src/a.rs", &format!("#[cfg(test)]{shares}")).is_some());
+    assert!(rule("crates/a/src/a.rs", shares).is_none());
 }

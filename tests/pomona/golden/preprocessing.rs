@@ -1,16 +1,17 @@
 //! Decoded and resized bytes of real photographs, against the digests of Pillow's.
 
+use std::fs::{self, File};
+
 use arrow::array::{Array, StringArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use pomona_mobilenet::preprocess::{DecodeLimits, Preprocessor, RgbImage, decode_rgb};
+use pomona_tests::reference_data::reference_data;
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::path::PathBuf;
 
 #[test]
 fn photographs_are_decoded_and_resized_to_pillows_bytes() {
-    let Some(data) = test_data("golden/keras_features.parquet") else {
+    let Some(data) = reference_data() else {
         return;
     };
     let file = File::open(data.join("golden/keras_features.parquet")).unwrap();
@@ -61,7 +62,7 @@ fn photographs_are_decoded_and_resized_to_pillows_bytes() {
 
 #[test]
 fn the_stages_of_one_photograph_are_pillows() {
-    let Some(data) = test_data("golden/single_image_stages.safetensors") else {
+    let Some(data) = reference_data() else {
         return;
     };
     let stages = fs::read(data.join("golden/single_image_stages.safetensors")).unwrap();
@@ -77,19 +78,6 @@ fn the_stages_of_one_photograph_are_pillows() {
     let mut resized = vec![0; preprocessor.output_len()];
     preprocessor.run(&bytes, &mut resized).unwrap();
     assert!(resized == stages.tensor("resized_rgb_u8_hwc").unwrap().data());
-}
-
-/// The folder with the reference data, if this file is in it.
-fn test_data(file: &str) -> Option<PathBuf> {
-    let data = std::env::var_os("POMONA_TEST_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    if data.join(file).exists() {
-        return Some(data);
-    }
-    eprintln!("skipped: {file} is not in {}", data.display());
-    None
 }
 
 fn digest(bytes: &[u8]) -> String {
