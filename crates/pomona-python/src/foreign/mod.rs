@@ -1,0 +1,1 @@
+//! Other people's sessions: functions, aggregates and the image table over `datafusion-ffi`.

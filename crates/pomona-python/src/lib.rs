@@ -1,0 +1,3 @@
+//! `pomona._native`: the engine as a module of Python.
+
+mod foreign;
