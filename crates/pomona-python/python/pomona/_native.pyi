@@ -290,3 +290,38 @@ class Extractor:
         """
     def image_errors(self, images: Sequence[bytes | str | PathLike[str]]) -> list[str | None]:
         """Why each image cannot be decoded; None where it can."""
+
+# Sessions of the package datafusion. Capsules hold structs of `datafusion_version`'s major version: `pomona.foreign` compares it
+# before it asks for one.
+
+@final
+class Foreign:
+    """Functions and tables for sessions of the package ``datafusion``, with settings that hold for all of them; also the
+    table factory of ``STORED AS IMAGES``."""
+
+    def __init__(self, settings: Mapping[str, str] = ...) -> None:
+        """settings: ``pomona.*``, as with ``SET``. Raises UsageError for another."""
+    def scalar_functions(self) -> list[ForeignScalar]: ...
+    def aggregate_functions(self) -> list[ForeignAggregate]: ...
+    def table(self, locations: Sequence[str], options: Mapping[str, str]) -> ForeignTable:
+        """Images at some locations, under the options of ``STORED AS IMAGES``.
+
+        Raises UsageError for an option, StorageError for a location that is not there.
+        """
+    def __datafusion_table_provider_factory__(self, session: object) -> Any: ...
+
+@final
+class ForeignScalar:
+    @property
+    def name(self) -> str: ...
+    def __datafusion_scalar_udf__(self) -> Any: ...
+
+@final
+class ForeignAggregate:
+    @property
+    def name(self) -> str: ...
+    def __datafusion_aggregate_udf__(self) -> Any: ...
+
+@final
+class ForeignTable:
+    def __datafusion_table_provider__(self, session: object) -> Any: ...

@@ -97,7 +97,7 @@ impl Portable {
 
     /// What `CREATE EXTERNAL TABLE … STORED AS IMAGES` makes tables with; sessions register it under
     /// [`ImageTableFactory::FILE_TYPE`](pomona_images::ImageTableFactory::FILE_TYPE).
-    pub fn table_factory(&self) -> Arc<dyn TableProviderFactory> {
+    pub fn table_factory(&self) -> Arc<dyn TableProviderFactory + Send> {
         Arc::new(PortableFactory::new(self.state.clone()))
     }
 }
