@@ -4,7 +4,7 @@
     >>> ctx = datafusion.SessionContext()
     >>> pomona.register(ctx, weights="fruits")
     >>> ctx.register_table("images", pomona.ImageTable("pomona-demo/images"))
-    >>> ctx.sql("SELECT label, mobilenet_v2(content) AS features FROM images WHERE label = 'Apple'").count()
+    >>> ctx.sql("SELECT label, mobilenet_v2(content) AS features FROM images WHERE label = 'Kiwi'").count()
     6
 
 The two packages exchange structs whose layout belongs to a major version of DataFusion. Where the versions differ nothing is

@@ -12,6 +12,7 @@ use pyo3::types::PyCapsule;
 
 use super::codec;
 use crate::errors::from_datafusion;
+use crate::waiting::wait;
 
 /// Images below one or more locations, one row an image.
 #[pyclass(frozen, module = "pomona._native")]
@@ -27,9 +28,10 @@ impl ForeignTable {
         locations: Vec<String>,
         options: BTreeMap<String, String>,
     ) -> PyResult<Self> {
+        let portable = portable.clone();
         let options: HashMap<_, _> = options.into_iter().collect();
-        let table = py.detach(|| io_runtime().block_on(portable.table(locations, &options)));
-        match table {
+        let table = wait(py, async move { portable.table(locations, &options).await });
+        match table? {
             Ok(table) => Ok(Self { table }),
             Err(error) => Err(from_datafusion(py, &error)),
         }
