@@ -296,8 +296,7 @@ class Extractor:
 
 @final
 class Foreign:
-    """Functions and tables for sessions of the package ``datafusion``, with settings that hold for all of them; also the
-    table factory of ``STORED AS IMAGES``."""
+    """Functions and tables for sessions of the package ``datafusion``, with settings that hold for all of them."""
 
     def __init__(self, settings: Mapping[str, str] = ...) -> None:
         """settings: ``pomona.*``, as with ``SET``. Raises UsageError for another."""
@@ -308,7 +307,8 @@ class Foreign:
 
         Raises UsageError for an option, StorageError for a location that is not there.
         """
-    def __datafusion_table_provider_factory__(self, session: object) -> Any: ...
+    def table_factory(self, session: object) -> ForeignFactory:
+        """What ``STORED AS IMAGES`` makes tables with in a ``SessionContext``."""
 
 @final
 class ForeignScalar:
@@ -325,3 +325,7 @@ class ForeignAggregate:
 @final
 class ForeignTable:
     def __datafusion_table_provider__(self, session: object) -> Any: ...
+
+@final
+class ForeignFactory:
+    def __datafusion_table_provider_factory__(self, codec: object) -> Any: ...

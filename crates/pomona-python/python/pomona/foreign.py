@@ -73,7 +73,7 @@ def register(
         ctx.register_udf(package.udf(scalar))
     for aggregate in foreign.aggregate_functions():
         ctx.register_udaf(package.udaf(aggregate))
-    ctx.register_table_factory("IMAGES", foreign)
+    ctx.register_table_factory("IMAGES", foreign.table_factory(ctx))
     if tune:
         for name, value in _OPTIONS.items():
             ctx.sql(f"SET {name} = {value}")

@@ -10,36 +10,27 @@
 
 mod functions;
 mod tables;
+mod theirs;
 
 use std::collections::BTreeMap;
-use std::ffi::CStr;
-use std::sync::Arc;
 
-use datafusion_ffi::proto::logical_extension_codec::FFI_LogicalExtensionCodec;
-use datafusion_ffi::table_provider_factory::FFI_TableProviderFactory;
-use pomona_images::io_runtime;
 use pomona_session::Portable;
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
 
 use crate::errors::{from_datafusion, usage};
 use functions::{ForeignAggregate, ForeignScalar};
-use tables::ForeignTable;
-
-/// The method by which a session hands over what reads the plans that it sends, and the name of the capsule.
-const CODEC_METHOD: &str = "__datafusion_logical_extension_codec__";
-const CODEC: &CStr = c"datafusion_logical_extension_codec";
+use tables::{ForeignFactory, ForeignTable};
 
 /// Adds the classes of this module to `pomona._native`.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Foreign>()?;
     module.add_class::<ForeignScalar>()?;
     module.add_class::<ForeignAggregate>()?;
-    module.add_class::<ForeignTable>()
+    module.add_class::<ForeignTable>()?;
+    module.add_class::<ForeignFactory>()
 }
 
-/// Functions and tables for sessions of the package `datafusion`, with settings that hold for all of them. It is also
-/// what `SessionContext.register_table_factory("IMAGES", …)` takes.
+/// Functions and tables for sessions of the package `datafusion`, with settings that hold for all of them.
 #[pyclass(frozen, module = "pomona._native")]
 struct Foreign {
     portable: Portable,
@@ -86,30 +77,8 @@ impl Foreign {
         ForeignTable::new(py, &self.portable, locations, options)
     }
 
-    fn __datafusion_table_provider_factory__<'py>(
-        &self,
-        py: Python<'py>,
-        session: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
-        let factory = self.portable.table_factory();
-        let runtime = Some(io_runtime().clone());
-        let factory =
-            FFI_TableProviderFactory::new_with_ffi_codec(factory, runtime, codec(session)?);
-        PyCapsule::new_with_value(py, factory, c"datafusion_table_provider_factory")
+    /// What `STORED AS IMAGES` makes tables with in a session.
+    fn table_factory(&self, session: &Bound<'_, PyAny>) -> PyResult<ForeignFactory> {
+        ForeignFactory::new(session, &self.portable)
     }
-}
-
-/// What reads the conditions and statements that a session sends: a capsule, or an object that hands one over.
-#[expect(unsafe_code, reason = "a capsule is a pointer")]
-fn codec(session: &Bound<'_, PyAny>) -> PyResult<FFI_LogicalExtensionCodec> {
-    let capsule = match session.hasattr(CODEC_METHOD)? {
-        true => session.call_method0(CODEC_METHOD)?,
-        false => session.clone(),
-    };
-    let capsule = capsule.cast::<PyCapsule>()?;
-    let codec = capsule.pointer_checked(Some(CODEC))?;
-    // SAFETY: a capsule of this name holds this struct, and the versions of both libraries were compared before the
-    // session was asked for it. The capsule, which owns the struct, lives to the end of this function.
-    let codec: &FFI_LogicalExtensionCodec = unsafe { codec.cast().as_ref() };
-    Ok(codec.clone())
 }

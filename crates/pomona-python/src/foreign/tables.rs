@@ -1,16 +1,17 @@
-//! The capsule of an image table: what `SessionContext.register_table` takes.
+//! Capsules of image tables: what `SessionContext.register_table` and `register_table_factory` take.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion_ffi::table_provider::FFI_TableProvider;
+use datafusion_ffi::table_provider_factory::FFI_TableProviderFactory;
 use pomona_images::io_runtime;
 use pomona_session::Portable;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
-use super::codec;
+use super::theirs::Theirs;
 use crate::errors::from_datafusion;
 use crate::waiting::wait;
 
@@ -18,6 +19,7 @@ use crate::waiting::wait;
 #[pyclass(frozen, module = "pomona._native")]
 pub(super) struct ForeignTable {
     table: Arc<dyn TableProvider>,
+    portable: Portable,
 }
 
 impl ForeignTable {
@@ -28,11 +30,11 @@ impl ForeignTable {
         locations: Vec<String>,
         options: BTreeMap<String, String>,
     ) -> PyResult<Self> {
-        let portable = portable.clone();
+        let (portable, maker) = (portable.clone(), portable.clone());
         let options: HashMap<_, _> = options.into_iter().collect();
-        let table = wait(py, async move { portable.table(locations, &options).await });
+        let table = wait(py, async move { maker.table(locations, &options).await });
         match table? {
-            Ok(table) => Ok(Self { table }),
+            Ok(table) => Ok(Self { table, portable }),
             Err(error) => Err(from_datafusion(py, &error)),
         }
     }
@@ -45,9 +47,42 @@ impl ForeignTable {
         py: Python<'py>,
         session: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let table = Arc::clone(&self.table);
+        let theirs = Theirs::new(session, &self.portable)?;
+        let table = theirs.kept(Arc::clone(&self.table));
         let runtime = Some(io_runtime().clone());
-        let table = FFI_TableProvider::new_with_ffi_codec(table, true, runtime, codec(session)?);
+        let codec = theirs.codec(session)?;
+        let table = FFI_TableProvider::new_with_ffi_codec(table, true, runtime, codec);
         PyCapsule::new_with_value(py, table, c"datafusion_table_provider")
+    }
+}
+
+/// `STORED AS IMAGES` of one session.
+#[pyclass(frozen, module = "pomona._native")]
+pub(super) struct ForeignFactory {
+    portable: Portable,
+    theirs: Theirs,
+}
+
+impl ForeignFactory {
+    pub(super) fn new(session: &Bound<'_, PyAny>, portable: &Portable) -> PyResult<Self> {
+        Ok(Self {
+            portable: portable.clone(),
+            theirs: Theirs::new(session, portable)?,
+        })
+    }
+}
+
+#[pymethods]
+impl ForeignFactory {
+    fn __datafusion_table_provider_factory__<'py>(
+        &self,
+        py: Python<'py>,
+        codec: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let factory = self.theirs.kept_factory(self.portable.table_factory());
+        let runtime = Some(io_runtime().clone());
+        let codec = self.theirs.codec(codec)?;
+        let factory = FFI_TableProviderFactory::new_with_ffi_codec(factory, runtime, codec);
+        PyCapsule::new_with_value(py, factory, c"datafusion_table_provider_factory")
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{TableProvider, TableProviderFactory};
 use datafusion::common::Result;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use pomona_functions::{aggregate_functions, scalar_functions};
 use pomona_images::{ImageTable, ImageTableOptions, read_functions};
@@ -56,6 +56,11 @@ impl Portable {
         }
         let state = session_state(config, runtime_env(RuntimeOptions::default())?)?;
         Ok(Self { state })
+    }
+
+    /// The functions and the options that its tables are planned with.
+    pub fn task_context(&self) -> Arc<TaskContext> {
+        self.state.task_ctx()
     }
 
     /// Every scalar function.
