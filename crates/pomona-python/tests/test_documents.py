@@ -92,7 +92,7 @@ def test_the_notebook_runs(executed):
     assert any("<iframe" in table and "map-of-images" in table for table in tables), "no report"
     # The scree plot, and the scatter with thumbnails.
     assert len(outputs(notebook, "image/png")) >= 3
-    assert (folder / "fruits/results/manifest.json").is_file()
+    assert (folder / "results/manifest.json").is_file()
     printed = [output for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "error"]
     assert printed == []
 
