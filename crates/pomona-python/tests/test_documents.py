@@ -19,21 +19,18 @@ MODULES = [module.name for module in pkgutil.iter_modules(pomona.__path__) if mo
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstrings(name, con, copied, monkeypatch):
+def test_docstrings(name, copied, monkeypatch):
     monkeypatch.chdir(copied.parent)
     module = importlib.import_module(f"pomona.{name}")
-    finder = doctest.DocTestFinder(exclude_empty=True)
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    con.images(copied / "images", name="images")
-    try:
-        for test in finder.find(module, globs={**vars(module), "pomona": pomona, "con": con}):
-            runner.run(test)
-    finally:
-        con.images(copied / "images", name="images")
+    con = pomona.connect(weights="fruits")
+    con.images("pomona-demo/images", name="images")
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in doctest.DocTestFinder().find(module, globs={**vars(module), "pomona": pomona, "con": con}):
+        runner.run(test)
     assert runner.summarize().failed == 0
 
 
-def test_docstring_of_the_package(con, copied, monkeypatch):
+def test_docstring_of_the_package(copied, monkeypatch):
     monkeypatch.chdir(copied.parent)
     assert doctest.testmod(pomona).failed == 0
 
@@ -53,9 +50,6 @@ def blocks(page):
 
 @pytest.mark.parametrize("page", ["python.md", "from-pyspark.md"])
 def test_pages_of_the_book(page, s3, copied, monkeypatch):
-    import matplotlib
-
-    matplotlib.use("Agg")
     monkeypatch.chdir(copied.parent)
     names = {}
     found = blocks(page)

@@ -48,7 +48,8 @@ class Plain:
         (numpy,) = need("get_feature_names_out()", "numpy")
         estimator: Any = self
         name = type(self).__name__.lower()
-        return numpy.asarray([f"{name}{number}" for number in range(estimator._n_features_out)], dtype=object)
+        names: Array = numpy.asarray([f"{name}{number}" for number in range(estimator._n_features_out)], dtype=object)
+        return names
 
     def __repr__(self) -> str:
         defaults = {name: one.default for name, one in inspect.signature(type(self)).parameters.items()}
@@ -126,7 +127,8 @@ def checked_array(name: str, X: Any, minimum: int = 1) -> Array:
     if not numpy.isfinite(array).all():
         found = "NaN" if numpy.isnan(array).any() else f"infinity or a value too large for {array.dtype!r}"
         raise ValueError(f"Input X contains {found}.")
-    return numpy.ascontiguousarray(array)
+    rows: Array = numpy.ascontiguousarray(array)
+    return rows
 
 
 def _checked_plainly(estimator: Any, X: Any, reset: bool, minimum: int) -> Array:

@@ -9,10 +9,13 @@ from pomona import _native, display
 from pomona.errors import UsageError, need
 
 if TYPE_CHECKING:
-    import numpy
     import pandas
     import polars
     import pyarrow
+
+    from pomona.estimator import Array
+
+    PolarsFrame = polars.DataFrame
 
 # Rows that a terminal shows, as `pomona sql` does, and those of a notebook, whose cells may be images.
 TEXT_ROWS = 40
@@ -137,9 +140,10 @@ class Relation:
     def pl(self) -> polars.DataFrame:
         """All rows as a frame of Polars, without a copy."""
         (polars,) = need("pl()", "polars")
-        return polars.DataFrame(self._native.fetch())
+        frame: PolarsFrame = polars.DataFrame(self._native.fetch())
+        return frame
 
-    def to_numpy(self, column: str | None = None) -> numpy.ndarray[Any, Any]:
+    def to_numpy(self, column: str | None = None) -> Array:
         """A column as an array of NumPy.
 
             >>> features = con.sql("SELECT label, mobilenet_v2(content) AS features FROM images").to_numpy("features")
@@ -159,15 +163,17 @@ class Relation:
         name = self._named(column)
         kind = self.types[self.columns.index(name)]
         if "List" in kind.partition("(")[0].partition("<")[0]:
-            return numpy.asarray(self._native.select([name]).vectors(name))
+            matrix: Array = numpy.asarray(self._native.select([name]).vectors(name))
+            return matrix
         values = [row[0] for row in self._native.select([name]).rows()]
         dtype = _DTYPES.get(kind)
         if dtype is not None:
             has_null = any(value is None for value in values)
-            return numpy.array(values, "float64" if has_null else dtype)
-        array = numpy.empty(len(values), object)
-        array[:] = values
-        return array
+            numbers: Array = numpy.array(values, "float64" if has_null else dtype)
+            return numbers
+        objects: Array = numpy.empty(len(values), object)
+        objects[:] = values
+        return objects
 
     def _named(self, column: str | None) -> str:
         """The name of a column that is there."""
