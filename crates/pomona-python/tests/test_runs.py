@@ -1,15 +1,18 @@
 """Runs: progress, results, the report, and look-ups that return what the command prints."""
 
+import contextlib
 import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import numpy
 import pytest
-from conftest import command, python
+from conftest import PATIENCE, command, python
 from test_display import Page
 
 import pomona
@@ -178,6 +181,20 @@ def test_an_interrupt_cancels_the_run(tmp_path):
 def test_where_nobody_looks_nothing_is_drawn(tmp_path):
     done = python("import pomona; pomona.run(input='pomona-demo/images', output='{}', weights='fruits')".format(tmp_path / "out"))
     assert done.stdout == done.stderr == ""
+
+
+def test_a_terminal_of_its_own_shows_the_stages(tmp_path):
+    code = f"import pomona; pomona.run(input='pomona-demo/images', output='{tmp_path / 'out'}', weights='fruits')"
+    leader, follower = os.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=follower, stderr=follower)
+    os.close(follower)
+    shown = b""
+    # The system ends the reading of a terminal that nobody writes to any more with an error.
+    with contextlib.suppress(OSError), os.fdopen(leader, "rb", buffering=0) as terminal:
+        while part := terminal.read(4096):
+            shown += part
+    assert process.wait(PATIENCE) == 0
+    assert b"features" in shown and b"/48" in shown and shown.endswith(b"\r\x1b[K")
 
 
 EVENTS = [
