@@ -47,6 +47,6 @@ pub use scripts::{
 };
 pub use sorting::{SORT_MEMORY, sort_memory, sorting_context, spilling_context};
 pub use state::{physical_rules, session_context, session_state};
-pub use statements::{StatementText, parse_statements, plan_statement};
+pub use statements::{StatementText, parse_statements, plan_statement, plan_with_parameters};
 pub use weights_objects::weights_objects;
 pub use writes::{Writes, explain_writes};
