@@ -32,6 +32,9 @@ class UsageError(PomonaError, ValueError):
 class ImageError(PomonaError, ValueError):
     """An image cannot be decoded."""
 
+    index: int | None
+    """Its place in the list of images that was passed, from 0; None where there was no list."""
+
 class WeightsError(PomonaError):
     """Weights cannot be had, or are not those that are needed."""
 
@@ -142,9 +145,14 @@ class Result:
         """The first n rows, as LIMIT: of a query no more than these are computed."""
     def count(self) -> int:
         """The number of rows. Of a query that is not collected, ``SELECT count(*)``."""
-    def rows(self, max_rows: int | None = None) -> list[tuple[Any, ...]]:
+    def select(self, columns: Sequence[str]) -> Result:
+        """Some columns, in this order. Of a query no others are computed."""
+    def rows(
+        self, max_rows: int | None = None, max_bytes: int | None = None
+    ) -> list[tuple[Any, ...]]:
         """Rows as Python objects, without pyarrow: None, bool, int, float, str, bytes, list, dict (structs),
-        date, datetime, timedelta; anything else as its text."""
+        date, datetime, timedelta, Decimal; anything else as its text. Ends after the row with which the
+        bytes of values exceed max_bytes."""
     def text(self, max_rows: int | None = 40) -> str:
         """The table as ``pomona sql`` prints it, with at most max_rows rows (None: all)."""
     def vectors(self, column: str) -> Vectors:
@@ -207,6 +215,13 @@ def read_results(connection: Connection | None, output: str, folder: str) -> Res
 def read_file(connection: Connection | None, output: str, path: str) -> bytes:
     """A file of a finished run, such as ``report.html``, from a disk or a store."""
 
+def report(connection: Connection | None, output: str, language: str | None = None) -> None:
+    """Writes ``report.html`` of a finished run anew, as ``pomona report``; ``"en"`` or ``"fr"``."""
+
+def thumbnail(content: bytes, side: int) -> tuple[bytes, int, int] | None:
+    """An encoded image as a JPEG whose longer side has at most ``side`` pixels, with its width and height; None
+    where it cannot be decoded."""
+
 def similar(
     connection: Connection | None,
     output: str,
@@ -247,6 +262,7 @@ class Moments:
         then no row has been added."""
     def merge(self, other: Moments) -> None:
         """Adds the rows that another has seen."""
+    def copy(self) -> Moments: ...
     def mean(self) -> Vectors:
         """``[d]`` float64."""
     def variance(self) -> Vectors:
