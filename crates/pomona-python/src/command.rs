@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use pomona_cli::{pomona, set_command_line};
 use pyo3::prelude::*;
-use pyo3::types::PyAny;
 
 use crate::runtime::large_stacks;
 
@@ -44,12 +43,10 @@ pub(crate) fn main(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
     Ok(code)
 }
 
-/// Whether these are the arguments of the process, by which it may be started again.
+/// Whether these are the arguments of the process, by which it may be started again; the name may differ.
 fn is_of_process(system: &Bound<'_, PyModule>, argv: &[OsString]) -> PyResult<bool> {
-    let arguments: Bound<'_, PyAny> = system.getattr("argv")?;
-    Ok(arguments
-        .extract::<Vec<OsString>>()
-        .is_ok_and(|own| own == argv))
+    let own: Vec<OsString> = system.getattr("argv")?.extract()?;
+    Ok(own.iter().skip(1).eq(argv.iter().skip(1)))
 }
 
 /// The number of an exit code, which the standard library only compares.
