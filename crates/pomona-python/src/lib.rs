@@ -17,6 +17,9 @@
 //! `runtime.rs` has the threads, `waiting.rs` how a thread of Python waits for them, and `kept.rs` what outlives neither
 //! the interpreter nor a fork.
 
+// `cargo test --lib` makes a program of it, which cannot be linked without libpython.
+#![cfg(not(test))]
+
 #[expect(unsafe_code, reason = "callbacks and capsules of Arrow's C interface")]
 mod arrow_stream;
 mod batch_reader;
