@@ -48,4 +48,4 @@ pub use pomona::pomona;
 pub use rows::table_text;
 pub use run_options::RunOptions;
 pub use session::{SessionOptions, open_context};
-pub use threads::{MIN_STACK, STACK_BYTES, set_command_line};
+pub use threads::{MIN_STACK, STACK_BYTES, set_command_line, set_large_stacks};

@@ -6,6 +6,7 @@ use std::io::{self, Error};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use pomona_cluster::cancellations;
@@ -22,6 +23,15 @@ pub const MIN_STACK: &str = "RUST_MIN_STACK";
 /// The program and the arguments that start this command again, where they are not those of the process.
 static COMMAND_LINE: OnceLock<Vec<OsString>> = OnceLock::new();
 
+/// Whether [`MIN_STACK`] was read with a large value, by a process that cannot start itself again for it.
+static HAS_LARGE_STACKS: AtomicBool = AtomicBool::new(false);
+
+/// Says that threads without a size of their own have large stacks: the variable was set while the first of them
+/// started, and may be gone since.
+pub fn set_large_stacks() {
+    HAS_LARGE_STACKS.store(true, Ordering::Relaxed);
+}
+
 /// Says how this command is started again, in a process whose program is another: an interpreter. The
 /// first element is the program. What was said first holds.
 pub fn set_command_line(line: Vec<OsString>) {
@@ -36,7 +46,7 @@ pub fn set_command_line(line: Vec<OsString>) {
 /// # Errors
 /// When the system cannot start the program.
 pub(crate) fn with_large_stacks() -> io::Result<()> {
-    if env::var_os(MIN_STACK).is_some() {
+    if env::var_os(MIN_STACK).is_some() || HAS_LARGE_STACKS.load(Ordering::Relaxed) {
         return Ok(());
     }
     Err(again()?.env(MIN_STACK, STACK_BYTES.to_string()).exec())

@@ -149,22 +149,35 @@ fn list(values: &Bound<'_, PyAny>, depth: u8) -> PyResult<ScalarValue> {
             }
         }
     }
-    let known = scalars.iter().find(|value| !value.data_type().is_null());
-    let kind = known.map_or(DataType::Null, ScalarValue::data_type);
+    let mut kinds = scalars.iter().map(ScalarValue::data_type);
+    let known = kinds.find(|kind| !is_unknown(kind));
+    let kind = known.or_else(|| scalars.first().map(ScalarValue::data_type));
+    let kind = kind.unwrap_or(DataType::Null);
     for value in &mut scalars {
-        if value.data_type().is_null() {
-            let null = ScalarValue::try_from(&kind).map_err(|error| usage(error.to_string()))?;
-            *value = null;
-        } else if value.data_type() != kind {
-            return Err(usage(format!(
-                "a list has values of one type, and this one has {kind} and {}",
-                value.data_type()
-            )));
+        let found = value.data_type();
+        if found == kind {
+            continue;
         }
+        if !is_unknown(&found) {
+            let text =
+                format!("a list has values of one type, and this one has {kind} and {found}");
+            return Err(usage(text));
+        }
+        let same = value.cast_to(&kind);
+        *value = same.map_err(|error| usage(error.to_string()))?;
     }
     Ok(ScalarValue::List(ScalarValue::new_list(
         &scalars, &kind, true,
     )))
+}
+
+/// Whether a type is that of NULL or of an empty list, which may be of any other.
+fn is_unknown(kind: &DataType) -> bool {
+    match kind {
+        DataType::Null => true,
+        DataType::List(field) => is_unknown(field.data_type()),
+        _ => false,
+    }
 }
 
 /// A date, a time of a day, or a length of time.

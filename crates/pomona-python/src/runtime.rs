@@ -4,7 +4,7 @@ use std::process;
 use std::sync::{Mutex, OnceLock, PoisonError, Weak};
 use std::thread;
 
-use pomona_cli::{MIN_STACK, STACK_BYTES, start_log};
+use pomona_cli::{MIN_STACK, STACK_BYTES, set_large_stacks, start_log};
 use pomona_cluster::cancellations;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -91,6 +91,7 @@ pub(crate) fn large_stacks(py: Python<'_>) -> PyResult<()> {
     }
     if ended.is_ok() {
         let _ = READ.set(());
+        set_large_stacks();
     }
     Ok(())
 }
