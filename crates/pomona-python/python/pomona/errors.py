@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from types import ModuleType
 
 from pomona._native import (
     ClusterError,
@@ -54,13 +54,13 @@ class BadImagesWarning(UserWarning):
     """More images of a run have no features than `max_error_rate` allows. The results are there, with the reasons."""
 
 
-def need(asked_by: str, *packages: str) -> tuple[Any, ...]:
+def need(asked_by: str, *packages: str) -> tuple[ModuleType, ...]:
     """Imports packages that Pomona itself does without, in the order in which they are named.
 
     Raises:
         MissingPackageError: A package is not installed. A package that is there and fails to import raises its own error.
     """
-    modules: list[Any] = []
+    modules: list[ModuleType] = []
     for package in packages:
         try:
             modules.append(importlib.import_module(package))

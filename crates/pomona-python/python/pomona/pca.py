@@ -70,7 +70,7 @@ class PCA(Transformer):
         moments = _native.Moments(rows.shape[1])
         moments.partial(rows)
         self._moments = moments
-        self._solution = self._solved()
+        self._solution: dict[str, Any] | None = self._solved()
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> PCA:
@@ -136,23 +136,23 @@ class PCA(Transformer):
 
     @property
     def components_(self) -> Array:
-        return self._fitted("components")
+        return self._array("components")
 
     @property
     def explained_variance_(self) -> Array:
-        return self._fitted("explained_variance")
+        return self._array("explained_variance")
 
     @property
     def explained_variance_ratio_(self) -> Array:
-        return self._fitted("explained_variance_ratio")
+        return self._array("explained_variance_ratio")
 
     @property
     def singular_values_(self) -> Array:
-        return self._fitted("singular_values")
+        return self._array("singular_values")
 
     @property
     def mean_(self) -> Array:
-        return self._fitted("mean")
+        return self._array("mean")
 
     @property
     def noise_variance_(self) -> float:
@@ -192,6 +192,10 @@ class PCA(Transformer):
         if self._solution is None:
             self._solution = self._solved()
         return self._solution[name]
+
+    def _array(self, name: str) -> Array:
+        array: Array = self._fitted(name)
+        return array
 
     def _scale(self) -> Array:
         """Standard deviations, as scikit-learn whitens: never smaller than the precision of a number."""

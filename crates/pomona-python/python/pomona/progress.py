@@ -151,7 +151,7 @@ class NotebookBar(Stages):
         super().__init__()
         from IPython.display import display
 
-        self._display = display
+        self._display: Any = display
         self._handle: Any = None
         self._is_over = False
 
