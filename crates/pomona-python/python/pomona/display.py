@@ -70,5 +70,6 @@ def short(kind: str) -> str:
 
 def _below(rows: int, has_more: bool) -> str:
     if has_more:
-        return f"the first {rows:,} rows of more; to_html(max_rows) shows others, to_pandas() has all"
+        shown = "the first row" if rows == 1 else f"the first {rows:,} rows"
+        return f"{shown} of more; to_html(max_rows) shows others, to_pandas() has all"
     return "1 row" if rows == 1 else f"{rows:,} rows"
