@@ -73,7 +73,7 @@ pub(crate) fn extract(
     network: &Arc<dyn Backbone>,
     files: &[ImageFile],
     work: &Work,
-) -> Result<(Vec<f32>, Vec<BadImage>), FunctionError> {
+) -> anyhow::Result<(Vec<f32>, Vec<BadImage>)> {
     let length = network.feature_len();
     let mut features = vec![f32::NAN; files.len() * length];
     let bad = Mutex::new(vec![]);
@@ -111,10 +111,9 @@ pub(crate) fn extract(
             }
         }
     });
-    drop(batches);
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     match failed {
-        Some(error) => Err(error),
+        Some(error) => Err(error.into()),
         None => Ok((
             features,
             bad.into_inner().unwrap_or_else(PoisonError::into_inner),

@@ -13,7 +13,7 @@ use pyo3::types::PyAny;
 
 use crate::errors::{from_datafusion, of_image, raise, usage};
 use crate::extraction::{BadImage, Work, extract, image_faults};
-use crate::image_files::{ImageFile, read_list};
+use crate::image_files::read_list;
 use crate::vectors::Vectors;
 use crate::waiting::wait;
 
@@ -143,7 +143,8 @@ fn device_of(name: &str) -> PyResult<Device> {
 
 /// The network of SQL on the CPU, which all of a process share; on another device one of its own.
 fn open(options: &PomonaOptions, device: &Device) -> anyhow::Result<(Arc<dyn Backbone>, String)> {
-    let objects = weights_objects(&runtime_env(RuntimeOptions::default())?);
+    let runtime = runtime_env(RuntimeOptions::default())?;
+    let objects = weights_objects(&runtime);
     if device.is_cpu() {
         let loaded = network(options, &objects)?;
         let network: Arc<dyn Backbone> = loaded.network.clone();

@@ -11,7 +11,7 @@ use pyo3::types::PyBytes;
 use crate::connection::{Connection, session_of};
 use crate::errors::{raise, usage};
 use crate::result::{QueryResult, Rows};
-use crate::waiting::wait;
+use crate::waiting::{wait, wait_alone};
 
 /// The manifest of a finished run, as JSON.
 #[pyfunction]
@@ -92,7 +92,7 @@ pub(crate) fn report(
         }
     };
     let session = session_of(py, connection)?;
-    let written = wait(py, async move {
+    let written = wait_alone(py, async move || {
         let ctx = session.fresh()?;
         let location = Location::parse(&output)?;
         let html = report_html(&ctx, &location, language).await?;

@@ -7,10 +7,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use pomona_cli::STACK_BYTES;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::errors::raise;
 use crate::runtime::runtime;
 
 /// The time between two looks for signals.
@@ -31,6 +34,43 @@ pub(crate) fn wait<T: Send + 'static>(
         match py.detach(move || within(handle, POLL)) {
             Some(Ok(outcome)) => return Ok(outcome),
             Some(Err(ended)) if ended.is_panic() => resume_unwind(ended.into_panic()),
+            Some(Err(_)) => return Err(PyRuntimeError::new_err("the engine has ended")),
+            None => py.check_signals()?,
+        }
+    }
+}
+
+/// Runs work on a thread of its own and waits for its outcome, as [`wait`]: for futures that no other thread can take
+/// over.
+///
+/// # Errors
+/// As [`wait`], and when the system gives no thread.
+pub(crate) fn wait_alone<T: Send + 'static, F: Future<Output = T>>(
+    py: Python<'_>,
+    work: impl FnOnce() -> F + Send + 'static,
+) -> PyResult<T> {
+    let runtime = runtime(py)?.clone();
+    // Dropped when this returns, which stops the work.
+    let (_stop, stopped) = oneshot::channel::<()>();
+    let (done, mut outcome) = oneshot::channel();
+    let run = move || {
+        let outcome = runtime.block_on(async move {
+            tokio::select! {
+                outcome = work() => Some(outcome),
+                _ = stopped => None,
+            }
+        });
+        if let Some(outcome) = outcome {
+            // Whoever waits may have gone.
+            let _ = done.send(outcome);
+        }
+    };
+    let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn(run);
+    thread.map_err(|error| raise(py, error))?;
+    loop {
+        let outcome = &mut outcome;
+        match py.detach(move || within(outcome, POLL)) {
+            Some(Ok(outcome)) => return Ok(outcome),
             Some(Err(_)) => return Err(PyRuntimeError::new_err("the engine has ended")),
             None => py.check_signals()?,
         }
