@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `command.rs` | `main` |
 //! | `connection.rs`, `statements.rs`, `tables.rs`, `parameters.rs` | `connect`, `Connection` |
-//! | `result.rs`, `python_rows.rs`, `vectors.rs` | `Result`, `Vectors` |
+//! | `result.rs`, `python_rows.rs`, `cell_text.rs`, `vectors.rs` | `Result`, `Vectors` |
 //! | `batch_reader.rs`, `arrow_stream.rs` | Arrow's streams, out and in |
 //! | `run.rs`, `finished.rs`, `lookups.rs`, `thumbnails.rs` | `run` and what it leaves |
 //! | `moments.rs`, `number_array.rs` | `Moments`, `project` |
@@ -23,6 +23,7 @@
 #[expect(unsafe_code, reason = "callbacks and capsules of Arrow's C interface")]
 mod arrow_stream;
 mod batch_reader;
+mod cell_text;
 mod command;
 mod connection;
 mod error_kind;

@@ -14,6 +14,7 @@ use pyo3::types::{PyAny, PyCapsule, PyList};
 
 use crate::arrow_stream::{schema_capsule, stream_capsule};
 use crate::batch_reader::BatchReader;
+use crate::cell_text::shortened;
 use crate::errors::{from_datafusion, plain, usage};
 use crate::kept::Kept;
 use crate::python_rows::python_rows;
@@ -247,16 +248,28 @@ impl QueryResult {
         python_rows(py, &held, max_bytes)
     }
 
-    /// The table as `pomona sql` prints it.
-    #[pyo3(signature = (max_rows=Some(40)))]
-    fn text(&self, py: Python<'_>, max_rows: Option<usize>) -> PyResult<String> {
+    /// The table as `pomona sql` prints it; with `max_chars`, bytes as their length and long cells cut.
+    #[pyo3(signature = (max_rows=Some(40), max_chars=None))]
+    fn text(
+        &self,
+        py: Python<'_>,
+        max_rows: Option<usize>,
+        max_chars: Option<usize>,
+    ) -> PyResult<String> {
         // One row more than is shown, to know whether there are more.
         let held = match (max_rows, &*self.rows(py)?) {
             (Some(most), Rows::Query(_)) => self.head(py, most.saturating_add(1))?.held(py)?,
             _ => self.held(py)?,
         };
         let max_rows = max_rows.filter(|_| !held.is_whole);
-        let text = py.detach(|| table_text(held.schema, &held.batches, max_rows, &held.format));
+        let max_chars = max_chars.filter(|_| !held.is_whole);
+        let text = py.detach(|| {
+            let held = match max_chars {
+                Some(most) => shortened(&held, most)?,
+                None => held,
+            };
+            table_text(held.schema, &held.batches, max_rows, &held.format)
+        });
         text.map_err(|error| from_datafusion(py, &error))
     }
 

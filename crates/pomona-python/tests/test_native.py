@@ -141,6 +141,15 @@ def test_a_plan_is_printed_whole(native):
     assert "logical_plan" in text or "physical_plan" in text
 
 
+def test_cells_of_a_terminal_are_short(native):
+    query = "SELECT X'00ff' AS b, 'four' AS t, 'fives' AS u, [1, 2, 3] AS v, CAST(NULL AS VARCHAR) AS n, 123456 AS i"
+    shown = native.sql(query).text(max_chars=4).splitlines()
+    assert [cell.strip() for cell in shown[3].split("|")[1:-1]] == ["2 bytes", "four", "fiv…", "[1,…", "NULL", "123456"]
+    assert "00ff" in native.sql(query).text() and "[1, 2, 3]" in native.sql(query).text()
+    long = native.sql("SELECT arrow_cast(repeat('a', 1234567), 'Binary') AS b").text(max_chars=4)
+    assert "| 1,234,567 bytes |" in long
+
+
 # Streams.
 
 

@@ -153,8 +153,10 @@ class Result:
         """Rows as Python objects, without pyarrow: None, bool, int, float, str, bytes, list, dict (structs),
         date, datetime, timedelta, Decimal; anything else as its text. Ends after the row with which the
         bytes of values exceed max_bytes."""
-    def text(self, max_rows: int | None = 40) -> str:
-        """The table as ``pomona sql`` prints it, with at most max_rows rows (None: all)."""
+    def text(self, max_rows: int | None = 40, max_chars: int | None = None) -> str:
+        """The table as ``pomona sql`` prints it, with at most max_rows rows (None: all). With max_chars, bytes are
+        their length, ``5,731 bytes``, and texts, lists and structs that are longer are cut, with ``…`` at their
+        end. A plan is always whole."""
     def vectors(self, column: str) -> Vectors:
         """A column of lists of Float32 or Float64 that are equally long, as an array ``[n, d]``; a NULL is a
         row of NaN. No copy where the rows are one batch without NULL, else one copy of each vector."""
