@@ -14,7 +14,7 @@ import pomona
 from pomona.cells import cell
 from pomona.display import MOST
 
-VOID = {"img", "br", "path", "meta", "link"}
+VOID = {"br", "hr", "img", "input", "link", "meta"}
 
 
 class Page(html.parser.HTMLParser):

@@ -164,7 +164,7 @@ def test_tables_and_options_belong_to_a_connection(demo):
         # As a cell of a notebook that is run again.
         assert one.images(demo / "pomona-demo/images/Kiwi", "fruit").count() == 6
         one.set("pomona.exif_orientation", "apply")
-        with pytest.raises(pomona.PomonaError, match="pomona.nothing"):
+        with pytest.raises(pomona.PomonaError, match="nothing"):
             one.set("pomona.nothing", 1)
     with pomona.connect() as other, pytest.raises(pomona.SqlError, match="fruit"):
         other.table("fruit")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -20,21 +21,36 @@ from pomona.progress import NotebookBar, TerminalLine, reporter
 
 
 def test_a_run_writes_what_the_command_reads(tmp_path):
-    events = []
-    run = pomona.run(input="pomona-demo/images", output=tmp_path / "out", components=0.9, weights="fruits", progress=events.append)
+    run = pomona.run(input="pomona-demo/images", output=tmp_path / "out", components=0.9, weights="fruits")
     assert run.changed and run.counts["images"] == 48 and run.counts["errors"] == 0
     assert json.loads((tmp_path / "out/manifest.json").read_text()) == run.manifest
     printed = command("sql", "-q", "--format", "csv", "-c", f"SELECT count(*) FROM '{tmp_path}/out/features/'").stdout
     assert printed.split() == ["count(*)", "48"]
+    again = pomona.run(input="pomona-demo/images", output=tmp_path / "out", components=0.9, weights="fruits")
+    assert not again.changed and again.counts["reused"] == 48 and again.manifest["files"] == run.manifest["files"]
+
+
+def test_a_run_reports_its_progress(tmp_path):
+    # So many that a run of them takes longer than the time between two events.
+    for number, path in enumerate(20 * sorted(Path("pomona-demo/images").glob("*/*.jpg"))):
+        place = tmp_path / "images" / path.parent.name
+        place.mkdir(parents=True, exist_ok=True)
+        os.link(path, place / f"{number}.jpg")
+    events, threads = [], set()
+
+    def progress(event):
+        events.append(event)
+        threads.add(threading.get_ident())
+
+    pomona.run(input=tmp_path / "images", output=tmp_path / "out", components=5, weights="fruits", progress=progress)
     kinds = [event["event"] for event in events]
-    assert "found" in kinds and "advanced" in kinds
-    assert events[kinds.index("found")] == {"event": "found", "images": 48}
+    assert events[kinds.index("found")] == {"event": "found", "images": 960}
     begun = [event["stage"] for event in events if event["event"] == "started"]
     ended = {event["stage"]: event["seconds"] for event in events if event["event"] == "finished"}
     assert begun[0] == "features" and set(begun) >= set(ended) and all(seconds >= 0 for seconds in ended.values())
-
-    again = pomona.run(input="pomona-demo/images", output=tmp_path / "out", components=0.9, weights="fruits")
-    assert not again.changed and again.manifest == run.manifest
+    advanced = [event["images"] for event in events if event["event"] == "advanced"]
+    assert advanced and all(0 <= images <= 960 for images in advanced)
+    assert threads == {threading.get_ident()}
 
 
 def test_results_are_relations(run, features):

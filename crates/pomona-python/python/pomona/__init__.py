@@ -2,7 +2,7 @@
 
     >>> import pomona
     >>> con = pomona.connect(weights="fruits")
-    >>> con.images("pomona-demo/images", name="images")
+    >>> images = con.images("pomona-demo/images", name="images")
     >>> features = con.sql("SELECT label, mobilenet_v2(content) AS features FROM images WHERE label LIKE $1", ["Apple%"])
     >>> features.to_numpy("features").shape
     (12, 1280)

@@ -30,7 +30,7 @@ class Report:
         """The page."""
 
     def charts(self) -> str:
-        """A page of the summary and the charts alone, without the script of the whole."""
+        """A page of the summary and the charts alone, without the script of the whole and the images that it shows."""
         style = _between(self.html, "<style>", "</style>")
         policy = re.search(r'<meta http-equiv="Content-Security-Policy"[^>]*>', self.html)
         parts = [section for name in _SHOWN if (section := _section(self.html, name))]
@@ -52,7 +52,9 @@ class Report:
 
 
 def _section(html: str, name: str) -> str:
-    return _between(html, f'<section id="{name}"', "</section>")
+    section = _between(html, f'<section id="{name}"', "</section>")
+    # Text in the page has no `<` of its own.
+    return re.sub(r"<script\b.*?</script>", "", section, flags=re.DOTALL)
 
 
 def _between(html: str, begin: str, end: str) -> str:
