@@ -1,5 +1,6 @@
 """Drawn fruit and a finished run of it, in the folder that all tests run in; a connection; servers on loopback."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -80,6 +81,8 @@ def s3(monkeypatch, demo):
     boto3 = pytest.importorskip("boto3")
     from moto.server import ThreadedMotoServer
 
+    # Its requests are a line each.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

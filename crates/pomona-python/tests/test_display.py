@@ -59,6 +59,13 @@ def test_a_terminal_shows_the_first_rows_alone(con):
     assert "| 40 " in text and "| 41 " not in text
 
 
+def test_a_terminal_shows_images_and_vectors_in_a_line(con):
+    lines = repr(con.sql("SELECT path, content, mobilenet_v2(content) AS features FROM images")).splitlines()
+    rows = [line for line in lines if ".jpg" in line]
+    assert len(rows) == 40 and all(re.search(r"\| [\d,]+ bytes +\| \[[-\d.e, ]+…", row) for row in rows)
+    assert max(map(len, lines)) < 400
+
+
 def test_images_are_thumbnails(con):
     relation = con.sql("SELECT path, content FROM images ORDER BY path LIMIT 3")
     page = Page(relation._repr_html_())

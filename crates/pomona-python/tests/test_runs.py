@@ -110,7 +110,7 @@ def test_a_report_shows_its_charts(run):
     assert "Content-Security-Policy" in report.charts()
     shown = Page(run._repr_html_())
     [frame] = shown.all("iframe")
-    assert frame["srcdoc"] == report.charts() and frame["sandbox"] == ""
+    assert frame["srcdoc"] == report.charts() and frame["sandbox"] == "allow-same-origin"
     assert "pomona-demo/results" in shown.text and "48 images" in shown.text
     assert len(run._repr_html_()) < 1_000_000
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 TEXT_ROWS = 40
 HTML_ROWS = 20
 
+# The most characters of a cell in a terminal: 1280 numbers of a vector are 10 KB.
+TEXT_CHARACTERS = 80
+
 # What a notebook reads of one result, in bytes of values: a table of photographs of 50 MB ends early.
 HTML_BYTES = 64 << 20
 
@@ -42,7 +45,7 @@ class Relation:
     While a query runs the interpreter's lock is released. Ctrl-C cancels it, on a cluster too.
 
     In Jupyter it is a table in which images are shown, a vector is a curve, and a struct is readable; in a terminal it is the
-    table of `pomona sql`. To show it runs the query for the first rows alone.
+    table of `pomona sql`, with long values cut and images as their lengths. To show it runs the query for the first rows alone.
     """
 
     def __init__(self, native: _native.Result) -> None:
@@ -221,7 +224,7 @@ class Relation:
         return self._native.head(rows + 1).fetch()
 
     def _text(self, first: _native.Result, rows: int) -> str:
-        return first.text(rows).rstrip("\n")
+        return first.text(rows, TEXT_CHARACTERS).rstrip("\n")
 
     def _html(self, first: _native.Result, rows: int, thumbnail: int) -> str:
         shown = first.rows(rows, HTML_BYTES)

@@ -48,7 +48,7 @@ class Report:
         if len(page) > _MOST:
             return link
         # A frame of its own: neither do the page's styles reach the notebook nor the notebook's the page. No script may run in it.
-        return f'<iframe sandbox="" srcdoc="{escape(page)}" style="width:100%;height:900px;border:0" title="report"></iframe>{link}'
+        return f'<iframe sandbox="allow-same-origin" srcdoc="{escape(page)}" style="width:100%;height:900px;border:0" title="report"></iframe>{link}'
 
 
 def _section(html: str, name: str) -> str:
