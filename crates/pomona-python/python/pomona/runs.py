@@ -82,7 +82,7 @@ def run(
     finally:
         if isinstance(shown, Stages):
             shown.end()
-    finished = Run(outcome["output"], json.loads(outcome["manifest"]), connection or connect(), changed=outcome["changed"])
+    finished = Run(outcome["output"], json.loads(outcome["manifest"]), connection, changed=outcome["changed"])
     if outcome["error_rate_exceeded"]:
         counts = finished.counts
         warnings.warn(
@@ -110,23 +110,29 @@ def open(output: str | os.PathLike[str], *, connection: Connection | None = None
     Raises:
         OutputError: There is no finished run.
     """
-    connection = connection or connect()
     location = os.fspath(output)
-    return Run(location, json.loads(_native.manifest(connection._native, location)), connection)
+    manifest = _native.manifest(None if connection is None else connection._native, location)
+    return Run(location, json.loads(manifest), connection)
 
 
 class Run:
     """The results of a finished run: relations over its files, which `manifest.json` names, and its report."""
 
-    def __init__(self, output: str, manifest: dict[str, Any], connection: Connection, *, changed: bool = False) -> None:
+    def __init__(self, output: str, manifest: dict[str, Any], connection: Connection | None = None, *, changed: bool = False) -> None:
         self.output = output
         """The folder of the results: a path or a URL."""
         self.manifest = manifest
         """`manifest.json`: parameters, versions, the sha256 of the weights, counts, timings, files."""
-        self.connection = connection
-        """Where the relations are computed."""
+        self._connection = connection
         self.changed = changed
         """Whether this call wrote results; it is false where nothing had changed, and for a run that was opened."""
+
+    @property
+    def connection(self) -> Connection:
+        """Where the relations are computed: what the run was given, or this process."""
+        if self._connection is None:
+            self._connection = connect()
+        return self._connection
 
     @property
     def counts(self) -> Mapping[str, int]:
