@@ -1,4 +1,4 @@
-"""What a program for Linux asks of the system: `elf.py --glibc 2.28 PROGRAM` fails if it is more than that version has.
+"""What programs and libraries for Linux ask of the system: `elf.py --glibc 2.28 FILE...` fails if it is more than that version has.
 
 Reads the section of needed versions (SHT_GNU_verneed) and the list of needed libraries (DT_NEEDED) of the System V ABI and
 the LSB, so that text in the program that only looks like a version counts for nothing.
@@ -17,7 +17,7 @@ MACHINES = {0x3E: "x86_64", 0xB7: "aarch64"}
 
 
 class NotElf(Exception):
-    """The file is no 64-bit little-endian ELF program."""
+    """The file is no 64-bit little-endian ELF program or library."""
 
 
 class Program:
@@ -88,15 +88,16 @@ def problems(program, glibc):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--glibc", default="2.28")
-    parser.add_argument("program", type=Path)
+    parser.add_argument("files", type=Path, nargs="+")
     given = parser.parse_args()
-    try:
-        program = Program(given.program.read_bytes())
-    except NotElf as error:
-        sys.exit(f"error: {given.program} {error}")
-    if wrong := problems(program, given.glibc):
-        sys.exit("\n".join(f"error: {given.program} {line}" for line in wrong))
-    print(f"{given.program}: {program.machine}, glibc {'.'.join(map(str, program.glibc()))}")
+    for path in given.files:
+        try:
+            program = Program(path.read_bytes())
+        except NotElf as error:
+            sys.exit(f"error: {path} {error}")
+        if wrong := problems(program, given.glibc):
+            sys.exit("\n".join(f"error: {path} {line}" for line in wrong))
+        print(f"{path}: {program.machine}, glibc {'.'.join(map(str, program.glibc()))}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The licence texts of all crates in the program, each text once: `licences.py TARGET >THIRD-PARTY-LICENCES.txt`."""
+"""The licence texts of all crates that a crate is made of, each text once: `licences.py TARGET CRATE >THIRD-PARTY-LICENCES.txt`."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ def texts(package):
 
 def document(packages):
     """The text of the file: a list of the crates, then each licence with the crates that it is of."""
-    by_text, lines = {}, ["The program contains these crates, under these licences.", ""]
+    by_text, lines = {}, ["Pomona contains these crates, under these licences.", ""]
     for package in packages:
         name, found = f"{package['name']} {package['version']}", texts(package)
         authors = "; ".join(package["authors"]) or package["repository"] or "the authors of the crate"
@@ -36,4 +36,4 @@ def document(packages):
 
 
 if __name__ == "__main__":
-    sys.stdout.write(document(Crates(sys.argv[1]).foreign()))
+    sys.stdout.write(document(Crates(*sys.argv[1:]).foreign()))

@@ -1,4 +1,7 @@
-"""The bill of materials in CycloneDX 1.5 (ECMA-424): `sbom.py TARGET PROGRAM TIME >pomona.cdx.json`. The same input gives the same bytes."""
+"""The bill of materials in CycloneDX 1.5 (ECMA-424): `sbom.py TARGET CRATE FILE TIME >pomona.cdx.json`, FILE made of CRATE.
+
+The same input gives the same bytes.
+"""
 
 import hashlib
 import json
@@ -29,11 +32,12 @@ def component(package, sums, kind="library"):
     return made
 
 
-def bill(crates, program, time):
+def bill(crates, file, time):
     lock = tomllib.loads((REPOSITORY / "Cargo.lock").read_text())
     sums = {(one["name"], one["version"]): one.get("checksum") for one in lock["package"]}
-    root = component(crates.root, sums, "application")
-    root["hashes"] = [{"alg": "SHA-256", "content": hashlib.sha256(Path(program).read_bytes()).hexdigest()}]
+    kind = "library" if "cdylib" in crates.root["targets"][0]["crate_types"] else "application"
+    root = component(crates.root, sums, kind)
+    root["hashes"] = [{"alg": "SHA-256", "content": hashlib.sha256(Path(file).read_bytes()).hexdigest()}]
     rest = [component(package, sums) for id, package in crates.packages.items() if id != crates.root["id"]]
     edges = [
         {"ref": reference(package), "dependsOn": sorted(reference(crates.packages[used]) for used in crates.uses[id])}
@@ -48,6 +52,6 @@ def bill(crates, program, time):
 
 
 if __name__ == "__main__":
-    target, program, time = sys.argv[1:]
-    json.dump(bill(Crates(target), program, time), sys.stdout, indent=1, sort_keys=True)
+    target, crate, file, time = sys.argv[1:]
+    json.dump(bill(Crates(target, crate), file, time), sys.stdout, indent=1, sort_keys=True)
     print()

@@ -7,6 +7,7 @@ mod codec;
 mod engine;
 mod examples;
 mod golden;
+mod portable;
 mod random_queries;
 mod slt;
 mod sql_reference;

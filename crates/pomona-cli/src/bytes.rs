@@ -1,7 +1,10 @@
 //! Amounts of memory as text: `512m`, `10g`.
 
 /// Reads `512m`, `10g`, `1048576`: a number with an optional unit, powers of 1024.
-pub(crate) fn parse_bytes(text: &str) -> Result<usize, String> {
+///
+/// # Errors
+/// When it is none, with the reason.
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let shift = match &lower[digits.len()..] {

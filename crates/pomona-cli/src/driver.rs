@@ -1,5 +1,6 @@
 //! The command `pomona-driver`: runs scripts of SQL with parameters.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -44,9 +45,12 @@ struct Arguments {
     show_sql: bool,
 }
 
-/// Runs `pomona-driver` with the arguments of this process.
-pub fn pomona_driver() -> ExitCode {
-    let arguments = Arguments::parse();
+/// Runs `pomona-driver` with arguments, of which the first is the name of the command.
+pub fn pomona_driver(arguments: Vec<OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(said) => return exit::report_arguments(&said),
+    };
     let on_cluster = arguments.cluster.is_cluster();
     match on_large_stack(async move || interruptible(on_cluster, run(arguments)).await) {
         Ok(Some(())) => ExitCode::SUCCESS,

@@ -25,7 +25,13 @@ pub(crate) const BAD_IMAGES: u8 = 3;
 /// Arguments that clap accepts and the command does not.
 #[derive(Debug, Error)]
 #[error("{0}")]
-pub(crate) struct UsageError(pub(crate) String);
+pub struct UsageError(pub String);
+
+/// Prints what clap says: help, the version, or what is wrong with the arguments.
+pub(crate) fn report_arguments(said: &clap::Error) -> ExitCode {
+    let _ = said.print();
+    ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(USAGE))
+}
 
 /// Prints an error and returns its exit code: 0 if the reader of standard output has closed it
 /// (`pomona sql … | head`), 2 if an argument or a setting is wrong as it is written, or 1.
@@ -33,8 +39,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(is_no_longer_read) {
         return ExitCode::SUCCESS;
     }
-    note!("Error: {}", message(error));
-    match is_usage(error) {
+    note!("Error: {}", error_message(error));
+    match is_usage_error(error) {
         true => ExitCode::from(USAGE),
         false => ExitCode::FAILURE,
     }
@@ -42,7 +48,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 
 /// Whether what was typed is at fault, whatever there is on disks and in stores. An error of SQL is
 /// none of these: its type is the engine's.
-fn is_usage(error: &anyhow::Error) -> bool {
+pub fn is_usage_error(error: &anyhow::Error) -> bool {
     fn is<E: StdError + Send + Sync + 'static>(
         error: &anyhow::Error,
         at_fault: fn(&E) -> bool,
@@ -60,7 +66,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
 
 /// The text of an error. Pomona's errors include the text of their causes, so a cause that is
 /// already included is not repeated.
-fn message(error: &anyhow::Error) -> String {
+pub fn error_message(error: &anyhow::Error) -> String {
     let mut message = String::new();
     for cause in error.chain() {
         let text = match cause.downcast_ref::<DataFusionError>() {

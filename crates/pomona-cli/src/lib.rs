@@ -1,4 +1,7 @@
 //! The commands `pomona` and `pomona-driver`: arguments, printing, exit codes.
+//!
+//! The Python package has the commands too, and opens sessions, runs the pipeline and words errors as they
+//! do, by what is public here.
 
 mod arguments;
 mod bytes;
@@ -27,6 +30,7 @@ mod progress;
 mod report;
 mod rows;
 mod run;
+mod run_options;
 mod run_page;
 mod session;
 mod sql;
@@ -36,5 +40,12 @@ mod timings;
 mod verify;
 mod weights;
 
+pub use bytes::parse_bytes;
 pub use driver::pomona_driver;
+pub use exit::{UsageError, error_message, is_usage_error};
+pub use logging::start_log;
 pub use pomona::pomona;
+pub use rows::table_text;
+pub use run_options::RunOptions;
+pub use session::{SessionOptions, open_context};
+pub use threads::{MIN_STACK, STACK_BYTES, set_command_line, set_large_stacks};

@@ -51,7 +51,13 @@ pub(crate) fn start(format: LogFormat, in_color: bool, bars: MultiProgress, is_d
             writeln!(line, "{object}")
         });
     }
-    builder.init();
+    // A process that is no command, such as Python's, may have a log.
+    let _ = builder.try_init();
+}
+
+/// Starts the log of a program that is no command: text on standard error, as of a command.
+pub fn start_log() {
+    start(LogFormat::Text, false, MultiProgress::new(), false);
 }
 
 /// Standard error, with the progress bars hidden during a write.

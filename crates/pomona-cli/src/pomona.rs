@@ -1,7 +1,8 @@
 //! The command `pomona`: parses and dispatches.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches};
@@ -9,6 +10,7 @@ use indicatif::MultiProgress;
 
 use crate::arguments::{Arguments, Command, ConfigCommand};
 use crate::config::Configuration;
+use crate::driver::pomona_driver;
 use crate::exit::USAGE;
 use crate::fetch_progress::report_fetches;
 use crate::interrupt::{INTERRUPTED, interruptible};
@@ -23,12 +25,19 @@ use crate::{
 /// Commands that read no settings.
 const WITHOUT_SETTINGS: [&str; 2] = ["completions", "man"];
 
-/// Runs `pomona` with the arguments of this process.
-pub fn pomona() -> ExitCode {
+/// Runs `pomona` with arguments, of which the first is the name of the command, or a path that ends in
+/// it: under the name `pomona-driver` it is that command.
+pub fn pomona(arguments: Vec<OsString>) -> ExitCode {
+    // A release has one program under both names, because a second copy would double its size.
+    let name = arguments.first().map(Path::new).and_then(Path::file_stem);
+    if name == Some("pomona-driver".as_ref()) {
+        return pomona_driver(arguments);
+    }
     let command = with_negative_numbers(Arguments::command());
     // An option names the settings file, so the arguments are parsed twice: first for that option,
     // ignoring errors. The second parse reports errors and prints help.
-    let flags = command.clone().ignore_errors(true).try_get_matches();
+    let first = command.clone().ignore_errors(true);
+    let flags = first.try_get_matches_from(&arguments);
     let needs_settings = flags.as_ref().is_ok_and(|flags| {
         let command = flags.subcommand_name();
         !command.is_some_and(|name| WITHOUT_SETTINGS.contains(&name))
@@ -51,7 +60,10 @@ pub fn pomona() -> ExitCode {
     }
     let color = configuration.color(&flags);
     let command = configuration.apply(command).color(color.into());
-    start(&command.get_matches(), &configuration)
+    match command.try_get_matches_from(&arguments) {
+        Ok(flags) => start(&flags, &configuration),
+        Err(said) => exit::report_arguments(&said),
+    }
 }
 
 /// Lets options read `-1` as their value, so that the error names the range instead of an unknown option.
@@ -68,7 +80,10 @@ fn start(flags: &ArgMatches, configuration: &Configuration) -> ExitCode {
     let Arguments {
         mut general,
         command,
-    } = Arguments::from_arg_matches(flags).unwrap_or_else(|error| error.exit());
+    } = match Arguments::from_arg_matches(flags) {
+        Ok(arguments) => arguments,
+        Err(said) => return exit::report_arguments(&said),
+    };
     general.color = configuration.color(flags);
     let in_color = general.color.on(io::stderr().is_terminal());
     let bars = MultiProgress::new();

@@ -146,6 +146,26 @@ impl<W: Write> RowWriter<W> {
     }
 }
 
+/// The table that `pomona sql` prints, with at most `max_rows` rows; all if `None`.
+///
+/// # Errors
+/// When a value cannot be formatted.
+pub fn table_text(
+    schema: SchemaRef,
+    batches: &[RecordBatch],
+    max_rows: Option<usize>,
+    options: &FormatOptions,
+) -> Result<String> {
+    let max_rows = max_rows.map_or(MaxRows::Unlimited, MaxRows::Limited);
+    let mut text = vec![];
+    let mut writer = RowWriter::new(&mut text, schema, PrintFormat::Table, max_rows, options)?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.finish()?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 /// The batch with JSON text for lists, structs and maps.
 fn without_nesting(batch: &RecordBatch) -> Result<RecordBatch> {
     let schema = batch.schema();

@@ -1,4 +1,4 @@
-//! The session of a command, from its arguments.
+//! The session of a command, from its arguments, and of other programs that open one as a command does.
 
 use std::env;
 use std::sync::Arc;
@@ -14,6 +14,19 @@ use pomona_session::{ObjectStores, RuntimeOptions, configure};
 use crate::arguments::SessionArguments;
 use crate::cluster_arguments::open_session;
 
+/// What a session is opened with.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// The weights of the network; the default of `pomona.weights` if `None`.
+    pub weights: Option<String>,
+    /// The cluster that its queries run on; this process if `None`.
+    pub cluster: Option<Cluster>,
+    /// Memory limit of queries in bytes; unlimited if `None`.
+    pub memory_limit: Option<usize>,
+    /// Partitions to compute in parallel; the number of cores if `None`.
+    pub partitions: Option<u16>,
+}
+
 /// An open session.
 pub(crate) struct Session {
     pub(crate) ctx: SessionContext,
@@ -26,32 +39,58 @@ pub(crate) struct Session {
 /// A session with the options of the arguments.
 pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
     let stores = Arc::new(InstrumentedObjectStoreRegistry::new());
-    let runtime = RuntimeOptions {
+    let options = session_options(arguments).await?;
+    let ctx = open_context(&options, ObjectStores::over(Arc::clone(&stores) as _))?;
+    Ok(Session {
+        ctx,
+        stores,
+        cluster: options.cluster,
+    })
+}
+
+/// The options of the arguments; a cluster inside this process is started here.
+pub(crate) async fn session_options(arguments: &SessionArguments) -> Result<SessionOptions> {
+    Ok(SessionOptions {
+        weights: arguments.weights.clone(),
+        cluster: arguments.cluster.cluster().await?,
         memory_limit: arguments.memory_limit,
-        object_stores: ObjectStores::over(Arc::clone(&stores) as _),
+        partitions: arguments.partitions,
+    })
+}
+
+/// A session as `pomona sql` has it.
+///
+/// # Errors
+/// When the folder for spilled data cannot be made, or an environment variable has a wrong value.
+pub fn open_context(
+    options: &SessionOptions,
+    object_stores: ObjectStores,
+) -> datafusion::common::Result<SessionContext> {
+    let runtime = RuntimeOptions {
+        memory_limit: options.memory_limit,
+        object_stores,
     };
-    let cluster = arguments.cluster.cluster().await?;
-    let ctx = open_session(runtime, cluster.as_ref(), arguments.weights.as_deref())?;
-    configure(&ctx, |options| {
-        if let Some(partitions) = arguments.partitions {
-            options.set(
+    let ctx = open_session(
+        runtime,
+        options.cluster.as_ref(),
+        options.weights.as_deref(),
+    )?;
+    configure(&ctx, |config| {
+        if let Some(partitions) = options.partitions {
+            config.set(
                 "datafusion.execution.target_partitions",
                 &partitions.to_string(),
             )?;
         }
         // For a terminal: plans as trees, and NULL distinct from an empty string.
         if env::var_os("DATAFUSION_EXPLAIN_FORMAT").is_none() {
-            options.explain.format = ExplainFormat::Tree;
+            config.explain.format = ExplainFormat::Tree;
         }
         if env::var_os("DATAFUSION_FORMAT_NULL").is_none() {
-            options.format.null = "NULL".to_string();
+            config.format.null = "NULL".to_string();
         }
         Ok(())
     })?;
     register_results_tables(&ctx);
-    Ok(Session {
-        ctx,
-        stores,
-        cluster,
-    })
+    Ok(ctx)
 }

@@ -1,21 +1,42 @@
 //! The threads that queries run on.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Error};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use pomona_cluster::cancellations;
 use tokio::runtime::Builder;
 
-/// Stack of a thread. Planning recurses once per level of a plan, and DataFusion's futures are large:
+/// Stack of a thread in bytes. Planning recurses once per level of a plan, and DataFusion's futures are large:
 /// the default 2 MB overflow on long queries. The system allocates a stack only as it is used.
-const STACK_BYTES: usize = 128 * 1024 * 1024;
+pub const STACK_BYTES: usize = 128 * 1024 * 1024;
 
 /// The variable that sets the stack size of threads without one of their own: those on which Ballista
 /// runs tasks.
-const MIN_STACK: &str = "RUST_MIN_STACK";
+pub const MIN_STACK: &str = "RUST_MIN_STACK";
+
+/// The program and the arguments that start this command again, where they are not those of the process.
+static COMMAND_LINE: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Whether [`MIN_STACK`] was read with a large value, by a process that cannot start itself again for it.
+static HAS_LARGE_STACKS: AtomicBool = AtomicBool::new(false);
+
+/// Says that threads without a size of their own have large stacks: the variable was set while the first of them
+/// started, and may be gone since.
+pub fn set_large_stacks() {
+    HAS_LARGE_STACKS.store(true, Ordering::Relaxed);
+}
+
+/// Says how this command is started again, in a process whose program is another: an interpreter. The
+/// first element is the program. What was said first holds.
+pub fn set_command_line(line: Vec<OsString>) {
+    let _ = COMMAND_LINE.set(line);
+}
 
 /// Replaces this process by the same program with large stacks for all threads.
 ///
@@ -25,7 +46,7 @@ const MIN_STACK: &str = "RUST_MIN_STACK";
 /// # Errors
 /// When the system cannot start the program.
 pub(crate) fn with_large_stacks() -> io::Result<()> {
-    if env::var_os(MIN_STACK).is_some() {
+    if env::var_os(MIN_STACK).is_some() || HAS_LARGE_STACKS.load(Ordering::Relaxed) {
         return Ok(());
     }
     Err(again()?.env(MIN_STACK, STACK_BYTES.to_string()).exec())
@@ -40,6 +61,11 @@ pub(crate) fn start_again() -> io::Error {
 }
 
 fn again() -> io::Result<Command> {
+    if let Some((program, arguments)) = COMMAND_LINE.get().and_then(|line| line.split_first()) {
+        let mut again = Command::new(program);
+        again.args(arguments);
+        return Ok(again);
+    }
     let mut again = Command::new(env::current_exe()?);
     again.args(env::args_os().skip(1));
     Ok(again)

@@ -127,6 +127,15 @@ pub enum ResultsError {
         folder: String,
     },
 
+    /// Results have no file of a name.
+    #[error("'{output}' has no {path}: its manifest.json does not name it")]
+    NoFile {
+        /// The folder of the run.
+        output: String,
+        /// The file, relative to the folder.
+        path: String,
+    },
+
     /// The manifest of results cannot be read.
     #[error("the {path} of '{location}' cannot be read: {reason}")]
     ResultsUnreadable {

@@ -196,6 +196,25 @@ impl FinishedRun {
             .collect()
     }
 
+    /// Reads a file that the manifest names, such as `report.html`, whole.
+    ///
+    /// # Errors
+    /// [`ResultsError::NoFile`], and when it cannot be read.
+    pub async fn read_file(
+        &self,
+        runtime: &RuntimeEnv,
+        path: &str,
+    ) -> Result<Vec<u8>, ResultsError> {
+        let no_file = || ResultsError::NoFile {
+            output: self.written(),
+            path: path.to_string(),
+        };
+        let file = self.manifest.files.iter().find(|file| file.path == path);
+        let place = self.place(file.ok_or_else(no_file)?);
+        let folder = StoreFolder::of(runtime, &self.location)?;
+        folder.read(place).await?.ok_or_else(no_file)
+    }
+
     /// The path of every image, and why it has no features where it has none.
     pub async fn images(
         &self,

@@ -47,6 +47,20 @@ pub enum SessionError {
         reason: String,
     },
 
+    /// A parameter of a statement has no value.
+    #[error("the parameter {name} has no value: pass a list for $1, $2, …, or a mapping for $name")]
+    NoValue {
+        /// The parameter, as written.
+        name: String,
+    },
+
+    /// A value is given, and the statement has no such parameter.
+    #[error("a value is given for {name}, but the statement has no parameter {name}")]
+    NoParameter {
+        /// The parameter that the value is for.
+        name: String,
+    },
+
     /// A file or an object cannot be written.
     #[error("cannot write {place}: {reason}")]
     Write {

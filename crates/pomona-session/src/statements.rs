@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use datafusion::common::{Result, plan_datafusion_err};
+use datafusion::common::{ParamValues, Result, plan_datafusion_err};
+use datafusion::logical_expr::{LogicalPlan, Statement as PlannedStatement};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
+
+use crate::SessionError;
 
 /// Parses SQL text into its statements, in the session's dialect.
 ///
@@ -36,8 +39,101 @@ pub struct StatementText(pub String);
 pub async fn plan_statement(ctx: &SessionContext, statement: Statement) -> Result<DataFrame> {
     let text = StatementText(statement.to_string());
     let plan = ctx.state().statement_to_plan(statement).await?;
+    execute(ctx, plan, text).await
+}
+
+/// Plans one statement, as [`plan_statement`], with values in the place of its parameters: a list for `$1`,
+/// `$2`, …, a map for `$name`.
+///
+/// # Errors
+/// As [`plan_statement`]; [`SessionError::NoValue`] for a parameter without a value, and
+/// [`SessionError::NoParameter`] for a value without a parameter.
+pub async fn plan_with_parameters(
+    ctx: &SessionContext,
+    statement: Statement,
+    parameters: ParamValues,
+) -> Result<DataFrame> {
+    let text = StatementText(statement.to_string());
+    let plan = ctx.state().statement_to_plan(statement).await?;
+    // The parameters of PREPARE get their values by EXECUTE.
+    let is_prepare = matches!(plan, LogicalPlan::Statement(PlannedStatement::Prepare(_)));
+    if is_prepare {
+        return execute(ctx, plan, text).await;
+    }
+    check_names(&plan, &parameters)?;
+    let plan = plan.with_param_values(parameters)?;
+    execute(ctx, plan, text).await
+}
+
+fn check_names(plan: &LogicalPlan, parameters: &ParamValues) -> Result<()> {
+    let asked = plan.get_parameter_names()?;
+    let given: Vec<String> = match parameters {
+        ParamValues::List(values) => (1..=values.len()).map(|at| format!("${at}")).collect(),
+        ParamValues::Map(values) => values.keys().map(|name| format!("${name}")).collect(),
+    };
+    let without_value = asked.iter().filter(|name| !given.contains(name)).min();
+    if let Some(name) = without_value {
+        return Err(SessionError::NoValue { name: name.clone() }.into());
+    }
+    let without_parameter = given.into_iter().find(|name| !asked.contains(name));
+    match without_parameter {
+        Some(name) => Err(SessionError::NoParameter { name }.into()),
+        None => Ok(()),
+    }
+}
+
+async fn execute(
+    ctx: &SessionContext,
+    plan: LogicalPlan,
+    text: StatementText,
+) -> Result<DataFrame> {
     let frame = ctx.execute_logical_plan(plan).await?;
     let (mut state, plan) = frame.into_parts();
     state.config_mut().set_extension(Arc::new(text));
     Ok(DataFrame::new(state, plan))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::common::ScalarValue;
+
+    use super::*;
+    use crate::{RuntimeOptions, session_context};
+
+    async fn answer(sql: &str, parameters: impl Into<ParamValues>) -> Result<String> {
+        let ctx = session_context(RuntimeOptions::default())?;
+        let statement = parse_statements(&ctx, sql)?.pop_front().unwrap();
+        let frame = plan_with_parameters(&ctx, statement, parameters.into()).await?;
+        Ok(pretty_format_batches(&frame.collect().await?)?.to_string())
+    }
+
+    #[tokio::test]
+    async fn parameters_have_numbers_or_names() {
+        let values = vec![ScalarValue::from(2_i64), ScalarValue::from("b")];
+        let rows = answer("SELECT $2 AS t, $1 + 1 AS n", values).await.unwrap();
+        assert!(rows.contains("| b | 3 |"), "{rows}");
+        let values = HashMap::from([("word", ScalarValue::from("it's"))]);
+        let rows = answer("SELECT $word AS t WHERE $word LIKE 'it%'", values);
+        assert!(rows.await.unwrap().contains("it's"));
+    }
+
+    #[tokio::test]
+    async fn parameters_and_values_are_as_many() {
+        let none = Vec::<ScalarValue>::new();
+        let error = answer("SELECT $1", none).await.unwrap_err();
+        assert!(error.to_string().contains("$1 has no value"), "{error}");
+        let values = vec![ScalarValue::from(1_i64), ScalarValue::from(2_i64)];
+        let error = answer("SELECT $1", values).await.unwrap_err();
+        assert!(error.to_string().contains("no parameter $2"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn prepared_statements_take_theirs_later() {
+        let none = Vec::<ScalarValue>::new();
+        let planned = answer("PREPARE p(INT) AS SELECT $1", none).await;
+        assert!(planned.is_ok(), "{planned:?}");
+    }
 }

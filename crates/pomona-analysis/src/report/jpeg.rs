@@ -15,29 +15,42 @@ const LIMITS: DecodeLimits = DecodeLimits {
     ..DecodeLimits::DEFAULT
 };
 
+/// The quality of [`thumbnail`].
+const QUALITY: f32 = 80.0;
+
 /// An image file made small, in each of some sizes; none where it cannot be decoded.
 pub(super) fn make_small(file: &[u8], sizes: &[Size]) -> Vec<Option<Thumbnail>> {
     let mut image = RgbImage::default();
     if decode_rgb(file, &LIMITS, &mut image).is_err() {
         return vec![None; sizes.len()];
     }
-    let small = |size: &Size| {
-        let (width, height) = fitted(image.width, image.height, size.side());
-        let mut pixels = vec![0; width as usize * height as usize * 3];
-        Resizer::new(width as usize, height as usize).resize(&image, &mut pixels);
-        // Without mozjpeg's trials, which take longer than all else of a thumbnail and save a twentieth of
-        // the bytes.
-        let jpeg = compressed(&pixels, (width, height), size.quality(), |file| {
-            file.set_fastest_defaults();
-            file.set_optimize_coding(true);
-        })?;
-        Some(Thumbnail {
-            jpeg,
-            width,
-            height,
-        })
-    };
+    let small = |size: &Size| resized(&image, size.side(), size.quality());
     sizes.iter().map(small).collect()
+}
+
+/// An image file made so small that its longer side has at most `side` pixels; `None` where it cannot be
+/// decoded. One that is as small already is written again as JPEG.
+pub fn thumbnail(file: &[u8], side: u32) -> Option<Thumbnail> {
+    let mut image = RgbImage::default();
+    decode_rgb(file, &LIMITS, &mut image).ok()?;
+    resized(&image, side.max(1), QUALITY)
+}
+
+fn resized(image: &RgbImage, side: u32, quality: f32) -> Option<Thumbnail> {
+    let (width, height) = fitted(image.width, image.height, side);
+    let mut pixels = vec![0; width as usize * height as usize * 3];
+    Resizer::new(width as usize, height as usize).resize(image, &mut pixels);
+    // Without mozjpeg's trials, which take longer than all else of a thumbnail and save a twentieth of
+    // the bytes.
+    let jpeg = compressed(&pixels, (width, height), quality, |file| {
+        file.set_fastest_defaults();
+        file.set_optimize_coding(true);
+    })?;
+    Some(Thumbnail {
+        jpeg,
+        width,
+        height,
+    })
 }
 
 /// The size of an image whose longer side is at most `side`, of at least a pixel either way.

@@ -19,7 +19,7 @@ mod write;
 pub use write::{replace_report, report_html, write_report};
 
 pub use gather::{Gathered, gather};
-pub use jpeg::encode as encode_jpeg;
+pub use jpeg::{encode as encode_jpeg, thumbnail};
 
 /// The most objects of a store that a run reads again for its report: each is a request, and one an
 /// image is what a run costs.

@@ -88,6 +88,8 @@ impl Reader {
             let output = match language.as_str() {
                 // This is the test of it.
                 "sh" if block.trim() == "cargo test --workspace" => continue,
+                // The tests of the Python package run it: crates/pomona-python/tests/test_documents.py.
+                "python" if block.starts_with("import pomona") => continue,
                 "sh" => self.run("bash", &["-euo", "pipefail", "-c", &block], ""),
                 "sql" => self.run("pomona", &["sql", "-c", &block], ""),
                 "python" if !has_pandas() => {
