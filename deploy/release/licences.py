@@ -5,13 +5,16 @@ from pathlib import Path
 
 from crates import Crates
 
-NAMES = ("LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE")
+NAMES = ("LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE", "PATENTS")
 
 
 def texts(package):
-    """The files of a crate that are licences, those beside its Cargo.toml and the one that it names."""
+    """The files of a crate that are licences: beside its Cargo.toml, of the C code in its `vendor`, and the one that it names."""
     folder = Path(package["manifest_path"]).parent
-    found = {path for path in folder.iterdir() if path.is_file() and path.name.upper().startswith(NAMES)}
+    found = set()
+    for place in (folder, folder / "vendor"):
+        if place.is_dir():
+            found |= {path for path in place.iterdir() if path.is_file() and path.name.upper().startswith(NAMES)}
     for place in ("LICENSES", "license", "licenses"):
         if (folder / place).is_dir():
             found |= {path for path in (folder / place).rglob("*") if path.is_file()}

@@ -28,6 +28,7 @@ KINDS = {
     "JPEG 4:4:4": ("JPEG", dict(quality=90, subsampling="4:4:4")),
     "PNG": ("PNG", dict()),
     "WebP": ("WEBP", dict(quality=80)),
+    "WebP lossless": ("WEBP", dict(lossless=True, method=2)),
 }
 
 

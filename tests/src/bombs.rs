@@ -19,6 +19,8 @@ pub fn all() -> Vec<Bomb> {
             jpeg(9000, 1, 100),
         ),
         ("lossless WebP of one color", webp()),
+        ("lossy WebP of zeros", lossy_webp(SIDE)),
+        ("lossy WebP of zeros within the bytes", lossy_webp(6000)),
         ("GIF of one pixel on a large screen", gif(SIDE as u16, 1)),
         (
             "GIF with a large frame and no data",
@@ -120,6 +122,23 @@ pub fn webp() -> Vec<u8> {
     file.extend([
         0x2f, 0xf3, 0xf3, 0xfc, 0x0c, 0x07, 0x10, 0x11, 0xfd, 0x0f, 0x44, 0x44, 0xff, 0x03,
     ]);
+    file
+}
+
+/// A frame of VP8 whose bits are all zero: no block has a coefficient, and each takes a byte.
+pub fn lossy_webp(side: u32) -> Vec<u8> {
+    let blocks = side.div_ceil(16).pow(2);
+    let (modes, coefficients) = (blocks * 5 / 8 + 1000, blocks + 1000);
+    let len = 10 + modes + coefficients;
+    let mut file = b"RIFF".to_vec();
+    file.extend((len + len % 2 + 12).to_le_bytes());
+    file.extend(b"WEBPVP8 ");
+    file.extend(len.to_le_bytes());
+    // A key frame that is shown, and the length of its modes.
+    file.extend(&(0x10 | modes << 5).to_le_bytes()[..3]);
+    file.extend([0x9d, 0x01, 0x2a]);
+    file.extend([side as u16; 2].map(u16::to_le_bytes).concat());
+    file.resize(20 + (len + len % 2) as usize, 0);
     file
 }
 

@@ -1,6 +1,6 @@
 //! The stated cost of decoding is an upper bound of what is allocated.
 //!
-//! One test, because the allocator counts the whole process. It does not see what libjpeg takes with
+//! One test, because the allocator counts the whole process. It does not see what libjpeg and libwebp take with
 //! `malloc`: for that a child process decodes one image and reports how much its resident memory grew.
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
@@ -162,7 +162,7 @@ fn peak_of(bytes: &[u8], options: DecodeOptions) -> (u64, bool) {
     ((peak - before) as u64, decoded)
 }
 
-/// Decodes each JPEG in a process of its own.
+/// Decodes each JPEG and WebP in a process of its own.
 fn children(files: &[(String, Vec<u8>)]) {
     if !Path::new("/proc/self/status").exists() {
         eprintln!("skipped: the system does not say how much memory a process has");
@@ -170,7 +170,7 @@ fn children(files: &[(String, Vec<u8>)]) {
     }
     let folder = tempfile::tempdir().unwrap();
     for (i, (name, bytes)) in files.iter().enumerate() {
-        if !bytes.starts_with(b"\xff\xd8") {
+        if !bytes.starts_with(b"\xff\xd8") && !bytes.starts_with(b"RIFF") {
             continue;
         }
         let path = folder.path().join(i.to_string());

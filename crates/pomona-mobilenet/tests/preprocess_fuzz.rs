@@ -19,7 +19,7 @@ proptest! {
 
     #[test]
     fn damaged_files_never_panic(
-        which in 0usize..8,
+        which in 0usize..10,
         flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         end in any::<prop::sample::Index>(),
         cut in prop::bool::weighted(0.3),
@@ -37,7 +37,7 @@ proptest! {
 
     #[test]
     fn damaged_headers_never_panic(
-        which in 0usize..8,
+        which in 0usize..10,
         flips in proptest::collection::vec((0usize..120, any::<u8>()), 1..5),
     ) {
         let mut bytes = wholes().swap_remove(which);

@@ -181,6 +181,7 @@ fn slow() -> Vec<bombs::Bomb> {
     vec![
         ("JPEG", bombs::jpeg(bombs::SIDE, 1, 20)),
         ("PNG", bombs::png(bombs::SIDE, 8, 2, &[])),
+        ("WebP", bombs::lossy_webp(bombs::SIDE)),
     ]
 }
 

@@ -30,7 +30,7 @@ def test_the_tarball_has_the_program_and_every_licence(dist):
         assert names["pomona-driver"].linkname == "pomona"
         assert names["pomona"].mode == 0o755 and {entry.uid for entry in names.values()} == {0}
         text = tar.extractfile(names["THIRD-PARTY-LICENCES.txt"]).read().decode()
-    assert "Independent JPEG Group" in text and "Mozilla Public License" in text
+    assert "Independent JPEG Group" in text and "Mozilla Public License" in text and "Additional IP Rights Grant" in text
     listed = text.split("=" * 100)[0]
     for package in json.loads(one(dist, "*.cdx.json").read_text())["components"]:
         if not package["name"].startswith("pomona-"):

@@ -124,7 +124,7 @@ fn decode(
         match format {
             ImageFormat::Jpeg => jpeg::decode(bytes, &context, &mut Destination::new(into, rows)),
             ImageFormat::Png => png::decode(bytes, &context, &mut Destination::new(into, rows)),
-            ImageFormat::WebP => webp::decode(bytes, &context, into),
+            ImageFormat::WebP => webp::decode(bytes, &context, &mut Destination::new(into, rows)),
             ImageFormat::Bmp => bmp::decode(bytes, &context, into),
             ImageFormat::Gif => gif::decode(bytes, &context, into),
             ImageFormat::Tiff => tiff::decode(bytes, &context, into),

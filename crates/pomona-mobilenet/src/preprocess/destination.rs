@@ -1,6 +1,7 @@
 //! Where decoded rows go: to an image, or a few at a time to what takes them in order, so that no image is whole anywhere.
 
 use super::image::{RgbImage, Shape};
+use super::pixels;
 use crate::ImageError;
 
 /// Takes the rows of an image from the top.
@@ -75,5 +76,24 @@ impl<'i, 'r> Destination<'i, 'r> {
         if count == Self::BAND || y + 1 == self.height {
             rows.take(&self.image.pixels[..count * self.row_len]);
         }
+    }
+
+    /// The image holds RGBA, four bytes a pixel, in room for `shape`: passes its RGB on, or keeps it alone.
+    pub(super) fn drop_alpha(&mut self, shape: Shape) {
+        let row_len = shape.width() * 4;
+        if let Some(rows) = &mut self.rows
+            && rows.begin(shape.width(), shape.height())
+        {
+            let mut band = Vec::new();
+            for samples in self.image.pixels.chunks(Self::BAND * row_len) {
+                band.resize(samples.len(), 0);
+                band.copy_from_slice(samples);
+                pixels::drop_fourth_in_place(&mut band);
+                rows.take(&band[..samples.len() / 4 * 3]);
+            }
+            return;
+        }
+        pixels::drop_fourth_in_place(&mut self.image.pixels);
+        self.image.narrow();
     }
 }

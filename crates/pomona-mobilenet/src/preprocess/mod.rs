@@ -8,11 +8,15 @@
 //! ```
 
 mod bmp;
+mod chroma;
 mod decode;
 mod destination;
 mod format;
 mod gif;
 mod image;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "stores of vectors, each a third of an array")]
+mod interleave_avx2;
 mod jpeg;
 #[cfg(feature = "more-formats")]
 mod jpeg2000;
@@ -23,7 +27,6 @@ mod memory;
 mod orientation;
 mod pixels;
 mod png;
-mod raster;
 #[cfg_attr(
     target_arch = "x86_64",
     expect(

@@ -1,6 +1,8 @@
 //! Images drawn by code and encoded, for tests that damage or measure them.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub(crate) mod lossy_webp;
+
 use image::{DynamicImage, ImageFormat as Encoded};
 use mozjpeg::{ColorSpace, Compress};
 use std::io::Cursor;
@@ -17,7 +19,21 @@ pub(crate) fn wholes() -> Vec<Vec<u8>> {
     ];
     files.extend(formats.map(encode));
     files.push(grey_png());
+    files.extend([false, true].map(|alpha| webp(61, 47, alpha)));
     files
+}
+
+/// The drawing as lossy WebP.
+fn webp(width: u32, height: u32, alpha: bool) -> Vec<u8> {
+    let kind = lossy_webp::Kind {
+        alpha,
+        ..lossy_webp::Kind::default()
+    };
+    let mut pixels = DynamicImage::ImageRgb8(drawing(width, height)).to_rgba8();
+    for (x, y, pixel) in pixels.enumerate_pixels_mut() {
+        pixel.0[3] = (x * 3 + y) as u8;
+    }
+    kind.encode(pixels.as_raw(), width as usize)
 }
 
 fn drawing(width: u32, height: u32) -> image::RgbImage {
@@ -68,6 +84,8 @@ pub(crate) fn large() -> Vec<(String, Vec<u8>)> {
     let mut files = vec![
         ("baseline".to_owned(), jpeg(2500, 1900, false)),
         ("progressive".to_owned(), jpeg(2500, 1900, true)),
+        ("lossy WebP".to_owned(), webp(2500, 1900, false)),
+        ("lossy WebP with alpha".to_owned(), webp(2500, 1900, true)),
     ];
     for format in [
         Encoded::Png,

@@ -3,7 +3,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::color_avx2;
-use std::ops::Range;
+use crate::preprocess::chroma::{CHUNK, NOTHING, Spread, between, of_two_rows, sums};
 
 /// The chroma of one row of pixels.
 #[derive(Debug, Clone, Copy)]
@@ -15,15 +15,6 @@ pub(super) enum Chroma<'a> {
     /// A sample for four pixels: the row of samples that is nearest, and the one on the other side of the pixels.
     Quarter(&'a [u8], &'a [u8]),
 }
-
-/// Pixels of a chunk.
-pub(super) const CHUNK: usize = 128;
-
-/// Chroma samples of a chunk, spread over its pixels.
-pub(super) type Spread = [[u8; 2]; CHUNK / 2];
-
-/// Room for the samples of a chunk.
-pub(super) const NOTHING: Spread = [[0; 2]; CHUNK / 2];
 
 /// Writes a row of pixels: as many as `luma` has samples, three bytes each.
 pub(super) fn row(luma: &[u8], [blue, red]: [Chroma<'_>; 2], out: &mut [u8]) {
@@ -62,44 +53,10 @@ impl Chroma<'_> {
                 between::<2>(&sums, [1, 2], spread);
             }
             Self::Quarter(near, far) => {
-                let sums = sums(near.len(), i, |columns, sums| {
-                    let samples = near[columns.clone()].iter().zip(&far[columns]);
-                    for (sum, (near, far)) in sums.iter_mut().zip(samples) {
-                        *sum = u16::from(*near) * 3 + u16::from(*far);
-                    }
-                });
-                between::<4>(&sums, [8, 7], spread);
+                of_two_rows(near, far, i, [8, 7], spread);
             }
         }
         &spread.as_flattened()[..len]
-    }
-}
-
-/// Sums of the columns of chunk `i`, with one on either side; beyond the edges of the row, the one at the edge.
-#[inline(always)]
-fn sums(width: usize, i: usize, fill: impl Fn(Range<usize>, &mut [u16])) -> [u16; CHUNK / 2 + 2] {
-    let first = i * CHUNK / 2;
-    let count = (width - first).min(CHUNK / 2);
-    let mut sums = [0; CHUNK / 2 + 2];
-    let columns = first.saturating_sub(1)..(first + count + 1).min(width);
-    fill(columns.clone(), &mut sums[columns.start + 1 - first..]);
-    if first == 0 {
-        sums[0] = sums[1];
-    }
-    if first + count == width {
-        sums[count + 1] = sums[count];
-    }
-    sums
-}
-
-/// Three parts of the nearer column and one of the other, for the pixels left and right of the middle of each column.
-#[inline(always)]
-fn between<const SHIFT: u32>(sums: &[u16; CHUNK / 2 + 2], round: [u16; 2], spread: &mut Spread) {
-    let (left, middle, right) = (&sums[..], &sums[1..], &sums[2..]);
-    for (((out, left), middle), right) in spread.iter_mut().zip(left).zip(middle).zip(right) {
-        let even = (middle * 3 + left + round[0]) >> SHIFT;
-        let odd = (middle * 3 + right + round[1]) >> SHIFT;
-        *out = (even | odd << 8).to_le_bytes();
     }
 }
 

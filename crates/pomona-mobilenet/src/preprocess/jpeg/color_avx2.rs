@@ -1,6 +1,8 @@
 //! Rows of luma and chroma to RGB with 256-bit vectors, sixteen pixels at a time.
 
-use super::color::{CHUNK, Chroma, NOTHING, convert};
+use super::color::{Chroma, convert};
+use crate::preprocess::chroma::{CHUNK, NOTHING};
+use crate::preprocess::interleave_avx2::interleave;
 use std::arch::x86_64::*;
 
 /// As `color::row`, if the processor has AVX2; says whether it has.
@@ -77,39 +79,5 @@ fn sixteen(luma: &[u8; 16], blue: &[u8; 16], red: &[u8; 16], out: &mut [u8; 48])
         part(_mm256_unpackhi_epi16(blue, red)),
     );
     let g = _mm256_add_epi16(_mm256_sub_epi16(luma, red), green);
-
-    // Reds in the low lane, greens in the high one.
-    let rg = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi16(r, g));
-    let b = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi16(b, b));
-    let b = _mm256_castsi256_si128(b);
-    for (third, (rg_order, b_order)) in ORDERS.iter().enumerate() {
-        // SAFETY: the tables are one vector long, and a third of the pixels is 16 bytes.
-        unsafe {
-            let rg_order = _mm256_loadu_si256(rg_order.as_ptr().cast());
-            let b_order = _mm_loadu_si128(b_order.as_ptr().cast());
-            let rg = _mm256_shuffle_epi8(rg, rg_order);
-            let rg = _mm_or_si128(
-                _mm256_castsi256_si128(rg),
-                _mm256_extracti128_si256::<1>(rg),
-            );
-            let pixels = _mm_or_si128(rg, _mm_shuffle_epi8(b, b_order));
-            _mm_storeu_si128(out.as_mut_ptr().cast::<__m128i>().add(third), pixels);
-        }
-    }
+    interleave(r, g, b, out);
 }
-
-/// For each third of the bytes of sixteen pixels, which red, green and blue goes where; 128 and more is none.
-const ORDERS: [([u8; 32], [u8; 16]); 3] = {
-    let mut orders = [([128; 32], [128; 16]); 3];
-    let mut i = 0;
-    while i < 48 {
-        let (third, at, pixel) = (i / 16, i % 16, (i / 3) as u8);
-        match i % 3 {
-            0 => orders[third].0[at] = pixel,
-            1 => orders[third].0[16 + at] = pixel,
-            _ => orders[third].1[at] = pixel,
-        }
-        i += 1;
-    }
-    orders
-};

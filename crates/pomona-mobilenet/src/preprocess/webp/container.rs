@@ -24,12 +24,38 @@ pub(super) struct Frame {
     pub(super) height: u32,
 }
 
-/// An image's data, the contents of its chunks.
+/// An image's data, in chunks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Coded<'a> {
-    pub(super) alpha: Option<&'a [u8]>,
-    pub(super) lossy: Option<&'a [u8]>,
-    pub(super) lossless: Option<&'a [u8]>,
+    alpha: Option<Chunk<'a>>,
+    lossy: Option<Chunk<'a>>,
+    lossless: Option<Chunk<'a>>,
+}
+
+/// What an image is decoded from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Data<'a> {
+    /// A chunk of VP8, and the contents of a chunk of alpha.
+    Lossy {
+        chunk: Chunk<'a>,
+        alpha: Option<&'a [u8]>,
+    },
+    /// The contents of a chunk of lossless VP8.
+    Lossless(&'a [u8]),
+}
+
+/// A chunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chunk<'a> {
+    /// Name, length and contents.
+    pub(super) whole: &'a [u8],
+}
+
+impl<'a> Chunk<'a> {
+    /// The contents.
+    pub(super) fn data(&self) -> &'a [u8] {
+        &self.whole[8..]
+    }
 }
 
 impl<'a> Container<'a> {
@@ -45,12 +71,13 @@ impl<'a> Container<'a> {
             .get(12..length.saturating_add(8).max(12))
             .ok_or_else(truncated)?;
         let mut chunks = Chunks(body);
-        let (name, first) = chunks.next().ok_or_else(truncated)?;
+        let (name, chunk) = chunks.next().ok_or_else(truncated)?;
+        let first = chunk.data();
         let mut container = match &name {
             b"VP8X" => Self::extended(first)?,
             _ => {
                 let mut image = Coded::default();
-                image.take(&name, first);
+                image.take(&name, chunk);
                 let (width, height, has_alpha) = image.header()?;
                 return Ok(Self {
                     width,
@@ -64,19 +91,23 @@ impl<'a> Container<'a> {
             }
         };
         let animated = first[0] & 2 != 0;
-        for (name, data) in chunks {
+        for (name, chunk) in chunks {
+            let data = chunk.data();
             match &name {
                 b"EXIF" => container.exif = container.exif.or(Some(data)),
                 b"XMP " => container.xmp = container.xmp.or(Some(data)),
                 b"ANMF" if animated && container.frame.is_none() => container.animated(data)?,
-                _ if !animated => container.image.take(&name, data),
+                _ if !animated => container.image.take(&name, chunk),
                 _ => {}
             }
         }
         if animated && container.frame.is_none() {
             return Err(ImageError::corrupt(FORMAT, "an animation without a frame"));
         }
-        container.image.header()?;
+        let (width, height, _) = container.image.header()?;
+        if !animated && (width, height) != (container.width, container.height) {
+            return Err(ImageError::corrupt(FORMAT, "an image of another size"));
+        }
         Ok(container)
     }
 
@@ -108,8 +139,8 @@ impl<'a> Container<'a> {
         if frame.left + frame.width > self.width || frame.top + frame.height > self.height {
             return Err(ImageError::corrupt(FORMAT, "a frame outside its canvas"));
         }
-        for (name, data) in Chunks(&data[16..]) {
-            self.image.take(&name, data);
+        for (name, chunk) in Chunks(&data[16..]) {
+            self.image.take(&name, chunk);
         }
         let (width, height, _) = self.image.header()?;
         if (width, height) != (frame.width, frame.height) {
@@ -121,74 +152,37 @@ impl<'a> Container<'a> {
 }
 
 impl<'a> Coded<'a> {
-    fn take(&mut self, name: &[u8; 4], data: &'a [u8]) {
-        match name {
-            b"ALPH" => self.alpha = self.alpha.or(Some(data)),
-            b"VP8 " => self.lossy = self.lossy.or(Some(data)),
-            b"VP8L" => self.lossless = self.lossless.or(Some(data)),
-            _ => {}
+    fn take(&mut self, name: &[u8; 4], chunk: Chunk<'a>) {
+        let place = match name {
+            b"ALPH" => &mut self.alpha,
+            b"VP8 " => &mut self.lossy,
+            b"VP8L" => &mut self.lossless,
+            _ => return,
+        };
+        *place = place.or(Some(chunk));
+    }
+
+    /// The data.
+    pub(super) fn data(&self) -> Result<Data<'a>, ImageError> {
+        match (self.lossless, self.lossy) {
+            (Some(chunk), _) => Ok(Data::Lossless(chunk.data())),
+            (None, Some(chunk)) => Ok(Data::Lossy {
+                chunk,
+                alpha: self.alpha.map(|alpha| alpha.data()),
+            }),
+            (None, None) => Err(ImageError::corrupt(FORMAT, "there is no image in it")),
         }
     }
 
     /// Width, height and whether there is alpha, from the bitstream.
     fn header(&self) -> Result<(u32, u32, bool), ImageError> {
-        let truncated = ImageError::Truncated { format: FORMAT };
-        if let Some(data) = self.lossless {
-            let &[signature, b0, b1, b2, b3] = data.first_chunk().ok_or(truncated)?;
-            if signature != 0x2f {
-                return Err(ImageError::corrupt(FORMAT, "an invalid lossless signature"));
+        match self.data()? {
+            Data::Lossless(data) => lossless_header(data),
+            Data::Lossy { chunk, alpha } => {
+                let (width, height) = lossy_header(chunk.data())?;
+                Ok((width, height, alpha.is_some()))
             }
-            let bits = u32::from_le_bytes([b0, b1, b2, b3]);
-            return Ok((
-                (bits & 0x3fff) + 1,
-                (bits >> 14 & 0x3fff) + 1,
-                bits >> 28 & 1 == 1,
-            ));
         }
-        let Some(data) = self.lossy else {
-            return Err(ImageError::corrupt(FORMAT, "there is no image in it"));
-        };
-        let tag = data.first().copied().unwrap_or(0);
-        if tag & 1 != 0 || tag >> 1 & 7 > 3 || tag & 0x10 == 0 {
-            return Err(ImageError::corrupt(FORMAT, "a frame that is not shown"));
-        }
-        let &[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1] = data.first_chunk().ok_or(truncated)?
-        else {
-            return Err(ImageError::corrupt(FORMAT, "an invalid start code"));
-        };
-        let size = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
-        Ok((size(w0, w1), size(h0, h1), self.alpha.is_some()))
-    }
-
-    /// The image as a still file of its own.
-    pub(super) fn as_file(&self) -> Result<Vec<u8>, ImageError> {
-        let (width, height, _) = self.header()?;
-        let mut body = b"WEBP".to_vec();
-        let mut push = |name: &[u8; 4], data: &[u8]| {
-            body.extend(name);
-            body.extend((data.len() as u32).to_le_bytes());
-            body.extend(data);
-            if data.len() % 2 == 1 {
-                body.push(0);
-            }
-        };
-        match (self.lossless, self.lossy, self.alpha) {
-            (Some(data), _, _) => push(b"VP8L", data),
-            (None, Some(data), None) => push(b"VP8 ", data),
-            (None, Some(data), Some(alpha)) => {
-                let mut header = vec![0x10, 0, 0, 0];
-                header.extend(&(width - 1).to_le_bytes()[..3]);
-                header.extend(&(height - 1).to_le_bytes()[..3]);
-                push(b"VP8X", &header);
-                push(b"ALPH", alpha);
-                push(b"VP8 ", data);
-            }
-            (None, None, _) => {}
-        }
-        let mut file = b"RIFF".to_vec();
-        file.extend((body.len() as u32).to_le_bytes());
-        file.extend(body);
-        Ok(file)
     }
 
     /// Bytes of the data.
@@ -196,9 +190,39 @@ impl<'a> Coded<'a> {
         [self.alpha, self.lossy, self.lossless]
             .iter()
             .flatten()
-            .map(|data| data.len() as u64)
+            .map(|chunk| chunk.whole.len() as u64)
             .sum()
     }
+}
+
+fn lossless_header(data: &[u8]) -> Result<(u32, u32, bool), ImageError> {
+    let &[signature, b0, b1, b2, b3] = data
+        .first_chunk()
+        .ok_or(ImageError::Truncated { format: FORMAT })?;
+    if signature != 0x2f {
+        return Err(ImageError::corrupt(FORMAT, "an invalid lossless signature"));
+    }
+    let bits = u32::from_le_bytes([b0, b1, b2, b3]);
+    Ok((
+        (bits & 0x3fff) + 1,
+        (bits >> 14 & 0x3fff) + 1,
+        bits >> 28 & 1 == 1,
+    ))
+}
+
+fn lossy_header(data: &[u8]) -> Result<(u32, u32), ImageError> {
+    let tag = data.first().copied().unwrap_or(0);
+    if tag & 1 != 0 || tag >> 1 & 7 > 3 || tag & 0x10 == 0 {
+        return Err(ImageError::corrupt(FORMAT, "a frame that is not shown"));
+    }
+    let &[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1] = data
+        .first_chunk()
+        .ok_or(ImageError::Truncated { format: FORMAT })?
+    else {
+        return Err(ImageError::corrupt(FORMAT, "an invalid start code"));
+    };
+    let size = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
+    Ok((size(w0, w1), size(h0, h1)))
 }
 
 /// A number of three bytes.
@@ -206,18 +230,18 @@ fn long(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])
 }
 
-/// Names and contents, each padded to an even length.
+/// Names and chunks, each padded to an even length.
 struct Chunks<'a>(&'a [u8]);
 
 impl<'a> Iterator for Chunks<'a> {
-    type Item = ([u8; 4], &'a [u8]);
+    type Item = ([u8; 4], Chunk<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let [n0, n1, n2, n3, l0, l1, l2, l3] = *self.0.first_chunk()?;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-        let rest = &self.0[8..];
-        let data = rest.get(..length)?;
-        self.0 = rest.get(length + length % 2..).unwrap_or(&[]);
-        Some(([n0, n1, n2, n3], data))
+        let end = length.checked_add(8)?;
+        let whole = self.0.get(..end)?;
+        self.0 = self.0.get(end + length % 2..).unwrap_or(&[]);
+        Some(([n0, n1, n2, n3], Chunk { whole }))
     }
 }

@@ -1,16 +1,25 @@
-//! WebP through the `image` crate; of an animation the first frame, on a canvas of zeros.
+//! WebP: lossy images through libwebp, lossless ones through `image-webp`; of an animation the first frame, on a canvas of
+//! zeros.
 
+mod color;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "loads of vectors, each as long as an array")]
+mod color_avx2;
 mod container;
+mod lossless;
+mod lossy;
+#[expect(
+    unsafe_code,
+    reason = "libwebp's decoder, whose pointers live as long as it"
+)]
+mod planes;
 mod source;
 
+use super::destination::Destination;
 use super::image::{Context, Plan, RgbImage, Shape};
-use super::{Color, ImageFormat, ImageInfo, orientation, pixels, raster};
+use super::{Color, ImageFormat, ImageInfo, orientation};
 use crate::ImageError;
-use ::image::codecs::webp::WebPDecoder;
-use ::image::{ColorType, ImageDecoder, Limits};
-use container::{Coded, Container};
-use source::Source;
-use std::cell::RefCell;
+use container::{Container, Data, Frame};
 
 const FORMAT: ImageFormat = ImageFormat::WebP;
 
@@ -34,10 +43,10 @@ fn describe(container: &Container<'_>) -> ImageInfo {
 
 /// What decoding takes.
 pub(super) fn plan(bytes: &[u8]) -> Result<Plan, ImageError> {
-    Ok(plan_of(&Container::read(bytes)?))
+    plan_of(&Container::read(bytes)?)
 }
 
-fn plan_of(container: &Container<'_>) -> Plan {
+fn plan_of(container: &Container<'_>) -> Result<Plan, ImageError> {
     let info = describe(container);
     let canvas = u64::from(info.width) * u64::from(info.height);
     let (width, height) = match container.frame {
@@ -45,38 +54,20 @@ fn plan_of(container: &Container<'_>) -> Plan {
         None => (info.width, info.height),
     };
     let pixels = u64::from(width) * u64::from(height);
-    let Coded { alpha, lossy, .. } = container.image;
-    let coded = container.image.len();
-    let mut beside = FIXED + 64 * u64::from(width);
-    if lossy.is_some() {
-        // Luma and half as much chroma, in whole macroblocks; the partitions are copied.
-        let blocks = u64::from(width.div_ceil(16)) * u64::from(height.div_ceil(16));
-        beside += blocks * 384 + u64::from(width.div_ceil(16)) * 256 + 3 * coded;
-        if alpha.is_some() {
-            // RGBA in the place of RGB, and the alpha: ARGB, then its green alone.
-            beside += pixels * 6 + lossless_tables(pixels, coded);
+    let lossless = pixels * 4 + lossless::bytes(pixels, container.image.len());
+    let bytes = match container.image.data()? {
+        Data::Lossy { alpha, .. } => {
+            // The alpha is decoded, and freed, before anything else.
+            let alpha = alpha.map_or(0, |_| lossless);
+            alpha.max(canvas * 3 + lossy::bytes(width, height))
         }
-    } else {
-        // ARGB beside RGB, or in its place where there is alpha.
-        beside += pixels * 4 + lossless_tables(pixels, coded);
-    }
-    if container.frame.is_some() {
-        // The frame's own pixels beside the canvas, and its data as a file.
-        beside += pixels * 3 + 3 * coded;
-    }
-    let mut plan = Plan::new(info, beside);
-    plan.bytes = plan.bytes.max(canvas * 3);
-    plan
-}
-
-/// State of the decoder, measured and rounded up.
-const FIXED: u64 = 96 << 10;
-
-/// What lossless data takes beside the pixels: for each block of 16 pixels up to four bytes of two
-/// transforms and of the entropy image, and the Huffman tables. A table of 4 kB is coded in no less
-/// than 60 bits; of tables there are no more than libwebp writes.
-fn lossless_tables(pixels: u64, coded: u64) -> u64 {
-    pixels + 16_384 + (coded * 600).min(64 << 20)
+        // RGBA, and the RGB of a canvas, or of sixteen rows at a time.
+        Data::Lossless(_) if container.frame.is_some() => canvas * 3 + lossless,
+        Data::Lossless(_) => lossless + u64::from(width) * 64,
+    };
+    let mut plan = Plan::new(info, 0);
+    plan.bytes = bytes.max(canvas * 3);
+    Ok(plan)
 }
 
 /// The orientation that a camera recorded.
@@ -89,66 +80,77 @@ pub(super) fn orientation(bytes: &[u8]) -> Result<Option<u8>, ImageError> {
 pub(super) fn decode(
     bytes: &[u8],
     context: &Context<'_>,
-    into: &mut RgbImage,
+    into: &mut Destination<'_, '_>,
 ) -> Result<(), ImageError> {
     let container = Container::read(bytes)?;
-    let shape = context.admit(&plan_of(&container))?;
-    let Some(frame) = container.frame else {
-        return decode_still(bytes, shape, context, into);
-    };
-    // libwebp decodes the first frame to the empty canvas without blending it.
-    let file = container.image.as_file()?;
-    let mut part = RgbImage::default();
-    let part_shape = shape.part(frame.width, frame.height);
-    decode_still(&file, part_shape, context, &mut part)?;
-    into.reshape(shape)?;
-    if part_shape.pixels() < shape.pixels() {
-        into.pixels.fill(0);
+    let shape = context.admit(&plan_of(&container)?)?;
+    let data = container.image.data()?;
+    if let Some(frame) = container.frame {
+        return decode_frame(data, frame, shape, context, into.image);
     }
-    let left = frame.left as usize * 3;
-    for (y, row) in part
-        .pixels
-        .chunks_exact(frame.width as usize * 3)
-        .enumerate()
-    {
-        let start = (frame.top as usize + y) * shape.width() * 3 + left;
-        into.pixels[start..start + row.len()].copy_from_slice(row);
+    match data {
+        Data::Lossy { chunk, alpha } => {
+            if let Some(alpha) = alpha {
+                lossy::check_alpha(alpha, (container.width, container.height), context)?;
+            }
+            into.reshape(shape, 3, true)?;
+            let size = (shape.width(), shape.height());
+            lossy::decode(chunk, size, context, |y, row| {
+                row.write(into.row(y));
+                into.done(y);
+            })
+        }
+        Data::Lossless(data) => {
+            into.image.reshape_for(shape, 4)?;
+            lossless::decode(data, context, &mut into.image.pixels)?;
+            into.drop_alpha(shape);
+            Ok(())
+        }
     }
-    Ok(())
 }
 
-fn decode_still(
-    bytes: &[u8],
+/// libwebp decodes the first frame to the empty canvas without blending it.
+fn decode_frame(
+    data: Data<'_>,
+    frame: Frame,
     shape: Shape,
     context: &Context<'_>,
     into: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let stopped = RefCell::new(None);
-    let source = Source::new(bytes, context.watch, &stopped);
-    let outcome = read(source, shape, into);
-    match stopped.take() {
-        Some(error) => Err(error),
-        None => outcome,
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    let mut rgba = RgbImage::default();
+    match data {
+        Data::Lossy { alpha, .. } => {
+            if let Some(alpha) = alpha {
+                lossy::check_alpha(alpha, (frame.width, frame.height), context)?;
+            }
+        }
+        Data::Lossless(data) => {
+            rgba.reshape_for(shape.part(frame.width, frame.height), 4)?;
+            lossless::decode(data, context, &mut rgba.pixels)?;
+        }
     }
-}
-
-fn read(source: Source<'_>, shape: Shape, into: &mut RgbImage) -> Result<(), ImageError> {
-    let failed = |error| raster::failed(FORMAT, error);
-    let mut decoder = WebPDecoder::new(source).map_err(failed)?;
-    let (width, height) = decoder.dimensions();
-    if (width as usize, height as usize) != (shape.width(), shape.height()) {
-        return Err(ImageError::corrupt(FORMAT, "an image of another size"));
+    into.reshape(shape)?;
+    if width * height < shape.pixels() {
+        into.pixels.fill(0);
     }
-    decoder.set_limits(Limits::no_limits()).map_err(failed)?;
-    let samples = match decoder.color_type() {
-        ColorType::Rgb8 => 3,
-        _ => 4,
-    };
-    into.reshape_for(shape, samples)?;
-    decoder.read_image(&mut into.pixels).map_err(failed)?;
-    if samples == 4 {
-        pixels::drop_fourth_in_place(&mut into.pixels);
-        into.narrow();
+    let start = (frame.top as usize * shape.width() + frame.left as usize) * 3;
+    let rows = into.pixels[start..].chunks_mut(shape.width() * 3);
+    let mut rows = rows.map(|row| &mut row[..width * 3]);
+    match data {
+        Data::Lossy { chunk, .. } => lossy::decode(chunk, (width, height), context, |_, row| {
+            if let Some(out) = rows.next() {
+                row.write(out);
+            }
+        }),
+        Data::Lossless(_) => {
+            for (row, samples) in rows.zip(rgba.pixels.chunks_exact(width * 4)) {
+                let pixels = row.as_chunks_mut::<3>().0.iter_mut();
+                for (pixel, [r, g, b, _]) in pixels.zip(samples.as_chunks::<4>().0) {
+                    *pixel = [*r, *g, *b];
+                }
+            }
+            Ok(())
+        }
     }
-    Ok(())
 }
