@@ -149,7 +149,7 @@ impl Estimate {
         };
         let parallel = images as f64
             * (1.0 / sample.images_per_second + sample.moments_seconds_image / f64::from(cores));
-        let memory = |cores| Memory::of(cores, &listing, options);
+        let memory = |cores, tasks| Memory::of(cores, tasks, &listing, options);
         Ok(Self {
             images,
             bytes: listing.bytes(),
@@ -161,12 +161,13 @@ impl Estimate {
                 images_per_second: sample.images_per_second,
                 minutes: (work.serial_seconds + parallel) / 60.0,
                 fetching: Fetching::of(fetch, sample.images_per_second),
-                memory: memory(cores),
+                memory: memory(cores, 1),
             },
             output_bytes,
             requests,
             cluster: cluster(&work, prices, node, options.nodes),
-            node_memory: memory(node.1.cores),
+            // One task computes, and one reads images meanwhile.
+            node_memory: memory(node.1.cores, 2),
             prices_date: node.1.date.clone(),
             prices_region: node.1.region.clone(),
             prices_source: node.1.source.clone(),
