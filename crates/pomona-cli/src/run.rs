@@ -40,6 +40,7 @@ pub(crate) async fn main(arguments: RunArguments, reporter: &ProgressReporter) -
         &ctx,
         PipelineOptions {
             input: arguments.input,
+            path_column: arguments.path_column,
             output: output.clone(),
             components: arguments.components.unwrap_or(DEFAULT_COMPONENTS),
             filter: arguments.filter,

@@ -20,7 +20,7 @@ use pomona_results::{
 use pomona_session::{Variables, condition, configure, spilling_context, weights_objects};
 
 use crate::report_beside::ReportBeside;
-use crate::scripts::{SORTING, select_images};
+use crate::scripts::{SORTING, Selection, select_images};
 use crate::stages::Stages;
 use crate::{Outcome, PipelineError, PipelineOptions, Progress};
 
@@ -106,7 +106,7 @@ impl<'a> Pipeline<'a> {
     ) -> Result<Outcome, PipelineError> {
         let Prepared { finished, owned } = prepared;
         let mut variables = self.variables();
-        select_images(self.ctx, &variables, self.options.filter.as_deref()).await?;
+        select_images(self.ctx, &self.selection()).await?;
         let listing = ListingStream::open(self.ctx, &self.options.input).await?;
         if listing.is_empty() {
             return Err(PipelineError::NoImages {
@@ -306,6 +306,15 @@ impl<'a> Pipeline<'a> {
 
     /// Loads the network before any work starts, and pins its bytes for the whole run.
     async fn pin_weights(&self) -> Result<String, PipelineError> {
+    fn selection(&self) -> Selection<'_> {
+        Selection {
+            input: &self.options.input,
+            path_column: self.options.path_column.as_deref(),
+            filter: self.options.filter.as_deref(),
+            limit: self.options.limit,
+        }
+    }
+
         let options = PomonaOptions::of(self.ctx.state().config_options());
         let objects = weights_objects(&self.ctx.runtime_env());
         // A fetch may take minutes, in which an interrupt must be heard.
@@ -316,19 +325,13 @@ impl<'a> Pipeline<'a> {
         configure(self.ctx, |options| {
             options.set("pomona.weights_sha256", &loaded.sha256)
         })?;
+            path_column: self.options.path_column.clone(),
         Ok(loaded.sha256.clone())
     }
 
     fn variables(&self) -> Variables {
-        let mut variables = Variables::new();
-        variables
-            .define("input", &self.options.input)
-            .define("components", self.options.components.to_string())
-            .define("filter", self.options.filter.as_deref().unwrap_or("true"))
-            .define(
-                "limit",
-                self.options.limit.unwrap_or(i64::MAX as u64).to_string(),
-            );
+        let mut variables = self.selection().variables();
+        variables.define("components", self.options.components.to_string());
         variables
     }
 
