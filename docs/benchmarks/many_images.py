@@ -6,7 +6,8 @@ For each number of files (300,000 and 1,000,000 unless said) makes folders of 1,
 files of one byte below FOLDER, unless they are there, and 60 small images. Runs `pomona run` over
 them with both binaries, and once more on the same output, where the row of every image is there and
 the bad ones are tried again. Prints the seconds, the processor seconds, the resident memory at its
-highest (VmHWM), and both for a million files more. "-" in place of BEFORE leaves it out.
+highest (VmHWM), both for a million files more, and the highest memory (VmRSS) of each stage, where what
+comes before the first chunk of features is complete counts as a stage. "-" in place of BEFORE leaves it out.
 """
 
 import json
@@ -16,6 +17,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
 import time
 import zlib
 
@@ -58,32 +60,52 @@ def make(folder, files):
     open(f"{folder}/complete", "w").close()
 
 
-def peak(pid):
-    """VmHWM of a process in megabytes; 0 once it has ended."""
+def memory(pid):
+    """VmHWM and VmRSS of a process in megabytes; 0 once it has ended."""
     try:
         with open(f"/proc/{pid}/status") as status:
-            lines = [line for line in status if line.startswith("VmHWM:")]
+            lines = {line.split(":")[0]: line for line in status if line.startswith("Vm")}
     except OSError:
-        return 0
-    return int(lines[0].split()[1]) / 1024 if lines else 0
+        return 0, 0
+    return [int(lines[key].split()[1]) / 1024 if key in lines else 0 for key in ("VmHWM", "VmRSS")]
 
 
 def measure(binary, folder, output):
-    """Seconds, processor seconds and megabytes of a run."""
-    command = [binary, "run", "--weights", "fruits", "-k", "3", "--progress", "off"]
+    """Seconds, processor seconds and megabytes of a run, and megabytes by stage."""
+    command = [binary, "run", "--weights", "fruits", "-k", "3", "-i", f"{folder}/images", "-o", output]
     begin, before = time.monotonic(), os.times()
-    process = subprocess.Popen(
-        command + ["-i", f"{folder}/images", "-o", output], stderr=subprocess.PIPE, text=True
-    )
-    most = 0
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    ended, said = [], []
+
+    def listen():
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("{"):
+                progress = json.loads(line)
+                if progress["done"] == progress["total"]:
+                    ended.append((time.monotonic(), progress["phase"]))
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    most, samples = 0, []
     while process.poll() is None:
-        most = max(most, peak(process.pid))
+        highest, now = memory(process.pid)
+        most = max(most, highest)
+        samples.append((time.monotonic(), now))
         time.sleep(0.02)
     seconds, after = time.monotonic() - begin, os.times()
+    listener.join()
     if process.returncode != BAD_IMAGES:
-        sys.exit(f"{binary} ends with {process.returncode}: {process.stderr.read()}")
+        sys.exit(f"{binary} ends with {process.returncode}: {''.join(said)}")
     cpu = after.children_user + after.children_system
-    return seconds, cpu - before.children_user - before.children_system, most
+    stages, position = {}, 0
+    for at, now in samples:
+        while position < len(ended) and ended[position][0] < at:
+            position += 1
+        stage = ended[position][1] if position < len(ended) else "publication"
+        stage = "listing, first chunk" if position == 0 else stage
+        stages[stage] = max(stages.get(stage, 0), now)
+    return seconds, cpu - before.children_user - before.children_system, most, stages
 
 
 def counts(output):
@@ -100,7 +122,7 @@ def main():
         del binaries["before"]
     print("| files | | run | seconds | processor seconds | MB |")
     print("|---|---|---|---|---|---|")
-    found = {}
+    found, by_stage = {}, {}
     for files in sizes:
         place = f"{folder}/{files}"
         make(place, files)
@@ -108,8 +130,9 @@ def main():
             output = f"{place}/out"
             shutil.rmtree(output, ignore_errors=True)
             for run in ("first", "again"):
-                wall, cpu, most = measure(binary, place, output)
+                wall, cpu, most, stages = measure(binary, place, output)
                 found[files, name, run] = (cpu, most)
+                by_stage[files, name, run] = stages
                 print(f"| {files:,} | {name} | {run} | {wall:.1f} | {cpu:.1f} | {most:.0f} |", flush=True)
             if counts(output) != (files + GOOD, GOOD):
                 sys.exit(f"{binary} has other rows: {counts(output)}")
@@ -119,8 +142,10 @@ def main():
         for name in binaries:
             for run in ("first", "again"):
                 pairs = zip(found[least, name, run], found[most, name, run])
-                cpu, memory = [(b - a) / (most - least) * 1e6 for a, b in pairs]
-                print(f"{name}, {run}: a million files more take {cpu:.0f} s of processor time and {memory:.0f} MB")
+                cpu, megabytes = [(b - a) / (most - least) * 1e6 for a, b in pairs]
+                print(f"{name}, {run}: a million files more take {cpu:.0f} s of processor time and {megabytes:.0f} MB")
+    for (files, name, run), stages in by_stage.items():
+        print(f"{files:,}, {name}, {run}: " + ", ".join(f"{stage} {mb:.0f}" for stage, mb in stages.items()))
 
 
 main()

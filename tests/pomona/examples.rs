@@ -88,6 +88,7 @@ async fn read_results_finds_the_image_nearest_to_the_mean_of_its_label() -> Resu
     fs::write(input.join("apple/broken.png"), "not an image")?;
     let options = PipelineOptions {
         input: input.to_str().unwrap().to_string(),
+        path_column: None,
         output: Location::parse(output.to_str().unwrap())?,
         components: DEFAULT_COMPONENTS,
         filter: None,

@@ -221,6 +221,11 @@ pub(crate) struct RunArguments {
     #[arg(short, long, value_name = "IMAGES")]
     pub(crate) input: String,
 
+    /// Column of the paths, where --input is a CSV or Parquet file that lists images [default: path or
+    /// url of a CSV file]
+    #[arg(id = "run_path_column", long = "path-column", value_name = "NAME")]
+    pub(crate) path_column: Option<String>,
+
     /// Folder of the results: a path or an s3:// URL
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: String,

@@ -22,9 +22,9 @@ use crate::threads::on_large_stack;
 #[derive(Debug, Parser)]
 #[command(name = "pomona-driver", version)]
 struct Arguments {
-    /// Scripts: images, features, metadata, metadata_csv, stats, errors, features_csv, pca_fit,
-    /// pca_transform, pca_csv; similar, similar_to_file, outliers, suspects, verify_sides,
-    /// verify_features, verify_pca, verify; or .sql files
+    /// Scripts: images (or listed_images), features, metadata, metadata_csv, stats, errors,
+    /// features_csv, pca_fit, pca_transform, pca_csv; similar, similar_to_file, outliers, suspects,
+    /// verify_sides, verify_features, verify_pca, verify; or .sql files
     #[arg(required = true, value_name = "SCRIPT")]
     scripts: Vec<String>,
 

@@ -23,7 +23,8 @@ pub(crate) struct EstimateArguments {
     #[command(flatten)]
     pub(crate) session: SessionArguments,
 
-    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', a file or shards; a path or an s3:// URL
+    /// Images: a folder, a glob in quotes such as 'photos/*.jpg', a file, shards, or a file that lists
+    /// images (manifest.json of an S3 Inventory, CSV); a path or an s3:// URL
     #[arg(
         id = "estimate_input",
         short = 'i',
@@ -31,6 +32,10 @@ pub(crate) struct EstimateArguments {
         value_name = "IMAGES"
     )]
     input: String,
+
+    /// Column of the paths, where --input is a CSV or Parquet file that lists images
+    #[arg(id = "estimate_path_column", long = "path-column", value_name = "NAME")]
+    path_column: Option<String>,
 
     /// Use only images that meet this SQL condition, such as "label LIKE 'Apple%'"
     #[arg(id = "estimate_filter", long = "filter", value_name = "CONDITION")]
@@ -91,6 +96,7 @@ pub(crate) async fn main(mut arguments: EstimateArguments) -> Result<ExitCode> {
     let ctx = open(&arguments.session).await?.ctx;
     let options = EstimateOptions {
         input: arguments.input,
+        path_column: arguments.path_column,
         filter: arguments.filter,
         limit: arguments.limit,
         checkpoint: u64::from(crate::arguments::CHECKPOINT),

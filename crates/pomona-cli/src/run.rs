@@ -94,6 +94,7 @@ pub(crate) async fn run_pipeline(
         ctx,
         PipelineOptions {
             input: arguments.input.clone(),
+            path_column: arguments.path_column.clone(),
             output,
             components: arguments.components.unwrap_or(DEFAULT_COMPONENTS),
             filter: arguments.filter.clone(),

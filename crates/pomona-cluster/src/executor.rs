@@ -29,6 +29,7 @@ use super::settings::{MAX_MESSAGE_BYTES, config_producer};
 use super::tls::Tls;
 use super::tls_front::serve;
 use super::work_folder::WorkFolder;
+use pomona_functions::Turns;
 use pomona_session::{RuntimeOptions, runtime_env, session_state};
 
 use crate::ClusterError;
@@ -88,7 +89,8 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, Clust
         &options.bind_host,
         options.external_host.as_deref().unwrap_or("localhost"),
     );
-    let parts = Parts::new(options.tls.clone()).map_err(|error| failed(error.to_string()))?;
+    let parts = Parts::new(options.tls.clone(), options.vcores)
+        .map_err(|error| failed(error.to_string()))?;
 
     let (bind_host, external_host) = match &options.tls {
         None => (options.bind_host, options.external_host),
@@ -227,9 +229,12 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Pomona's session, functions and codec.
-    pub(super) fn new(tls: Option<Tls>) -> Result<Self> {
-        let config_producer = config_producer(tls)?;
+    /// Pomona's session, functions and codec, for an executor of so many cores.
+    pub(super) fn new(tls: Option<Tls>, cores: usize) -> Result<Self> {
+        let turns = Arc::new(Turns::new(cores));
+        let of_cluster = config_producer(tls)?;
+        let config_producer: ConfigProducer =
+            Arc::new(move || of_cluster().with_extension(Arc::clone(&turns)));
         let config = config_producer();
         let codec = config.ballista_physical_extension_codec();
         let runtime = runtime_env(RuntimeOptions::default())?;

@@ -29,9 +29,10 @@ const PATIENCE_WITH_LOST: Duration = Duration::from_secs(120);
 /// A scheduler that does not know a job for so long has lost it.
 const UNKNOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// The pauses between two questions for a job's status: short at first, for small queries.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LAST_PAUSE: Duration = Duration::from_millis(250);
+/// The pauses between two questions for a job's status: a quarter of the time that it has taken, within
+/// these bounds, so that no query waits much longer than it takes.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How a scheduler's reason begins for a job whose client did not ask for it for so long that it seemed
 /// to be gone.
@@ -144,7 +145,7 @@ impl Job {
 
     /// Waits for the end of the job, and gives where its rows are.
     pub(crate) async fn completed(&mut self) -> Result<Vec<PartitionLocation>, Ended> {
-        let mut pause = FIRST_PAUSE;
+        let begun = Instant::now();
         let mut unknown_since = None;
         loop {
             match self.status().await? {
@@ -173,8 +174,7 @@ impl Job {
                     }
                 }
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(LAST_PAUSE);
+            sleep((begun.elapsed() / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
         }
     }
 

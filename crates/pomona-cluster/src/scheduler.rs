@@ -4,11 +4,13 @@
 //! SchedulerService   what clients and executors reach: passes requests on to Ballista's server
 //! FinishedJobs       the jobs, of which the finished ones are bounded
 //! Executors          the executors, whose losses the guard counts
+//! Ahead              tasks that read images while others compute
 //! Launcher           sends tasks
 //! JobGuard           ends jobs that kill executors, and jobs whose clients are gone
 //! Console            the pages about all of these (crate::console)
 //! ```
 
+mod ahead;
 mod checked_plan;
 mod executors;
 mod finished_jobs;

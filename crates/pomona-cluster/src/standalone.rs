@@ -111,7 +111,7 @@ async fn start_executor(
 ) -> Result<broadcast::Sender<()>, ClusterError> {
     let work_dir = work_dir.path().to_str();
     let work_dir = work_dir.ok_or_else(|| failed("the path of TMPDIR is not Unicode"))?;
-    let parts = Parts::new(None).map_err(failed)?;
+    let parts = Parts::new(None, slots).map_err(failed)?;
     let flight = listener().await?;
     let config = Arc::new(ExecutorProcessConfig {
         bind_host: Ipv4Addr::LOCALHOST.to_string(),

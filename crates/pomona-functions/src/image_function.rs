@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::backbones::Network;
+use crate::decoding::turn;
 use crate::{Objects, PomonaOptions};
 
 /// What a function does with an image that cannot be decoded.
@@ -139,6 +140,7 @@ impl ScalarUDFImpl for ImageFunc {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let options = PomonaOptions::of(&args.config_options);
+        let _turn = turn();
         self.function.call(&args.args, &options, &self.objects)
     }
 

@@ -77,7 +77,7 @@ pub use backbones::Network;
 pub use bad_images::bad_images;
 pub use classify_features::ClassifyFeaturesFunc;
 pub use classify_image::ClassifyImageFunc;
-pub use decoding::{DecodeApart, DecodeExec};
+pub use decoding::{DecodeApart, DecodeExec, Turns};
 pub use error::FunctionError;
 pub use image_error::ImageErrorFunc;
 pub use image_features::ImageFeaturesFunc;

@@ -146,6 +146,10 @@ impl Batching {
         self.rows.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// When the first row came, if there is any.
     pub(crate) fn since(&self) -> Option<Instant> {
         self.since

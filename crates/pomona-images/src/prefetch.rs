@@ -14,7 +14,8 @@
 //! when its batch reaches the consumer. One batch that waits and one that is being put together
 //! fit, and rows take permits in their order, so the oldest row can always finish. Where rows pass
 //! others, a batch that nothing fills goes on as it is: what it holds of the budget may be what the
-//! next row needs.
+//! next row needs. And there a batch does not wait to be full while no other waits for the consumer,
+//! which would have nothing to do: the first is small, and those after it are the larger the longer it takes.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -48,6 +49,9 @@ use crate::shards::Turn;
 /// The most groups that are on their way or wait for their turn, and rows that are put together:
 /// small objects are bounded by this and not by their bytes.
 const AHEAD: usize = 1024;
+
+/// The rows that go on while none wait for the consumer: as many as a network takes in some calls.
+const ENOUGH_ROWS: usize = 16;
 
 /// A batch and its share of the budget.
 pub(crate) type Fetched = (RecordBatch, Option<OwnedSemaphorePermit>);
@@ -220,11 +224,12 @@ impl Producer {
                 false => batch.since().map(|since| since + arrivals.patience()),
             };
             let is_stale = stale_at.is_some_and(|at| at <= Instant::now());
+            let is_enough = !self.is_ordered && batch.len() >= ENOUGH_ROWS;
             let wakes = [arrivals.late_at(), stale_at.filter(|_| !is_stale)];
             let wake = wakes.into_iter().flatten().min();
             let has_room = starting.is_none() && arrivals.len() + rows.len() < AHEAD;
             tokio::select! {
-                place = sender.reserve(), if whole.is_some() || is_stale => {
+                place = sender.reserve(), if whole.is_some() || is_stale || is_enough => {
                     // Without a place the consumer needs no more rows.
                     let Ok(place) = place else { return Ok(()) };
                     place.send(match whole.take() {

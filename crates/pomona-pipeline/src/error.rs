@@ -36,6 +36,18 @@ pub enum PipelineError {
         reason: String,
     },
 
+    /// A column of paths is named, and no file has it.
+    #[error(
+        "'{input}' is no CSV or Parquet file that lists images, so it has no column '{column}': leave \
+         --path-column out, or name the file with --input"
+    )]
+    NoListing {
+        /// Where the images are.
+        input: String,
+        /// The column.
+        column: String,
+    },
+
     /// There is nothing to do.
     #[error(
         "no image found in '{input}'{}: images are files ending in jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or tiff",
@@ -177,7 +189,10 @@ impl PipelineError {
         match self {
             Self::Script(error) => error.is_misspelt(),
             Self::Images(error) => error.is_misspelt(),
-            Self::Filter { .. } | Self::InputIsOutput { .. } | Self::UnknownNodeType { .. } => true,
+            Self::Filter { .. }
+            | Self::NoListing { .. }
+            | Self::InputIsOutput { .. }
+            | Self::UnknownNodeType { .. } => true,
             _ => false,
         }
     }

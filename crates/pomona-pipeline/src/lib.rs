@@ -6,6 +6,7 @@
 //! - [`pack`]: images as shards.
 
 mod checks;
+mod chunks;
 mod error;
 pub mod estimate;
 mod options;

@@ -13,6 +13,9 @@ pub const DEFAULT_COMPONENTS: Components = Components::AtMost(50);
 pub struct PipelineOptions {
     /// The folder of images: a path or a URL.
     pub input: String,
+    /// The column of paths, where the input is a CSV or Parquet file that lists images; `path` or `url`
+    /// of a CSV file if `None`.
+    pub path_column: Option<String>,
     /// Where the results go.
     pub output: Location,
     /// How many components to keep; [`DEFAULT_COMPONENTS`] unless somebody says otherwise.

@@ -13,14 +13,15 @@ use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
 use pomona_pca::Components;
 use pomona_results::layout::{MODEL_INFO, REPORT, RUN_FORMAT};
 use pomona_results::{
-    BuiltRows, Checkpoint, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FormatVersion,
-    Formats, ListingStream, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters,
-    Prepared, ResultBuilder, ResultsError, read_model,
+    BuiltRows, Counts, FEATURES_CSV_ROW_BYTES, FEATURES_ROW_BYTES, FormatVersion, Formats,
+    ListingStream, Manifest, ModelInfo, Output, OutputLock, PLAIN_ROW_BYTES, Parameters, Prepared,
+    ResultBuilder, ResultsError, read_model,
 };
 use pomona_session::{Variables, condition, configure, spilling_context, weights_objects};
 
+use crate::chunks::RunOf;
 use crate::report_beside::ReportBeside;
-use crate::scripts::{SORTING, select_images};
+use crate::scripts::{SORTING, Selection, select_images};
 use crate::stages::Stages;
 use crate::{Outcome, PipelineError, PipelineOptions, Progress};
 
@@ -106,7 +107,7 @@ impl<'a> Pipeline<'a> {
     ) -> Result<Outcome, PipelineError> {
         let Prepared { finished, owned } = prepared;
         let mut variables = self.variables();
-        select_images(self.ctx, &variables, self.options.filter.as_deref()).await?;
+        select_images(self.ctx, &self.selection()).await?;
         let listing = ListingStream::open(self.ctx, &self.options.input).await?;
         if listing.is_empty() {
             return Err(PipelineError::NoImages {
@@ -116,8 +117,10 @@ impl<'a> Pipeline<'a> {
         }
         let skipped = listing.skipped();
         let options = self.feature_options();
+        // Its settings are its own: it reads a chunk back while a script runs, which has others.
+        let reading = SessionContext::new_with_state(self.ctx.state());
         let mut builder = ResultBuilder::open(
-            self.ctx,
+            &reading,
             output,
             finished.as_ref(),
             weights_sha256,
@@ -170,29 +173,13 @@ impl<'a> Pipeline<'a> {
             unlisted = 0;
         }
         self.check_components(pending.expected)?;
-        let mut chunks = pending.chunks(self.options.checkpoint.max(1))?;
-        let mut number = 0;
-        while let Some(images) = chunks.next_chunk()? {
-            let folder = output.staged(&format!("chunks/{number:06}"));
-            variables.define("output", output.url(&folder));
-            self.ctx.deregister_table("selected_images")?;
-            let table = pending.place().table(images.rows().clone());
-            self.ctx
-                .register_table("selected_images", Arc::new(table))?;
-            self.size_files("features").await?;
-            let count = images.rows().num_rows() as u64;
-            stages.run("features", count, self.ctx, &variables).await?;
-            let chunk = Checkpoint {
-                format_version: FormatVersion::CURRENT,
-                weights_sha256: weights_sha256.to_string(),
-                options: options.clone(),
-                features: output.files(&format!("{folder}/features")).await?,
-            };
-            let name = format!("{run}-{number:06}");
-            builder.computed(chunk, &images, &name).await?;
-            number += 1;
-        }
-        drop(chunks);
+        let of = RunOf {
+            output,
+            run: &run,
+            weights_sha256,
+        };
+        self.compute(&of, &pending, &mut builder, &mut stages, &mut variables)
+            .await?;
 
         let computed = pending.len();
         // The disk has room for what follows.
@@ -319,16 +306,18 @@ impl<'a> Pipeline<'a> {
         Ok(loaded.sha256.clone())
     }
 
+    fn selection(&self) -> Selection<'_> {
+        Selection {
+            input: &self.options.input,
+            path_column: self.options.path_column.as_deref(),
+            filter: self.options.filter.as_deref(),
+            limit: self.options.limit,
+        }
+    }
+
     fn variables(&self) -> Variables {
-        let mut variables = Variables::new();
-        variables
-            .define("input", &self.options.input)
-            .define("components", self.options.components.to_string())
-            .define("filter", self.options.filter.as_deref().unwrap_or("true"))
-            .define(
-                "limit",
-                self.options.limit.unwrap_or(i64::MAX as u64).to_string(),
-            );
+        let mut variables = self.selection().variables();
+        variables.define("components", self.options.components.to_string());
         variables
     }
 
@@ -336,6 +325,7 @@ impl<'a> Pipeline<'a> {
         let options = PomonaOptions::of(self.ctx.state().config_options());
         Parameters {
             input: self.options.input.clone(),
+            path_column: self.options.path_column.clone(),
             output: self.options.output.to_string(),
             components: self.options.components.to_string(),
             filter: self.options.filter.clone(),
@@ -346,7 +336,7 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Makes the files that a stage writes as large as they are to be.
-    async fn size_files(&self, stage: &str) -> Result<(), PipelineError> {
+    pub(crate) async fn size_files(&self, stage: &str) -> Result<(), PipelineError> {
         let row_bytes = match stage {
             "features" => FEATURES_ROW_BYTES,
             "features_csv" => FEATURES_CSV_ROW_BYTES,

@@ -23,6 +23,8 @@ pub(crate) struct KnownRows {
     next: usize,
     /// The path that comes next, and its rows.
     group: Option<(String, Vec<Row>)>,
+    /// The first row of the path after it.
+    after: Option<(String, Row)>,
 }
 
 impl KnownRows {
@@ -36,6 +38,7 @@ impl KnownRows {
             batch: None,
             next: 0,
             group: None,
+            after: None,
         };
         if sources.is_empty() {
             return Ok(this);
@@ -73,17 +76,26 @@ impl KnownRows {
 
     /// Gathers the rows of the next path.
     async fn advance(&mut self) -> Result<()> {
-        while let Some((path, row)) = self.row().await? {
-            match &mut self.group {
-                Some((last, rows)) if *last == path => rows.push(row),
-                Some(_) => return Ok(()),
-                None => self.group = Some((path, vec![row])),
+        let first = match self.after.take() {
+            Some(first) => Some(first),
+            None => self.row().await?,
+        };
+        let Some((path, row)) = first else {
+            return Ok(());
+        };
+        let mut rows = vec![row];
+        while let Some((next, row)) = self.row().await? {
+            if next != path {
+                self.after = Some((next, row));
+                break;
             }
-            self.next += 1;
+            rows.push(row);
         }
+        self.group = Some((path, rows));
         Ok(())
     }
 
+    /// The next row, which is read once.
     async fn row(&mut self) -> Result<Option<(String, Row)>> {
         let batch = loop {
             if let Some(batch) = &self.batch
@@ -111,7 +123,9 @@ impl KnownRows {
             e_tag: text(1),
             error: text(2),
         };
-        Ok(Some((text(0).unwrap_or_default(), row)))
+        let path = text(0).unwrap_or_default();
+        self.next += 1;
+        Ok(Some((path, row)))
     }
 }
 

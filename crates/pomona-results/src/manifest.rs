@@ -64,6 +64,9 @@ impl Manifest {
 pub struct Parameters {
     /// The folder of images.
     pub input: String,
+    /// The column of paths, where the input is a file that lists images and somebody named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_column: Option<String>,
     /// Where the results are.
     pub output: String,
     /// The number of components, or the share of the variance.

@@ -126,6 +126,7 @@ mod tests {
             finished: String::new(),
             parameters: Parameters {
                 input: String::new(),
+                path_column: None,
                 output: String::new(),
                 components: String::new(),
                 filter: None,

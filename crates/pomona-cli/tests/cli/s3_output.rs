@@ -2,10 +2,13 @@
 
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pomona_tests::images;
+use pomona_tests::s3_faults::{Condition, Fault, FaultPlan};
 use pomona_tests::s3_server::S3Server;
 
 use crate::resume::files;
@@ -143,6 +146,51 @@ fn a_store_that_only_overwrites_is_noted() {
     place.run(&RUN).code(1).says("written by another run");
     holder.kill().unwrap();
     holder.wait().unwrap();
+}
+
+/// The features of the first chunk are not read back before an image of the second is read: a run that
+/// reads them back first would wait for a minute.
+#[test]
+fn a_chunk_is_read_back_while_the_next_is_computed() {
+    let images_read = Arc::new(AtomicUsize::new(0));
+    let is_next_begun = {
+        let images_read = Arc::clone(&images_read);
+        Condition::new(move || images_read.load(Ordering::Relaxed) > 10)
+    };
+    let held = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&held);
+    let plan: FaultPlan = Box::new(move |line| {
+        if line.reads_object() && line.path.starts_with("/photos/") {
+            images_read.fetch_add(1, Ordering::Relaxed);
+        }
+        let is_read_back = line.reads_object() && line.path.contains("/chunks/000000/features/");
+        is_read_back.then(|| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Fault::Held(is_next_begun.clone())
+        })
+    });
+    let server = S3Server::start_faulty(&["results", "photos"], plan).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    images::write_folder(&server.bucket("photos"), &["Kiwi"], 25);
+    let begin = Instant::now();
+    place
+        .run(&[
+            "-i",
+            "s3://photos",
+            "-o",
+            "s3://results/out",
+            "--checkpoint",
+            "10",
+        ])
+        .code(0);
+    assert!(
+        begin.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(held.load(Ordering::Relaxed) > 0);
+    let counted = place.query("SELECT count(features) AS n FROM 's3://results/out/features/'");
+    assert_eq!(counted, "n\n25\n");
 }
 
 fn place(server: &S3Server) -> Workplace {

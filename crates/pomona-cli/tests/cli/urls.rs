@@ -70,3 +70,34 @@ fn a_run_reads_the_urls_of_a_file_that_it_may_read() {
         "read for its features, and for the report: {once}"
     );
 }
+
+#[test]
+fn a_column_of_paths_has_any_name() {
+    let place = Workplace::new();
+    for format in ["csv", "parquet"] {
+        let rows = "SELECT 'none' AS path, 'images/Kiwi/' || value || '.png' AS file FROM generate_series(0, 4)";
+        place.query(&format!("COPY ({rows}) TO 'list.{format}'"));
+        let (list, output) = (format!("list.{format}"), format!("{format}-out"));
+        place
+            .run(&["-i", &list, "-o", &output, "--path-column", "file"])
+            .code(0);
+        let sql =
+            format!("SELECT count(features) AS n, min(label) AS label FROM '{output}/features/'");
+        assert_eq!(place.query(&sql), "n,label\n5,Kiwi\n");
+        let manifest = fs::read_to_string(place.path(&format!("{output}/manifest.json"))).unwrap();
+        assert!(manifest.contains(r#""path_column": "file""#), "{manifest}");
+        let estimate = ["estimate", "-i", &list, "--path-column", "file"];
+        let estimate = place.pomona(estimate).code(0).stdout();
+        assert!(estimate.contains("5 images, evenly spread"), "{estimate}");
+        place
+            .run(&["-i", &list, "-o", "none", "--path-column", "files"])
+            .code(1)
+            .says("no column files");
+    }
+    // It would be ignored there.
+    place
+        .run(&["-i", "images", "-o", "none", "--path-column", "file"])
+        .code(2)
+        .says("'images' is no CSV or Parquet file that lists images");
+    assert!(!place.path("none/manifest.json").exists());
+}

@@ -199,7 +199,9 @@ impl ClusterView {
         let gone = self.book.gone().into_iter();
         executors.extend(gone.filter(|executor| !live.contains(&executor.id)));
         for executor in &mut executors {
-            executor.running = busy.get(&executor.id).copied().unwrap_or(0);
+            // A task that is ahead reads images, and has no slot yet.
+            let tasks = busy.get(&executor.id).copied().unwrap_or(0);
+            executor.running = tasks.min(executor.slots);
             if let Some(work) = tally.executors.get(&executor.id) {
                 executor.completed = work.tasks;
                 executor.network_loads = work.network_loads;

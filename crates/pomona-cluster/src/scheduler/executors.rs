@@ -13,14 +13,16 @@ use ballista_scheduler::cluster::{BoundTask, ClusterState, ClusterStateEventStre
 use ballista_scheduler::config::TaskDistributionPolicy;
 use ballista_scheduler::state::task_manager::JobInfoCache;
 
+use super::ahead::{Ahead, waiting};
 use super::guard::JobGuard;
 use crate::console::{JobBook, executor};
 
-/// Ballista's executors in memory. Before one is removed, and its tasks are given to others, the
+/// Ballista's executors in memory, which get tasks that read images ahead of their cores. Before one is removed, and its tasks are given to others, the
 /// guard sees which tasks it was running.
 pub(super) struct Executors {
     executors: InMemoryClusterState,
     guard: Arc<JobGuard>,
+    ahead: Ahead,
     /// Where those that come and those that are gone are noted for the scheduler's pages.
     book: Arc<JobBook>,
 }
@@ -30,6 +32,7 @@ impl Executors {
         Self {
             executors: InMemoryClusterState::default(),
             guard,
+            ahead: Ahead::default(),
             book,
         }
     }
@@ -43,14 +46,32 @@ impl ClusterState for Executors {
         active_jobs: Arc<HashMap<JobId, JobInfoCache>>,
         executors: Option<HashSet<String>>,
     ) -> Result<Vec<BoundTask>> {
+        let jobs = Arc::clone(&active_jobs);
         let bound = self
             .executors
-            .bind_schedulable_tasks(distribution, active_jobs, executors);
-        bound.await
+            .bind_schedulable_tasks(distribution, jobs, executors.clone());
+        let mut bound = bound.await?;
+        // What waits now waits because no core is free.
+        let Some(waiting) = waiting(&active_jobs).await else {
+            return Ok(bound);
+        };
+        let lent = self.ahead.lend(waiting.partitions, executors.as_ref());
+        if !lent.is_empty() {
+            let takers = lent.iter().map(|(executor, _)| executor.clone()).collect();
+            self.executors.unbind_tasks(lent).await?;
+            let (each, jobs) = (TaskDistributionPolicy::RoundRobin, Arc::new(waiting.jobs));
+            let ahead = self
+                .executors
+                .bind_schedulable_tasks(each, jobs, Some(takers));
+            bound.extend(ahead.await?);
+        }
+        Ok(bound)
     }
 
     async fn unbind_tasks(&self, slots: Vec<ExecutorSlot>) -> Result<()> {
-        self.executors.unbind_tasks(slots).await
+        self.executors
+            .unbind_tasks(self.ahead.returned(slots))
+            .await
     }
 
     async fn register_executor(
@@ -59,6 +80,7 @@ impl ClusterState for Executors {
         spec: ExecutorData,
     ) -> Result<()> {
         self.book.executor_joined(&metadata.id);
+        self.ahead.add(&metadata.id, spec.total_vcores);
         self.executors.register_executor(metadata, spec).await
     }
 
@@ -88,6 +110,7 @@ impl ClusterState for Executors {
             gone.is_gone = true;
             self.book.executor_gone(gone);
         }
+        self.ahead.remove(id);
         self.executors.remove_executor(id).await
     }
 

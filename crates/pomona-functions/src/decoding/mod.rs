@@ -20,6 +20,7 @@ mod apart;
 mod exec;
 mod memory;
 mod rule;
+mod turns;
 
 use std::sync::Arc;
 
@@ -29,9 +30,11 @@ use pomona_mobilenet::preprocess::{DecodeMemory, Decoding, Interrupt};
 
 pub use exec::DecodeExec;
 pub use rule::DecodeApart;
+pub use turns::Turns;
 
 use crate::PomonaOptions;
 use memory::PoolMemory;
+use turns::{Place, Turn};
 
 /// The metric of a [`DecodeExec`] that counts the networks which its functions loaded: one each in a
 /// process, whatever the number of partitions.
@@ -49,18 +52,28 @@ struct Scope {
     memory: Option<Arc<dyn DecodeMemory>>,
     metrics: ExecutionPlanMetricsSet,
     partition: usize,
+    /// `None` where tasks are no more than cores.
+    place: Option<Place>,
 }
 
 impl Scope {
     fn new(context: &TaskContext, metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         let memory = PoolMemory::of(context.memory_pool());
+        let turns = context.session_config().get_extension::<Turns>();
         Self {
+            place: turns.map(|turns| turns.place()),
             interrupt: Interrupt::new(),
             memory: memory.map(|memory| Arc::new(memory) as Arc<dyn DecodeMemory>),
             metrics: metrics.clone(),
             partition,
         }
     }
+}
+
+/// Waits for a core, where the scope has to, and keeps it until this is dropped.
+pub(crate) fn turn() -> Option<Turn> {
+    let scope = SCOPE.try_with(Scope::clone).ok()?;
+    Some(scope.place?.turn(&scope.interrupt))
 }
 
 /// Counts a network that was loaded at the operator that it was loaded for, and logs it. A load while a

@@ -54,7 +54,7 @@ async fn open(
     let Some(column) = column.cloned() else {
         let wanted = reader.table.path_column.as_deref();
         return Err(listing.refused(format!(
-            "it has no column {}: name one of {} with OPTIONS ('path_column' '…')",
+            "it has no column {}: name one of {} with OPTIONS ('path_column' '…') or --path-column",
             wanted.unwrap_or("path or url"),
             opened.names.join(", ")
         )));

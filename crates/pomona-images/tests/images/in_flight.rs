@@ -5,12 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream};
+use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use pomona_images::MOST_IN_FLIGHT;
+use pomona_images::{
+    ImageScanConfig, ImageScanExec, ImageTableOptions, MOST_IN_FLIGHT, all_columns,
+};
 
 use crate::probe::ProbeStore;
 use crate::session::{create, run, session, store_with, strings};
@@ -79,10 +85,7 @@ async fn partitions_share_what_is_in_flight() {
 }
 
 /// The paths of a stream's rows until then.
-async fn paths_until(
-    rows: &mut datafusion::execution::SendableRecordBatchStream,
-    end: Instant,
-) -> Vec<String> {
+async fn paths_until(rows: &mut SendableRecordBatchStream, end: Instant) -> Vec<String> {
     let mut paths = vec![];
     let end = tokio::time::Instant::from_std(end);
     while let Ok(Some(batch)) = tokio::time::timeout_at(end, rows.next()).await {
@@ -164,4 +167,49 @@ async fn a_late_object_that_is_as_large_as_the_budget_ends_all_the_same() {
     }
     let paths: BTreeSet<_> = rows.iter().flat_map(paths_of).collect();
     assert_eq!(paths.len(), 1_200);
+}
+
+/// The rows of the table `images` with their content, of one partition and a listing in memory, as a
+/// run has it.
+async fn fetched(ctx: &SessionContext) -> SendableRecordBatchStream {
+    let options = ImageTableOptions::default();
+    let columns = all_columns(&options);
+    let listed = "SELECT path, label, length, modification_time, e_tag FROM images";
+    let listed = run(ctx, listed).await.unwrap();
+    let schema = listed[0].schema();
+    let listed = concat_batches(&schema, &listed).unwrap();
+    let rows = MemorySourceConfig::try_new_exec(&[vec![listed]], schema, None).unwrap();
+    let config = ImageScanConfig::new(columns, vec![], &options);
+    let plan = ImageScanExec::try_new(rows, config).unwrap();
+    execute_stream(Arc::new(plan), ctx.task_ctx()).unwrap()
+}
+
+#[tokio::test]
+async fn a_consumer_begins_with_the_first_rows_and_gets_larger_batches_later() {
+    let inner = store(1_500).await;
+    let probe = ProbeStore::new(Arc::clone(&inner) as _).with_delay(Duration::from_millis(200));
+    let store = Arc::new(probe);
+    let ctx = session(Arc::clone(&store) as _, 1);
+    create(&ctx, "s3://bucket/d/", "").await.unwrap();
+    let mut rows = fetched(&ctx).await;
+    let first = rows.next().await.unwrap().unwrap().num_rows();
+    // A full batch has 256, and 32 to 64 are asked for at once.
+    let asked = store.gets();
+    assert!(first < 100 && asked < 200, "{first} rows, {asked} requests");
+    let rest: Vec<_> = rows.collect().await;
+    let rest = rest.into_iter().map(|batch| batch.unwrap().num_rows());
+    assert_eq!(first + rest.sum::<usize>(), 1_500);
+
+    let ctx = session(Arc::new(ProbeStore::new(inner)) as _, 1);
+    create(&ctx, "s3://bucket/d/", "").await.unwrap();
+    let mut rows = fetched(&ctx).await;
+    let (mut count, mut batches) = (0, 0);
+    while let Some(batch) = rows.next().await {
+        count += batch.unwrap().num_rows();
+        batches += 1;
+        // Many are read meanwhile.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(count, 1_500);
+    assert!(batches < 1_500 / 32, "{batches} batches");
 }

@@ -37,7 +37,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub(super) fn of(cores: u32, listing: &Listing, options: &EstimateOptions) -> Self {
+    /// That of so many cores, of which each has so many tasks.
+    pub(super) fn of(cores: u32, tasks: u64, listing: &Listing, options: &EstimateOptions) -> Self {
         let images = listing.len();
         let mean = listing.bytes() / images.max(1);
         let content = u64::min(CONTENT_BYTES, CONTENT_IMAGES * mean);
@@ -48,9 +49,10 @@ impl Memory {
         let row = 4 * options.components + 256;
         let sorted = u64::min(images * row, sort_memory(cores as usize) as u64);
         let results = ROW_GROUP_BYTES + sorted;
-        let cores = u64::from(cores) * (content + SCRATCH_BYTES + moments);
+        let cores = u64::from(cores) * (tasks * content + SCRATCH_BYTES + moments);
         let sorts = u64::min(images * 2 * CHUNK_ROW_BYTES, 2 * SORT_MEMORY as u64);
-        let known = sorts + u64::min(images, options.checkpoint) * CHUNK_ROW_BYTES;
+        // One chunk is recorded while the next is computed.
+        let known = sorts + u64::min(images, 2 * options.checkpoint) * CHUNK_ROW_BYTES;
         Self {
             process,
             cores,

@@ -14,11 +14,11 @@ use datafusion::prelude::SessionContext;
 use pomona_functions::{FEATURE_LEN, PomonaOptions, network};
 use pomona_images::{ListRequests, ReadRequests, listed_object};
 use pomona_results::Listing;
-use pomona_session::{Variables, condition, weights_objects};
+use pomona_session::{condition, weights_objects};
 use serde::Serialize;
 
 use crate::PipelineError;
-use crate::scripts::select_images;
+use crate::scripts::{Selection, select_images};
 use cluster::{Work, cluster};
 use fetching::Fetch;
 
@@ -34,6 +34,8 @@ pub use sample::Sample;
 pub struct EstimateOptions {
     /// The folder of images: a path or a URL.
     pub input: String,
+    /// The column of paths, where the input is a CSV or Parquet file that lists images.
+    pub path_column: Option<String>,
     /// A condition on the images, in SQL.
     pub filter: Option<String>,
     /// The largest number of images.
@@ -149,7 +151,7 @@ impl Estimate {
         };
         let parallel = images as f64
             * (1.0 / sample.images_per_second + sample.moments_seconds_image / f64::from(cores));
-        let memory = |cores| Memory::of(cores, &listing, options);
+        let memory = |cores, tasks| Memory::of(cores, tasks, &listing, options);
         Ok(Self {
             images,
             bytes: listing.bytes(),
@@ -161,12 +163,13 @@ impl Estimate {
                 images_per_second: sample.images_per_second,
                 minutes: (work.serial_seconds + parallel) / 60.0,
                 fetching: Fetching::of(fetch, sample.images_per_second),
-                memory: memory(cores),
+                memory: memory(cores, 1),
             },
             output_bytes,
             requests,
             cluster: cluster(&work, prices, node, options.nodes),
-            node_memory: memory(node.1.cores),
+            // One task computes, and one reads images meanwhile.
+            node_memory: memory(node.1.cores, 2),
             prices_date: node.1.date.clone(),
             prices_region: node.1.region.clone(),
             prices_source: node.1.source.clone(),
@@ -179,15 +182,13 @@ async fn list(ctx: &SessionContext, options: &EstimateOptions) -> Result<Listing
     if let Some(filter) = &options.filter {
         condition(filter)?;
     }
-    let mut variables = Variables::new();
-    variables
-        .define("input", &options.input)
-        .define("filter", options.filter.as_deref().unwrap_or("true"))
-        .define(
-            "limit",
-            options.limit.unwrap_or(i64::MAX as u64).to_string(),
-        );
-    select_images(ctx, &variables, options.filter.as_deref()).await?;
+    let selection = Selection {
+        input: &options.input,
+        path_column: options.path_column.as_deref(),
+        filter: options.filter.as_deref(),
+        limit: options.limit,
+    };
+    select_images(ctx, &selection).await?;
     Ok(Listing::collect(ctx, &options.input).await?)
 }
 

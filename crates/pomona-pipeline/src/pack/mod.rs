@@ -21,12 +21,11 @@ use datafusion::prelude::SessionContext;
 use object_store::buffered::BufWriter;
 use pomona_images::Location;
 use pomona_results::{Listing, StoreFolder};
-use pomona_session::Variables;
 
 pub use error::PackError;
 pub use plan::ShardFormat;
 
-use crate::scripts::select_images;
+use crate::scripts::{Selection, select_images};
 use members::Members;
 use plan::{PlannedShard, plan};
 use record::{RECORD, Record, Shard};
@@ -178,12 +177,13 @@ impl<'a> Pack<'a> {
     }
 
     async fn list(&self, progress: &impl Fn(PackProgress)) -> Result<Listing, PackError> {
-        let mut variables = Variables::new();
-        variables
-            .define("input", &self.options.input)
-            .define("filter", "true")
-            .define("limit", i64::MAX.to_string());
-        select_images(self.ctx, &variables, None).await?;
+        let selection = Selection {
+            input: &self.options.input,
+            path_column: None,
+            filter: None,
+            limit: None,
+        };
+        select_images(self.ctx, &selection).await?;
         let listing = Listing::collect(self.ctx, &self.options.input).await?;
         let skipped = listing.skipped();
         if listing.is_empty() {

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use image::ImageFormat;
+use image::imageops::{FilterType, resize};
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 use pomona_tests::images;
 use pomona_tests::s3_faults::{Fault, FaultPlan};
@@ -14,8 +16,15 @@ use pomona_tests::s3_server::S3Server;
 use super::start;
 use crate::workplace::Workplace;
 
+/// Images that differ.
+const DIFFERENT: usize = 5;
+
 /// How late the store is.
 const LATENCY: Duration = Duration::from_millis(50);
+
+/// The share of the time that executors compute in at the least, though the store is late: without tasks
+/// ahead, and with batches that wait to be full, they reach less than half.
+const LEAST_WORKING: f64 = 0.6;
 
 /// Clock ticks a second of `/proc/PID/stat`.
 const TICKS: f64 = 100.0;
@@ -44,39 +53,83 @@ fn machine_seconds() -> (f64, f64) {
     )
 }
 
-/// Processor seconds at a time: of the executors, idle ones of the machine, and all of it.
-type Moment = (Instant, f64, f64, f64);
+/// The threads of an executor that decode images and run a network, and those that run its tasks.
+const COMPUTING: [&str; 2] = ["pomona-decode", "task_runner"];
 
-/// Watches the processors while `work` runs; what it returned, and the shares of the executors' cores
-/// and of the machine that were busy in the steady part: between a fifth and four fifths of the executors' work.
-fn watched<T>(cluster: &Cluster, work: impl FnOnce() -> T) -> (T, f64, f64) {
+/// Whether an executor of one slot computes, or waits for a processor to do so: for nothing else.
+fn is_working(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    threads.into_iter().flatten().flatten().any(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let named = stat
+            .split_once('(')
+            .and_then(|(_, rest)| rest.rsplit_once(')'));
+        named.is_some_and(|(name, rest)| {
+            COMPUTING.contains(&name) && rest.trim_start().starts_with('R')
+        })
+    })
+}
+
+/// What is looked at while a run goes on.
+struct Moment {
+    at: Instant,
+    /// Processor seconds of the executors, idle ones of the machine, and all of it.
+    executors: f64,
+    idle: f64,
+    all: f64,
+    /// How many executors work.
+    working: usize,
+}
+
+/// Shares of the steady part of a run: between a fifth and four fifths of the executors' work.
+#[derive(Clone, Copy)]
+struct Shares {
+    /// Of the time, the mean of the executors, in which one computes or waits for a processor.
+    working: f64,
+    /// Of two processors, what the executors had.
+    executors: f64,
+    /// Of all processors, what anybody had.
+    machine: f64,
+}
+
+/// Watches the processors while `work` runs; what it returned, and the shares.
+fn watched<T>(cluster: &Cluster, work: impl FnOnce() -> T) -> (T, Shares) {
     let pids: Vec<u32> = (0..2).filter_map(|n| cluster.executor_pid(n)).collect();
     let is_over = Arc::new(AtomicBool::new(false));
     let watched = Arc::clone(&is_over);
     let watch = thread::spawn(move || {
-        let mut moments: Vec<Moment> = vec![];
+        let mut moments = vec![];
         while !watched.load(Ordering::Relaxed) {
-            let executors = pids.iter().map(|&pid| processor_seconds(pid)).sum();
             let (idle, all) = machine_seconds();
-            moments.push((Instant::now(), executors, idle, all));
-            thread::sleep(Duration::from_millis(50));
+            moments.push(Moment {
+                at: Instant::now(),
+                executors: pids.iter().map(|&pid| processor_seconds(pid)).sum(),
+                idle,
+                all,
+                working: pids.iter().filter(|&&pid| is_working(pid)).count(),
+            });
+            thread::sleep(Duration::from_millis(40));
         }
         moments
     });
     let done = work();
     is_over.store(true, Ordering::Relaxed);
     let moments = watch.join().unwrap();
-    let (first, last) = (moments[0].1, moments[moments.len() - 1].1);
+    let (first, last) = (&moments[0], &moments[moments.len() - 1]);
     let at = |share: f64| {
-        let wanted = first + share * (last - first);
-        let mut later = moments.iter().filter(|moment| moment.1 >= wanted);
-        *later.next().unwrap()
+        let wanted = first.executors + share * (last.executors - first.executors);
+        moments.partition_point(|moment| moment.executors < wanted)
     };
-    let (begin, end) = (at(0.2), at(0.8));
-    let elapsed = (end.0 - begin.0).as_secs_f64();
-    let executors = (end.1 - begin.1) / (2.0 * elapsed);
-    let machine = 1.0 - (end.2 - begin.2) / (end.3 - begin.3);
-    (done, executors, machine)
+    let steady = &moments[at(0.2)..=at(0.8)];
+    let (begin, end) = (&steady[0], &steady[steady.len() - 1]);
+    let elapsed = (end.at - begin.at).as_secs_f64();
+    let working: usize = steady.iter().map(|moment| moment.working).sum();
+    let shares = Shares {
+        working: working as f64 / (2 * steady.len()) as f64,
+        executors: (end.executors - begin.executors) / (2.0 * elapsed),
+        machine: 1.0 - (end.idle - begin.idle) / (end.all - begin.all),
+    };
+    (done, shares)
 }
 
 /// The number of images: enough for some seconds.
@@ -87,7 +140,11 @@ fn count() -> usize {
 
 /// What two executors of a binary take for all images, at once and when the store is late, after a first run that
 /// loads the network.
-fn measured(binary: &str, server: &S3Server, is_late: &AtomicBool) -> (Workplace, [Duration; 2]) {
+fn measured(
+    binary: &str,
+    server: &S3Server,
+    is_late: &AtomicBool,
+) -> (Workplace, [(Duration, Shares); 2]) {
     let options = ClusterOptions::of(binary.into());
     let cluster = start(options.with_environment(server.environment()));
     let place = Workplace::new().with_environment(server.environment());
@@ -106,12 +163,16 @@ fn measured(binary: &str, server: &S3Server, is_late: &AtomicBool) -> (Workplace
     run("warm");
     let times = ["soon", "late"].map(|output| {
         is_late.store(output == "late", Ordering::Relaxed);
-        let (elapsed, executors, machine) = watched(&cluster, || run(output));
-        let (executors, machine) = (100.0 * executors, 100.0 * machine);
+        let (elapsed, shares) = watched(&cluster, || run(output));
+        let percent = |share: f64| format!("{:.1}%", 100.0 * share);
         println!(
-            "{binary}, {output}: {elapsed:?}, executors {executors:.1}%, machine {machine:.1}% busy"
+            "{binary}, {output}: {elapsed:?}, executors work {} of the time, have {} of two \
+             processors, machine {} busy",
+            percent(shares.working),
+            percent(shares.executors),
+            percent(shares.machine),
         );
-        elapsed
+        (elapsed, shares)
     });
     (place, times)
 }
@@ -125,25 +186,58 @@ fn executors_are_busy_though_a_store_is_late() {
         is_late.then_some(Fault::Slow(LATENCY))
     });
     let server = S3Server::start_faulty(&["photos"], plan).unwrap();
-    let photos = server.bucket("photos");
-    images::write_folder(&photos, &["Kiwi"], 20);
-    let folder = photos.join("Kiwi");
-    for number in 20..count() {
-        let image = folder.join(format!("{}.png", number % 20));
-        fs::hard_link(image, folder.join(format!("{number}.png"))).unwrap();
+    // As many pixels as a photograph has, and few bytes: of smaller images the test's server, on its one
+    // thread, serves fewer than two executors compute.
+    let folder = server.bucket("photos").join("Kiwi");
+    fs::create_dir(&folder).unwrap();
+    let file = |number: usize| folder.join(format!("{number}.png"));
+    for number in 0..DIFFERENT {
+        let small = images::draw(number as u32, 32, 24);
+        let large = resize(&small, 1024, 768, FilterType::Nearest);
+        fs::write(file(number), images::encode(&large, ImageFormat::Png)).unwrap();
+    }
+    for number in DIFFERENT..count() {
+        fs::hard_link(file(number % DIFFERENT), file(number)).unwrap();
     }
     // Another binary, to be compared by people.
     if let Ok(before) = std::env::var("POMONA_TEST_BEFORE") {
         measured(&before, &server, &is_late);
     }
     let binary = env!("CARGO_BIN_EXE_pomona");
-    let (place, [soon, late]) = measured(binary, &server, &is_late);
+    let (place, [(soon, _), (late, shares)]) = measured(binary, &server, &is_late);
     // Alone on its machine it is within some percent.
     assert!(
         late < 2 * soon,
         "{late:?} with 50 ms a GET, {soon:?} without"
     );
+    // Where a machine is busy the store is slow as well, and executors compute for longer.
+    assert!(
+        shares.working >= LEAST_WORKING,
+        "with 50 ms a GET executors work {:.1}% of the time",
+        100.0 * shares.working
+    );
     let same = "SELECT count(*) AS n, count(features) AS features FROM";
     let counted = place.local_query(&format!("{same} 'late/features/'"));
     assert_eq!(counted, format!("n,features\n{0},{0}\n", count()));
+}
+
+/// Executors have tasks ahead only while no other waits.
+#[test]
+fn a_small_query_does_not_wait_for_the_end_of_a_run() {
+    let cluster = start(super::options());
+    let place = Workplace::new();
+    place.many_images(2_000);
+    place.query("COPY (SELECT 1 AS a) TO 'rows.parquet'");
+    let url = cluster.url();
+    let mut command = place.command(["run", "--weights", place.weights(), "-k", "3"]);
+    command.args(["-i", "many", "-o", "out", "--scheduler", &url, "-q"]);
+    let mut run = command.spawn().unwrap();
+    cluster.wait_for_job("Running").unwrap();
+    let sql = ["sql", "-q", "--format", "csv", "--scheduler", &url, "-c"];
+    let query = place.pomona([&sql[..], &["SELECT a FROM 'rows.parquet'"]].concat());
+    assert_eq!(query.code(0).stdout(), "a\n1\n");
+    let ended = run.try_wait().unwrap();
+    assert!(ended.is_none(), "the run ended before a query of one row");
+    run.kill().unwrap();
+    run.wait().unwrap();
 }
