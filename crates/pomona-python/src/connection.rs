@@ -21,7 +21,7 @@ use crate::parameters::{Parameters, setting_text};
 use crate::result::{QueryResult, Rows};
 use crate::runtime::{Ends, ends_at_exit};
 use crate::statements::{run_script, run_statement};
-use crate::tables::{create_image_table, register_batches};
+use crate::tables::{create_image_table, reference, register_batches};
 use crate::waiting::wait;
 
 /// The variables of the environment that the command reads, too.
@@ -226,7 +226,7 @@ impl Connection {
     /// Removes a table, if there is one of this name.
     fn deregister(&self, py: Python<'_>, name: &str) -> PyResult<()> {
         let session = self.session(py)?;
-        let removed = session.ctx.deregister_table(name);
+        let removed = session.ctx.deregister_table(reference(name));
         removed
             .map(drop)
             .map_err(|error| from_datafusion(py, &error))

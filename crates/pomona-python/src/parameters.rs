@@ -244,7 +244,16 @@ fn array(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<ScalarValue> {
         .get_item("shape")?
         .extract()?;
     match shape.len() {
-        0 => scalar(&value.call_method0("item")?, depth),
+        0 => {
+            let item = value.call_method0("item")?;
+            // A long double has no number of Python's own, and is its own item.
+            if has_interface(&item)? {
+                let kind = value.get_type().name()?;
+                let text = format!("a parameter is no {kind}: pass float(…) of it");
+                return Err(PyTypeError::new_err(text));
+            }
+            scalar(&item, depth)
+        }
         1 => {
             if let Ok(numbers) = NumberArray::read(value) {
                 let array: ArrayRef = match &numbers {

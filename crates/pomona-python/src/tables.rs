@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
+use datafusion::common::{Result, TableReference};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use pomona_session::{parse_statements, plan_statement};
@@ -35,8 +35,9 @@ pub(crate) fn register_batches(
         partitions.push(vec![]);
     }
     let table = MemTable::try_new(schema, partitions)?;
-    ctx.deregister_table(name)?;
-    ctx.register_table(name, Arc::new(table)).map(drop)
+    ctx.deregister_table(reference(name))?;
+    ctx.register_table(reference(name), Arc::new(table))
+        .map(drop)
 }
 
 fn sliced(batches: &[RecordBatch], most: usize) -> Vec<RecordBatch> {
@@ -58,7 +59,7 @@ pub(crate) async fn create_image_table(
     location: &str,
     options: &[(String, String)],
 ) -> anyhow::Result<Rows> {
-    let name = identifier(name);
+    let name = reference(name).to_quoted_string();
     let mut sql = format!(
         "CREATE OR REPLACE EXTERNAL TABLE {name} STORED AS IMAGES LOCATION {}",
         literal(location)
@@ -81,15 +82,15 @@ pub(crate) async fn create_image_table(
     unreachable!("an image table has columns")
 }
 
-/// A name as it stands in a statement: quoted, unless it is a word, which SQL reads in lower case.
-fn identifier(name: &str) -> String {
+/// The table of a name: of a word in lower case, as SQL reads it, and of anything else as it is.
+pub(crate) fn reference(name: &str) -> TableReference {
     let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
     let is_word =
         name.starts_with(starts) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    match is_word {
+    TableReference::bare(match is_word {
         true => name.to_ascii_lowercase(),
-        false => format!("\"{}\"", name.replace('"', "\"\"")),
-    }
+        false => name.to_string(),
+    })
 }
 
 /// A text as it stands in a statement.

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import threading
 
 import duckdb
 import numpy
@@ -184,3 +185,41 @@ def test_a_cluster_in_the_process_returns_the_same_rows(con, features):
 def test_scripts_return_the_rows_of_their_last_statement(con):
     assert con.execute("CREATE TABLE small AS SELECT 1 AS n; SELECT n + 1 FROM small").fetchall() == [(2,)]
     assert con.execute("DROP TABLE small") is None
+
+
+def test_values_that_are_no_parameters_are_refused(con):
+    for value in (numpy.longdouble(1.5), numpy.array([1.5], numpy.longdouble), numpy.clongdouble(1)):
+        with pytest.raises(TypeError, match="longdouble"):
+            con.sql("SELECT $1", [value])
+    with pytest.raises(pomona.UsageError, match="not a int"):
+        con.sql("SELECT $1", 5)
+
+
+def test_names_of_tables_are_read_as_in_sql(con):
+    assert con.register("MyTable", pyarrow.table({"a": [1]})).fetchall() == [(1,)]
+    assert con.table("MYTABLE").fetchall() == con.sql("SELECT a FROM mytable").fetchall() == [(1,)]
+    assert con.images("pomona-demo/images", name="Select").count() == con.table("select").count() == 48
+    assert con.register("a.b", pyarrow.table({"a": [2]})).fetchall() == con.sql('SELECT * FROM "a.b"').fetchall() == [(2,)]
+
+
+def test_options_that_are_none_are_not_given(con):
+    assert con.images("pomona-demo/images", name="plain", glob=None).count() == 48
+    with pytest.raises(pomona.UsageError, match="not a list"):
+        con.images("pomona-demo/images", name="plain", glob=["*.jpg"])
+    with pytest.raises(pomona.UsageError, match="-1"):
+        con.table("plain").head(-1)
+
+
+def test_threads_share_the_rows_of_a_relation(con):
+    rows, taken, start = con.sql("SELECT value FROM generate_series(1, 3000)"), [], threading.Barrier(3)
+
+    def take():
+        start.wait()
+        taken.extend(rows.fetchone() for _ in range(1000))
+
+    takers = [threading.Thread(target=take) for _ in range(3)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    assert sorted(taken) == [(value,) for value in range(1, 3001)]

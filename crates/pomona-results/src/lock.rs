@@ -161,7 +161,12 @@ impl Taking {
             None => return Ok(()),
         };
         self.task = None;
-        taken.unwrap_or_else(|error| Err(self.place.lost(error.to_string())))
+        let taken = taken.unwrap_or_else(|error| Err(self.place.lost(error.to_string())));
+        if taken.is_err() {
+            // A holder that ended meanwhile found the file of this attempt in the folder, and left it.
+            self.place.folder.remove_empty_folders("_temporary");
+        }
+        taken
     }
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,13 @@ def connect(
 
 
 def written(value: object) -> str:
-    """A value of an option as SQL writes it: `True` is `true`."""
+    """A value of an option as SQL writes it: `True` is `true`.
+
+    Raises:
+        UsageError: It is no single value.
+    """
+    if not isinstance(value, (bool, str, int, float, os.PathLike)):
+        raise UsageError(f"the value of an option is a text, a number or a bool, and not a {type(value).__name__}")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -87,7 +93,7 @@ class Connection:
 
         Args:
             location: A folder, a glob, a file that lists images, an archive: a path, or a URL `s3://…` or `file://…`.
-            name: The name of the table. A table of this name is replaced.
+            name: The name of the table, in upper or lower case alike, as in SQL. A table of this name is replaced.
             options: Those of the table, such as `glob="*.png"`, `recursive=False` or `missing="null"` (a row without content for an
                 object that cannot be read).
 
@@ -95,7 +101,8 @@ class Connection:
             UsageError: An option is unknown or has a wrong value.
             StorageError: There is nothing at the location, or it cannot be listed.
         """
-        return Relation(self._native.images(os.fspath(location), name, {key: written(value) for key, value in options.items()}))
+        texts = {key: written(value) for key, value in options.items() if value is not None}
+        return Relation(self._native.images(os.fspath(location), name, texts))
 
     def table(self, name: str) -> Relation:
         """The rows of a table, by its name.
@@ -103,7 +110,7 @@ class Connection:
         Raises:
             SqlError: There is no table of this name.
         """
-        return self.sql(f"SELECT * FROM {quoted(name)}")
+        return self.sql(f"SELECT * FROM {quoted(name.lower() if name.isascii() and name.isidentifier() else name)}")
 
     def sql(self, query: str, parameters: Sequence[object] | Mapping[str, object] | None = None) -> Relation:
         """Plans one statement and returns its rows, which are computed when they are read.
@@ -199,6 +206,8 @@ def given(parameters: Sequence[object] | Mapping[str, object] | None) -> list[ob
         raise UsageError("parameters are a list or a dictionary: write [value] for one value")
     if isinstance(parameters, Mapping):
         return {name: plain(value) for name, value in parameters.items()}
+    if not isinstance(parameters, Iterable):
+        raise UsageError(f"parameters are a list or a dictionary, and not a {type(parameters).__name__}: write [value] for one value")
     return [plain(value) for value in parameters]
 
 

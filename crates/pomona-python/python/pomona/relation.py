@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pomona import _native, display
@@ -41,6 +42,9 @@ class Relation:
         >>> features.columns
         ['label', 'features']
 
+    Without `ORDER BY` rows have no order, and come in another one when they are computed again. So read two columns of one relation, such
+    as features and labels, from `collect()`, or from a query with `ORDER BY`.
+
     It is an Arrow stream (`__arrow_c_stream__`), which Polars, DuckDB, pandas, pyarrow and Lance read without a copy, batch by batch.
     While a query runs the interpreter's lock is released. Ctrl-C cancels it, on a cluster too.
 
@@ -51,6 +55,7 @@ class Relation:
     def __init__(self, native: _native.Result) -> None:
         self._native = native
         self._cursor: Iterator[tuple[Any, ...]] | None = None
+        self._cursor_lock = Lock()
 
     @property
     def columns(self) -> list[str]:
@@ -76,6 +81,8 @@ class Relation:
 
     def head(self, rows: int = 5) -> Relation:
         """The first rows, of as many as there are. Images of other rows are not read."""
+        if rows < 0:
+            raise UsageError(f"head() takes 0 rows or more, and not {rows}")
         return Relation(self._native.head(rows))
 
     def limit(self, rows: int) -> Relation:
@@ -99,9 +106,10 @@ class Relation:
 
         After `fetchone` those that are left.
         """
-        rows = self._native.rows() if self._cursor is None else list(self._cursor)
-        self._cursor = None
-        return rows
+        with self._cursor_lock:
+            rows = self._native.rows() if self._cursor is None else list(self._cursor)
+            self._cursor = None
+            return rows
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The next row, or `None` after the last one. The first call runs the query.
@@ -109,9 +117,10 @@ class Relation:
             >>> con.sql("SELECT count(*) FROM images").fetchone()
             (48,)
         """
-        if self._cursor is None:
-            self._cursor = iter(self._native.rows())
-        return next(self._cursor, None)
+        with self._cursor_lock:
+            if self._cursor is None:
+                self._cursor = iter(self._native.rows())
+            return next(self._cursor, None)
 
     def to_arrow(self) -> pyarrow.Table:
         """All rows as a table of pyarrow, without a copy."""
@@ -155,6 +164,7 @@ class Relation:
 
         Vectors become the rows of a matrix, [rows, length], in their own type, with a row of NaN for NULL; NumPy takes the numbers where
         they are. Numbers become an array [rows], with NaN for NULL; anything else an array of objects. Other columns are not computed.
+        The rows of two calls belong together only after `collect()`, or with `ORDER BY`.
 
         Args:
             column: The name of the column; where there is one, it need not be named.
