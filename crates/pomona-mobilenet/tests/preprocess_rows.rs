@@ -1,34 +1,20 @@
 //! Images drawn at random: what is resized row by row is what is resized as a whole, and a JPEG's rows are those that libjpeg
 //! makes by itself.
 
+#[path = "drawn/scene.rs"]
+mod scene;
+
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use mozjpeg::{ColorSpace, Compress, Decompress};
 use pomona_mobilenet::preprocess::{DecodeLimits, Preprocessor, Resizer, RgbImage, decode_rgb};
 use proptest::prelude::*;
 
-/// Shades, edges and noise.
+/// Shades, edges and noise: three bytes a pixel.
 fn drawn(width: usize, height: usize, seed: u32) -> Vec<u8> {
-    let mut noise = seed | 1;
-    let mut pixels = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for x in 0..width {
-            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let grain = noise >> 27;
-            let inside = (x * 7 + y * 5 + seed as usize) % 97 < 40;
-            for tint in [3, 5, 9] {
-                let shade = (x * tint + y * 2) as u32 % 200;
-                pixels.push(
-                    (if inside {
-                        shade + grain
-                    } else {
-                        255 - grain * 2
-                    }) as u8,
-                );
-            }
-        }
-    }
-    pixels
+    let pixels = scene::rgba(width, height, seed);
+    let colors = pixels.chunks_exact(4).flat_map(|pixel| &pixel[..3]);
+    colors.copied().collect()
 }
 
 /// Pixels of chroma, and whether it is progressive.

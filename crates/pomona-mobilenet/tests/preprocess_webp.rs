@@ -4,36 +4,13 @@
 mod drawn;
 
 use drawn::lossy_webp::Kind;
+use drawn::scene::rgba;
 use libwebp_sys::WebPDecodeRGBInto;
 use pomona_mobilenet::preprocess::{
     DecodeLimits, Preprocessor, Resizer, RgbImage, decode_rgb, image_info,
 };
 use proptest::prelude::*;
 use std::ops::Range;
-
-/// Shades, edges, noise, and transparent parts.
-fn drawing(width: usize, height: usize, seed: u32) -> Vec<u8> {
-    let mut noise = seed | 1;
-    let mut pixels = Vec::with_capacity(width * height * 4);
-    for y in 0..height {
-        for x in 0..width {
-            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let grain = noise >> 27;
-            let inside = (x * 7 + y * 5 + seed as usize) % 97 < 40;
-            for tint in [3, 5, 9] {
-                let shade = (x * tint + y * 2) as u32 % 200;
-                let value = if inside {
-                    shade + grain
-                } else {
-                    255 - grain * 2
-                };
-                pixels.push(value as u8);
-            }
-            pixels.push(if inside { (x + y) as u8 } else { 255 });
-        }
-    }
-    pixels
-}
 
 /// What libwebp makes of a whole file, with its own upsampling and conversion.
 #[expect(unsafe_code, reason = "libwebp's decoder")]
@@ -98,7 +75,7 @@ proptest! {
         kind in kinds(),
         seed in any::<u32>(),
     ) {
-        let file = kind.encode(&drawing(width, height, seed), width);
+        let file = kind.encode(&rgba(width, height, seed), width);
         let mut image = RgbImage::default();
         decode_rgb(&file, &DecodeLimits::default(), &mut image).unwrap();
         prop_assert!(Some(&image.pixels) == by_libwebp(&file, width, height).as_ref(), "decoded");
@@ -123,7 +100,7 @@ proptest! {
             1..4,
         ),
     ) {
-        let mut file = kind.encode(&drawing(width, height, seed), width);
+        let mut file = kind.encode(&rgba(width, height, seed), width);
         let places = data(&file);
         prop_assert!(!places.is_empty());
         let mut is_alpha_whole = true;
@@ -152,7 +129,7 @@ proptest! {
     ) {
         // The chunk is as long as it says, and holds less of the frame.
         let kind = Kind { alpha: false, ..kind };
-        let mut file = kind.encode(&drawing(width, height, seed), width);
+        let mut file = kind.encode(&rgba(width, height, seed), width);
         let place = data(&file).pop().unwrap();
         let cut = place.start + (place.len() as f64 * keep) as usize / 2 * 2;
         file.truncate(cut);

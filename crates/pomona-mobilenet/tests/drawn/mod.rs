@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 pub(crate) mod lossy_webp;
+pub(crate) mod scene;
 
 use image::{DynamicImage, ImageFormat as Encoded};
 use mozjpeg::{ColorSpace, Compress};
