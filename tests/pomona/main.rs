@@ -4,6 +4,7 @@
 
 mod book;
 mod codec;
+mod devices;
 mod engine;
 mod examples;
 mod golden;

@@ -4,6 +4,8 @@ use pomona_mobilenet::network::WeightsError;
 use pomona_weights::LoadError;
 use thiserror::Error;
 
+use crate::DeviceError;
+
 /// Why a network cannot be loaded or run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -35,6 +37,10 @@ pub enum BackboneError {
     /// The weights cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+
+    /// The device is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 
     /// Candle cannot compute.
     #[error(transparent)]

@@ -21,6 +21,7 @@
 //!
 //! No Arrow, no DataFusion.
 
+mod device_name;
 mod dinov2_small;
 mod efficientnet_b0;
 mod error;
@@ -31,6 +32,7 @@ mod registry;
 mod resnet18;
 mod timm;
 
+pub use device_name::{DeviceError, DeviceName};
 pub use error::BackboneError;
 pub use factory::{BackboneFactory, Target, WeightsDeclaration};
 pub use pomona_mobilenet::network::{Backbone, Preprocessing, Resize};

@@ -23,6 +23,7 @@ use crate::estimate::EstimateArguments;
 use crate::format::FormatParser;
 use crate::logging::LogFormat;
 use crate::lookup::{OutliersArguments, SimilarArguments, SuspectsArguments};
+use crate::network_arguments::NetworkArguments;
 use crate::pack::PackArguments;
 use crate::progress::Shown;
 use crate::verify::VerifyArguments;
@@ -157,10 +158,8 @@ pub(crate) enum ConfigCommand {
 /// Options of every command that computes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SessionArguments {
-    /// Weights of the network: imagenet (fetched once from the Hugging Face Hub), fruits (built in),
-    /// or the path or URL of a MobileNetV2 safetensors file [default: imagenet]
-    #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
-    pub(crate) weights: Option<String>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArguments,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArguments,

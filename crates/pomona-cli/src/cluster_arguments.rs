@@ -7,7 +7,10 @@ use clap::Args;
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
 use pomona_cluster::{Cluster, ClusterError, SchedulerAddress, Tls, TlsFiles, cluster_context};
+use pomona_functions::FunctionError;
 use pomona_session::{RuntimeOptions, configure, session_context};
+
+use crate::network_arguments::NetworkArguments;
 
 /// Where queries run: in this process, or on a cluster.
 #[derive(Debug, Clone, Args)]
@@ -81,21 +84,25 @@ impl TlsArguments {
     }
 }
 
-/// A session with these weights whose queries run on the cluster, or in this process without one.
+/// A session with this network whose queries run on the cluster, or in this process without one.
 ///
 /// # Errors
-/// When the folder for spilled data cannot be made, or an environment variable has a wrong value.
+/// When the folder for spilled data cannot be made, an environment variable has a wrong value, or this
+/// process lacks the device that its queries are to run on.
 pub(crate) fn open_session(
     runtime: RuntimeOptions,
     cluster: Option<&Cluster>,
-    weights: Option<&str>,
+    network: &NetworkArguments,
 ) -> Result<SessionContext> {
     let ctx = match cluster {
-        None => session_context(runtime)?,
+        None => {
+            // Sooner than after a listing of a million images.
+            let device = network.device.unwrap_or_default().open();
+            device.map_err(FunctionError::from)?;
+            session_context(runtime)?
+        }
         Some(cluster) => cluster_context(runtime, cluster.clone())?,
     };
-    if let Some(weights) = weights {
-        configure(&ctx, |options| options.set("pomona.weights", weights))?;
-    }
+    configure(&ctx, |options| network.apply(options))?;
     Ok(ctx)
 }

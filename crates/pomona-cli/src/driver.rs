@@ -12,6 +12,7 @@ use pomona_session::{RuntimeOptions, Variables, find_script};
 use crate::cluster_arguments::{ClusterArguments, open_session};
 use crate::exit;
 use crate::interrupt::{INTERRUPTED, interruptible};
+use crate::network_arguments::NetworkArguments;
 use crate::terminal::stdout;
 use crate::threads::on_large_stack;
 
@@ -32,10 +33,8 @@ struct Arguments {
     #[arg(short, long, value_name = "NAME=VALUE")]
     define: Vec<String>,
 
-    /// Weights of the network: imagenet (fetched once from the Hugging Face Hub), fruits (built in),
-    /// or the path or URL of a MobileNetV2 safetensors file [default: imagenet]
-    #[arg(long, value_name = "FILE", env = "POMONA_WEIGHTS")]
-    weights: Option<String>,
+    #[command(flatten)]
+    network: NetworkArguments,
 
     #[command(flatten)]
     cluster: ClusterArguments,
@@ -79,8 +78,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 
     let cluster = arguments.cluster.cluster().await?;
-    let weights = arguments.weights.as_deref();
-    let ctx = open_session(RuntimeOptions::default(), cluster.as_ref(), weights)?;
+    let runtime = RuntimeOptions::default();
+    let ctx = open_session(runtime, cluster.as_ref(), &arguments.network)?;
     let mut last = vec![];
     for script in &scripts {
         last = script

@@ -85,13 +85,13 @@ pub(crate) async fn main(mut arguments: EstimateArguments) -> Result<ExitCode> {
         None => Prices::built_in()?,
     };
     // The speed of a network does not depend on the values of its weights.
-    let random = match arguments.session.weights {
+    let random = match arguments.session.network.weights {
         Some(_) => None,
         None => Some(random_weights()?),
     };
     if let Some(folder) = &random {
         let file = folder.path().join(RANDOM_WEIGHTS);
-        arguments.session.weights = Some(file.to_string_lossy().into_owned());
+        arguments.session.network.weights = Some(file.to_string_lossy().into_owned());
     }
     let ctx = open(&arguments.session).await?.ctx;
     let options = EstimateOptions {

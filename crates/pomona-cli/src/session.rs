@@ -13,12 +13,13 @@ use pomona_session::{ObjectStores, RuntimeOptions, configure};
 
 use crate::arguments::SessionArguments;
 use crate::cluster_arguments::open_session;
+use crate::network_arguments::NetworkArguments;
 
 /// What a session is opened with.
 #[derive(Debug, Clone, Default)]
 pub struct SessionOptions {
-    /// The weights of the network; the default of `pomona.weights` if `None`.
-    pub weights: Option<String>,
+    /// The network's weights, device and precision.
+    pub network: NetworkArguments,
     /// The cluster that its queries run on; this process if `None`.
     pub cluster: Option<Cluster>,
     /// Memory limit of queries in bytes; unlimited if `None`.
@@ -51,7 +52,7 @@ pub(crate) async fn open(arguments: &SessionArguments) -> Result<Session> {
 /// The options of the arguments; a cluster inside this process is started here.
 pub(crate) async fn session_options(arguments: &SessionArguments) -> Result<SessionOptions> {
     Ok(SessionOptions {
-        weights: arguments.weights.clone(),
+        network: arguments.network.clone(),
         cluster: arguments.cluster.cluster().await?,
         memory_limit: arguments.memory_limit,
         partitions: arguments.partitions,
@@ -61,7 +62,8 @@ pub(crate) async fn session_options(arguments: &SessionArguments) -> Result<Sess
 /// A session as `pomona sql` has it.
 ///
 /// # Errors
-/// When the folder for spilled data cannot be made, or an environment variable has a wrong value.
+/// When the folder for spilled data cannot be made, an environment variable has a wrong value, or this
+/// process lacks the device that its queries are to run on.
 pub fn open_context(
     options: &SessionOptions,
     object_stores: ObjectStores,
@@ -70,11 +72,7 @@ pub fn open_context(
         memory_limit: options.memory_limit,
         object_stores,
     };
-    let ctx = open_session(
-        runtime,
-        options.cluster.as_ref(),
-        options.weights.as_deref(),
-    )?;
+    let ctx = open_session(runtime, options.cluster.as_ref(), &options.network)?;
     configure(&ctx, |config| {
         if let Some(partitions) = options.partitions {
             config.set(

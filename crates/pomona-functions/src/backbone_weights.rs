@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use pomona_backbones::{Backbone, BackboneError, BackboneFactory, Target, backbone};
+use pomona_backbones::{Backbone, BackboneError, BackboneFactory, DeviceName, Target, backbone};
 use pomona_weights::{
     HubSettings, LoadError, Repository, Source, WeightsFile, load, on_own_thread,
 };
@@ -20,15 +20,16 @@ pub(crate) struct LoadedModel {
     pub(crate) sha256: String,
 }
 
-/// A network and where its weights come from; nowhere is the hub.
-type Key = (&'static dyn BackboneFactory, String);
+/// A network, where its weights come from (nowhere is the hub), and where it runs.
+type Key = (&'static dyn BackboneFactory, String, DeviceName);
 
 static MODELS: LazyLock<Cache<Key, LoadedModel>> = LazyLock::new(Cache::default);
 
 /// A network with its weights, loaded at the first call in a process.
 ///
 /// # Errors
-/// When its weights cannot be loaded, and when their sha256 is not the one that is pinned.
+/// When its weights cannot be loaded, when their sha256 is not the one that is pinned, and when the
+/// machine or the program does not have the device.
 pub(crate) fn model(
     factory: &'static dyn BackboneFactory,
     options: &PomonaOptions,
@@ -53,14 +54,19 @@ pub(crate) fn model(
         given => Some(Source::parse(given).map_err(|error| named(error.into()))?),
     };
     let stamp = source.as_ref().and_then(Source::stamp);
-    let loaded = MODELS.get((factory, given), stamp, || {
+    let device = options.device.0.resolved();
+    let loaded = MODELS.get((factory, given, device), stamp, || {
+        let target = Target {
+            device: device.open()?,
+            ..Target::default()
+        };
         let file = match (&source, repository) {
             (Some(source), _) => load(source, objects.reader()),
             (None, Some(repository)) => fetch(repository),
             (None, None) => return Err(without_weights()),
         };
         let file = file.map_err(|error| named(error.into()))?;
-        let model = factory.load(&file, &Target::default()).map_err(named)?;
+        let model = factory.load(&file, &target).map_err(named)?;
         count_load(&location, file.sha256());
         Ok::<_, FunctionError>(LoadedModel {
             model,

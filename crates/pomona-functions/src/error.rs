@@ -1,7 +1,7 @@
 //! What can go wrong inside a function, and how it becomes a query's error.
 
 use datafusion::error::DataFusionError;
-use pomona_backbones::BackboneError;
+use pomona_backbones::{BackboneError, DeviceError};
 use pomona_mobilenet::ImageError;
 use pomona_neighbours::NeighboursError;
 use pomona_pca::PcaError;
@@ -94,6 +94,10 @@ pub enum FunctionError {
         /// How many classes there are.
         classes: usize,
     },
+
+    /// The device of the networks is not there.
+    #[error("pomona.device: {0}")]
+    Device(#[from] DeviceError),
 
     /// A network failed while it ran: its device failed, or had no memory.
     #[error("the network cannot run: {0}")]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
+use pomona_backbones::DeviceName;
 use pomona_mobilenet::network::{MobileNetV2, Precision};
 use pomona_weights::{LoadError, Source, load};
 
@@ -36,8 +37,8 @@ impl LoadedNetwork {
     }
 }
 
-/// The same file is another network in another precision.
-type Key = (String, Precision);
+/// The same file is another network in another precision, and on another device.
+type Key = (String, Precision, DeviceName);
 
 static NETWORKS: LazyLock<Cache<Key, LoadedNetwork>> = LazyLock::new(Cache::default);
 
@@ -49,17 +50,18 @@ static NETWORKS: LazyLock<Cache<Key, LoadedNetwork>> = LazyLock::new(Cache::defa
 ///
 /// # Errors
 /// When the weights cannot be read, when their sha256 is not the one that is
-/// pinned, and when the network gives vectors of another length than [`FEATURE_LEN`].
+/// pinned, when the network gives vectors of another length than [`FEATURE_LEN`], and when the
+/// machine or the program does not have the device.
 pub fn network(
     options: &PomonaOptions,
     objects: &Objects,
 ) -> Result<Arc<LoadedNetwork>, FunctionError> {
     let location = options.weights_location();
-    let precision = options.precision.0;
     let source = Source::parse(location).map_err(named(location))?;
-    let key = (location.to_string(), precision);
+    let (precision, device) = (options.precision.0, options.device.0.resolved());
+    let key = (location.to_string(), precision, device);
     let loaded = NETWORKS.get(key, source.stamp(), || {
-        load_network(location, &source, precision, objects)
+        load_network(location, &source, precision, device, objects)
     })?;
     let option = "pomona.weights_sha256";
     check_pin(option, pinned(options), location, &loaded.sha256)?;
@@ -94,13 +96,15 @@ fn load_network(
     location: &str,
     source: &Source,
     precision: Precision,
+    device: DeviceName,
     objects: &Objects,
 ) -> Result<LoadedNetwork, FunctionError> {
+    let device = device.open()?;
     let named = named(location);
     let file = load(source, objects.reader()).map_err(&named)?;
     let weights = file.weights().map_err(&named)?;
-    let network =
-        MobileNetV2::with_precision(&weights, precision).map_err(|error| named(error.into()))?;
+    let network = MobileNetV2::with_device(&weights, precision, &device)
+        .map_err(|error| named(error.into()))?;
     if network.feature_len() != FEATURE_LEN {
         return Err(FunctionError::FeatureLength {
             location: location.to_string(),

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use datafusion::common::{Result, extensions_options};
 use datafusion::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
+use pomona_backbones::DeviceName;
 use pomona_mobilenet::preprocess::{DecodeLimits, DecodeOptions};
 
-use crate::{ExifOrientationOption, PrecisionOption, TruncatedOption};
+use crate::{DeviceOption, ExifOrientationOption, PrecisionOption, TruncatedOption};
 
 /// The weights that are taken where none are named.
 pub const DEFAULT_WEIGHTS: &str = "imagenet";
@@ -26,6 +27,8 @@ extensions_options! {
         pub backbone_weights_sha256: Option<String>, default = None
         /// What the network computes in: 'f32', or 'bf16', which is faster where the processor has AMX or AVX512_BF16
         pub precision: PrecisionOption, default = PrecisionOption::default()
+        /// Where networks run: 'auto', which is the first graphics processor that the program is compiled for and the machine has, else the CPU; 'cpu', 'cuda:0' or 'metal'
+        pub device: DeviceOption, default = DeviceOption::default()
         /// What becomes of the orientation that a camera recorded in a JPEG, PNG or WebP: 'ignore', as Keras and Pillow ignore it on opening, or 'apply', as Pillow's exif_transpose; that of a TIFF is always applied
         pub exif_orientation: ExifOrientationOption, default = ExifOrientationOption::default()
         /// What becomes of an image whose data ends early: 'error', or 'pad', which fills what is missing as Pillow does with LOAD_TRUNCATED_IMAGES
@@ -117,6 +120,16 @@ impl PomonaOptions {
             .as_deref()
             .filter(|weights| !weights.is_empty());
         named.unwrap_or(DEFAULT_WEIGHTS)
+    }
+
+    /// These options for a network that is loaded for its weights' sha256 alone: on the CPU where this
+    /// machine lacks the device, which is for the executors of a cluster then.
+    pub fn for_this_machine(&self) -> Self {
+        let mut options = self.clone();
+        if self.device.0.open().is_err() {
+            options.device = DeviceOption(DeviceName::Cpu);
+        }
+        options
     }
 
     /// Which of Pillow's behaviours decoding has.

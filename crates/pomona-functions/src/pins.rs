@@ -28,6 +28,10 @@ pub fn pins(
     objects: &Objects,
 ) -> Result<Vec<(&'static str, String)>> {
     let networks = networks(plan)?;
+    if networks.is_empty() {
+        return Ok(vec![]);
+    }
+    let options = &options.for_this_machine();
     let mut pins = vec![];
     if networks.contains(&Network::MobileNetV2) {
         if network::pinned(options).is_none() {

@@ -293,7 +293,7 @@ impl<'a> Pipeline<'a> {
 
     /// Loads the network before any work starts, and pins its bytes for the whole run.
     async fn pin_weights(&self) -> Result<String, PipelineError> {
-        let options = PomonaOptions::of(self.ctx.state().config_options());
+        let options = PomonaOptions::of(self.ctx.state().config_options()).for_this_machine();
         let objects = weights_objects(&self.ctx.runtime_env());
         // A fetch may take minutes, in which an interrupt must be heard.
         let load = move || network(&options, &objects).map_err(DataFusionError::from);

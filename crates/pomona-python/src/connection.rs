@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
-use pomona_cli::{SessionOptions, open_context, parse_bytes};
+use pomona_cli::{NetworkArguments, SessionOptions, open_context, parse_bytes};
 use pomona_cluster::{Cluster, ClusterError, SchedulerAddress, Tls, TlsFiles};
 use pomona_session::{ObjectStores, configure};
 use pyo3::prelude::*;
@@ -120,7 +120,10 @@ pub(crate) fn connect(
         settings.push((name, setting_text(&value)?));
     }
     let options = SessionOptions {
-        weights: weights.or_else(|| from_environment(WEIGHTS)),
+        network: NetworkArguments {
+            weights: weights.or_else(|| from_environment(WEIGHTS)),
+            ..NetworkArguments::default()
+        },
         cluster: None,
         memory_limit,
         partitions,

@@ -162,7 +162,7 @@ fn of_function(error: &FunctionError) -> Kind {
         | FunctionError::Backbone(_)
         | FunctionError::BackboneWeights { .. }
         | FunctionError::BackbonePin { .. } => Kind::Weights,
-        FunctionError::Pca { .. } => Kind::Usage,
+        FunctionError::Pca { .. } | FunctionError::Device(_) => Kind::Usage,
         _ => Kind::Sql,
     }
 }

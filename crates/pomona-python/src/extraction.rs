@@ -13,8 +13,10 @@ use pomona_mobilenet::{FeatureExtractor, ImageError, Preparer};
 use crate::error_kind::Kind;
 use crate::image_files::ImageFile;
 
-/// Images that a thread takes at a time: those of one tensor of the extractor on the CPU.
-const BATCH: usize = 8;
+/// Images that a thread takes at a time: those of one tensor of the extractor.
+fn batch_of(network: &Arc<dyn Backbone>) -> usize {
+    if network.device().is_cpu() { 8 } else { 64 }
+}
 
 /// An image without features.
 pub(crate) struct BadImage {
@@ -78,15 +80,16 @@ pub(crate) fn extract(
     let mut features = vec![f32::NAN; files.len() * length];
     let bad = Mutex::new(vec![]);
     let failed = Mutex::new(None);
-    let rows = features.chunks_mut(BATCH * length);
-    let batches = Mutex::new(files.chunks(BATCH).zip(rows).enumerate());
-    on_all_cores(files.len(), || {
+    let batch = batch_of(network);
+    let rows = features.chunks_mut(batch * length);
+    let batches = Mutex::new(files.chunks(batch).zip(rows).enumerate());
+    on_all_cores(files.len().div_ceil(batch), || {
         let mut extractor = FeatureExtractor::new(Arc::clone(network), DecodeLimits::default());
         while !work.is_stopped() {
             let Some((number, (files, rows))) = lock(&batches).next() else {
                 return;
             };
-            let first = number * BATCH;
+            let first = number * batch;
             let is_bad = |index, kind, reason| {
                 lock(&bad).push(BadImage {
                     index,
@@ -156,10 +159,10 @@ pub(crate) fn image_faults(
     bad.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs the same work on as many threads as there are cores, or batches if they are fewer.
-fn on_all_cores(files: usize, work: impl Fn() + Sync) {
+/// Runs the same work on as many threads as there are cores, or parts if they are fewer.
+fn on_all_cores(parts: usize, work: impl Fn() + Sync) {
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = cores.min(files.div_ceil(BATCH));
+    let threads = cores.min(parts);
     thread::scope(|scope| {
         // This thread works, too.
         for _ in 1..threads {

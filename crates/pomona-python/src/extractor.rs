@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use candle_core::Device;
 use datafusion::config::ExtensionOptions;
-use pomona_backbones::{Backbone, Target, backbone};
-use pomona_functions::{FunctionError, PomonaOptions, network};
+use pomona_backbones::Backbone;
+use pomona_functions::{LoadedNetwork, PomonaOptions, network};
 use pomona_session::{RuntimeOptions, runtime_env, weights_objects};
-use pomona_weights::{Source, load};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
@@ -39,16 +37,20 @@ impl Extractor {
     ) -> PyResult<Self> {
         let mut options = PomonaOptions::default();
         options.weights = weights.or_else(|| std::env::var("POMONA_WEIGHTS").ok());
-        let set = ExtensionOptions::set(&mut options, "precision", precision);
-        set.map_err(|error| from_datafusion(py, &error))?;
-        let device = device_of(device)?;
+        for (name, value) in [("device", device), ("precision", precision)] {
+            let set = ExtensionOptions::set(&mut options, name, value);
+            set.map_err(|error| from_datafusion(py, &error))?;
+        }
         let loaded = wait(py, async move {
             // It waits for the network or a disk.
-            let loaded = tokio::task::spawn_blocking(move || open(&options, &device)).await;
+            let loaded = tokio::task::spawn_blocking(move || open(&options)).await;
             loaded.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
         })?;
-        let (network, sha256) = loaded.map_err(|error| raise(py, error))?;
-        Ok(Self { network, sha256 })
+        let loaded = loaded.map_err(|error| raise(py, error))?;
+        Ok(Self {
+            network: loaded.network.clone(),
+            sha256: loaded.sha256.clone(),
+        })
     }
 
     #[getter]
@@ -126,40 +128,8 @@ fn exception(py: Python<'_>, bad: &BadImage) -> PyErr {
     of_image(py, bad.kind, bad.index, text)
 }
 
-/// The device of a name.
-fn device_of(name: &str) -> PyResult<Device> {
-    let device = match name {
-        "auto" | "cpu" => Ok(Device::Cpu),
-        "cuda" => Device::new_cuda(0),
-        "metal" => Device::new_metal(0),
-        other => {
-            return Err(usage(format!(
-                "device is 'auto', 'cpu', 'cuda' or 'metal', and not '{other}'"
-            )));
-        }
-    };
-    device.map_err(|error| usage(format!("device '{name}': {error}")))
-}
-
-/// The network of SQL on the CPU, which all of a process share; on another device one of its own.
-fn open(options: &PomonaOptions, device: &Device) -> anyhow::Result<(Arc<dyn Backbone>, String)> {
+/// The network of SQL, which all of a process share.
+fn open(options: &PomonaOptions) -> anyhow::Result<Arc<LoadedNetwork>> {
     let runtime = runtime_env(RuntimeOptions::default())?;
-    let objects = weights_objects(&runtime);
-    if device.is_cpu() {
-        let loaded = network(options, &objects)?;
-        let network: Arc<dyn Backbone> = loaded.network.clone();
-        return Ok((network, loaded.sha256.clone()));
-    }
-    let location = options.weights_location();
-    let named = |source| FunctionError::Weights {
-        location: location.to_string(),
-        source,
-    };
-    let file = load(&Source::parse(location).map_err(named)?, objects.reader()).map_err(named)?;
-    let target = Target {
-        precision: options.precision.0,
-        device: device.clone(),
-    };
-    let network = backbone(NETWORK)?.load(&file, &target)?;
-    Ok((network, file.sha256().to_string()))
+    Ok(network(options, &weights_objects(&runtime))?)
 }

@@ -99,9 +99,7 @@ async fn begin(
         Some(session) => {
             let ctx = session.fresh()?;
             configure(&ctx, |options| {
-                if let Some(weights) = &changes.weights {
-                    options.set("pomona.weights", weights)?;
-                }
+                changes.network.apply(options)?;
                 if let Some(partitions) = changes.partitions {
                     let partitions = partitions.to_string();
                     options.set("datafusion.execution.target_partitions", &partitions)?;
@@ -205,7 +203,10 @@ impl Given {
             } else {
                 let text = text_of(&value)?;
                 match name.as_str() {
-                    "weights" => given.session.weights = Some(text.clone()),
+                    "weights" => given.session.network.weights = Some(text.clone()),
+                    // What is no device is refused with the line.
+                    "device" => given.session.network.device = text.parse().ok(),
+                    "precision" => given.session.network.precision = Some(text.clone()),
                     "partitions" => given.session.partitions = text.parse().ok(),
                     _ => {}
                 }

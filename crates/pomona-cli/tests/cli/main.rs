@@ -16,6 +16,7 @@ mod interrupt;
 mod lock;
 mod many;
 mod more_formats;
+mod network;
 mod outages;
 mod outliers;
 mod ownership;

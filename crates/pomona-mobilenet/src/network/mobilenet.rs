@@ -49,8 +49,8 @@ impl MobileNetV2 {
         Self::with_isa(weights, Isa::chosen()?, precision)
     }
 
-    /// [`with_precision`](Self::with_precision) that also puts the weights on a device, for images
-    /// that are there: in f32, or in bf16 with [`Precision::Bf16`].
+    /// [`with_precision`](Self::with_precision) on the CPU. On another device the weights are there in
+    /// that precision, for images that are there, and packed for images on the CPU in f32.
     ///
     /// # Errors
     /// As [`MobileNetV2::with_precision`], or the device's own error.
@@ -59,14 +59,16 @@ impl MobileNetV2 {
         precision: Precision,
         device: &Device,
     ) -> Result<Self, WeightsError> {
-        let mut network = Self::with_precision(weights, precision)?;
-        if !device.is_cpu() {
-            let dtype = match precision {
-                Precision::F32 => DType::F32,
-                Precision::Bf16 => DType::BF16,
-            };
-            network.layers = Some(Reference::with_dtype(weights, device, dtype)?);
+        if device.is_cpu() {
+            return Self::with_precision(weights, precision);
         }
+        let dtype = match precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+        };
+        // A processor may lack the instructions that the precision needs on it.
+        let mut network = Self::new(weights)?;
+        network.layers = Some(Reference::with_dtype(weights, device, dtype)?);
         Ok(network)
     }
 
@@ -106,7 +108,7 @@ impl MobileNetV2 {
         self.kernels.isa()
     }
 
-    /// The precision of the dense convolutions.
+    /// The precision of the dense convolutions on the CPU.
     pub fn precision(&self) -> Precision {
         self.precision
     }

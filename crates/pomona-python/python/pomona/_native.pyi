@@ -289,7 +289,7 @@ class Extractor:
     def __init__(
         self,
         weights: str | None = None,
-        device: Literal["auto", "cpu", "cuda", "metal"] = "auto",
+        device: str = "auto",
         precision: Literal["f32", "bf16"] = "f32",
     ) -> None: ...
     @property
