@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float32Type;
 use datafusion::prelude::SessionContext;
 use pomona_cluster::Cluster;

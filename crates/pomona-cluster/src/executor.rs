@@ -42,9 +42,9 @@ pub struct ExecutorOptions {
     /// The name by which others reach this executor; if `None`, the address that the scheduler
     /// sees.
     pub external_host: Option<String>,
-    /// The port from which results are fetched (Arrow Flight), with probes and metrics.
+    /// The port from which results are fetched (Arrow Flight), with probes and metrics; 0 is any free one.
     pub bind_port: u16,
-    /// The port where tasks arrive (gRPC).
+    /// The port where tasks arrive (gRPC); 0 is any free one.
     pub bind_grpc_port: u16,
     /// The scheduler's host.
     pub scheduler_host: String,
@@ -92,10 +92,13 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, Clust
     let parts = Parts::new(options.tls.clone(), options.vcores)
         .map_err(|error| failed(error.to_string()))?;
 
+    let ports = [
+        numbered(&options.bind_host, options.bind_port).await?,
+        numbered(&options.bind_host, options.bind_grpc_port).await?,
+    ];
     let (bind_host, external_host) = match &options.tls {
         None => (options.bind_host, options.external_host),
         Some(tls) => {
-            let ports = [options.bind_port, options.bind_grpc_port];
             put_fronts(tls, &options.bind_host, ports).await?;
             // The scheduler sees its own front, not where this executor is.
             let external_host = options.external_host.unwrap_or(options.bind_host);
@@ -113,8 +116,8 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<ExecutorEnd, Clust
     let config = ExecutorProcessConfig {
         bind_host,
         external_host,
-        port: options.bind_port,
-        grpc_port: options.bind_grpc_port,
+        port: ports[0],
+        grpc_port: ports[1],
         scheduler_host: options.scheduler_host,
         scheduler_port: options.scheduler_port,
         scheduler_connect_timeout_seconds: options.scheduler_connect_timeout_seconds,
@@ -203,6 +206,21 @@ fn stop_signals() -> Result<Arc<AtomicBool>, ClusterError> {
         });
     }
     Ok(is_stopping)
+}
+
+/// The port, or for 0 one that is free now: Ballista gives the number to the scheduler before it listens.
+async fn numbered(host: &str, port: u16) -> Result<u16, ClusterError> {
+    if port != 0 {
+        return Ok(port);
+    }
+    let bound = TcpListener::bind((host, port)).await;
+    let address = bound.and_then(|listener| listener.local_addr());
+    let address = address.map_err(|error| ClusterError::Bind {
+        role: "executor",
+        address: format!("{host}:{port}"),
+        reason: error.to_string(),
+    })?;
+    Ok(address.port())
 }
 
 /// Fails where a port cannot be had, which Ballista's executor would log and end without an error.

@@ -35,7 +35,7 @@ pub(crate) struct ExecutorArguments {
     )]
     external_host: Option<String>,
 
-    /// Port that serves results
+    /// Port that serves results; 0 for any free port
     #[arg(
         id = "executor_bind_port",
         short = 'p',
@@ -45,7 +45,7 @@ pub(crate) struct ExecutorArguments {
     )]
     bind_port: u16,
 
-    /// Port that receives tasks
+    /// Port that receives tasks; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = 50052)]
     bind_grpc_port: u16,
 
