@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 use candle_core::Device;
 use thiserror::Error;
@@ -56,6 +56,9 @@ pub enum DeviceError {
 /// do not meet.
 static OPEN: LazyLock<Mutex<HashMap<DeviceName, Device>>> = LazyLock::new(Mutex::default);
 
+/// What `auto` found. It is asked for with every batch, and a machine without a device is slow to say so.
+static AUTO: OnceLock<DeviceName> = OnceLock::new();
+
 impl DeviceName {
     /// The device, opened at the first call in a process.
     ///
@@ -78,11 +81,11 @@ impl DeviceName {
     /// What `auto` stands for on this machine, and every other name itself.
     pub fn resolved(self) -> Self {
         match self {
-            Self::Auto => {
+            Self::Auto => *AUTO.get_or_init(|| {
                 let found = [Self::Cuda(0), Self::Metal(0)].into_iter();
                 let mut found = found.filter(|device| device.open().is_ok());
                 found.next().unwrap_or(Self::Cpu)
-            }
+            }),
             named => named,
         }
     }
