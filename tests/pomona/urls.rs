@@ -17,6 +17,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use pomona_session::plain_message;
 use pomona_tests::images;
+use pomona_tests::patience::wait_until;
 use pomona_tests::web_server::{Page, WebServer};
 use url::Url;
 
@@ -214,12 +215,13 @@ async fn bytes_and_seconds_have_a_limit() -> Result<()> {
     let too_large = "more than 100000 bytes (pomona.url_max_bytes)";
     assert_eq!(errors(&ctx, &urls).await?, ["", too_large, too_large]);
 
-    set(&ctx, "pomona.url_timeout", "1")?;
+    // As long as a busy server may take to see a request.
+    set(&ctx, "pomona.url_timeout", "4")?;
     set(&ctx, "pomona.url_retries", "1")?;
     let silent = [server.put("/silent", Page::Silent)];
     let late = errors(&ctx, &silent).await?;
-    assert_eq!(late, ["no answer within 1 s (pomona.url_timeout)"]);
-    assert_eq!(server.count("/silent"), 2);
+    assert_eq!(late, ["no answer within 4 s (pomona.url_timeout)"]);
+    wait_until("two requests", || server.count("/silent") == 2);
     Ok(())
 }
 
@@ -252,10 +254,12 @@ async fn what_may_pass_is_asked_for_again() -> Result<()> {
     ] {
         assert_eq!(server.count(path), count, "{path}");
     }
-    // A port on which nobody listens.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    // A port on which nobody listens, nor can while this has it.
+    let closed = tokio::net::TcpSocket::new_v4()?;
+    closed.bind(([127, 0, 0, 1], 0).into())?;
+    let address = closed.local_addr()?;
     set(&ctx, "pomona.url_hosts", "127.0.0.1")?;
-    let error = errors(&ctx, &[format!("http://{closed}/x")]).await?;
+    let error = errors(&ctx, &[format!("http://{address}/x")]).await?;
     assert!(error[0].contains("cannot be reached"), "{error:?}");
     Ok(())
 }

@@ -12,6 +12,7 @@ pub mod hub_server;
 pub mod images;
 pub mod instance_metadata;
 pub mod openmetrics;
+pub mod patience;
 pub mod ports;
 pub mod reference_data;
 pub mod s3_faults;

@@ -1,7 +1,7 @@
 //! What can go wrong between a client and an S3 server, to be played by the test's server.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,12 +70,15 @@ impl Condition {
         Self(Arc::new(is_so))
     }
 
-    /// Waits until it is so, for a minute at most.
+    /// What is so from when a test sets a flag.
+    pub fn of(flag: &Arc<AtomicBool>) -> Self {
+        let flag = Arc::clone(flag);
+        Self::new(move || flag.load(Ordering::SeqCst))
+    }
+
+    /// Waits until it is so. What never is ends with the server, or with the client's patience.
     pub(crate) async fn wait(&self) {
-        for _ in 0..6000 {
-            if (self.0)() {
-                return;
-            }
+        while !(self.0)() {
             sleep(Duration::from_millis(10)).await;
         }
     }

@@ -170,7 +170,7 @@ mod tests {
     use crate::tls::{Tls, TlsFiles};
 
     /// How long a test waits for what must happen.
-    const LIMIT: Duration = Duration::from_secs(60);
+    const LIMIT: Duration = Duration::from_secs(180);
 
     /// A front of a service that sends back what it gets.
     struct Front {
@@ -239,6 +239,14 @@ mod tests {
         matches!(timeout(LIMIT, asked).await, Ok(Ok(_))) && &answer == b"ping"
     }
 
+    /// Whether somebody with a certificate is served.
+    async fn serves(front: &Front) -> bool {
+        match front.connect().await {
+            Ok(mut stream) => echoes(&mut stream).await,
+            Err(_) => false,
+        }
+    }
+
     /// The stream ends, well or with an error, and gives no more bytes.
     async fn ends(stream: &mut (impl AsyncRead + Unpin)) {
         let read = timeout(LIMIT, stream.read(&mut [0; 64])).await;
@@ -260,7 +268,11 @@ mod tests {
         let mut slow = TcpStream::connect(front.address).await.unwrap();
         slow.write_all(&[22, 3, 1, 2]).await.unwrap();
         ends(&mut slow).await;
-        assert!(echoes(&mut front.connect().await.unwrap()).await);
+        // On a busy machine a certificate may come too late as well.
+        let begin = Instant::now();
+        while !serves(&front).await {
+            assert!(begin.elapsed() < LIMIT, "nobody is served any more");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -272,13 +284,21 @@ mod tests {
         let front = Front::start(bounds).await;
         let mut silent = front.connect().await.unwrap();
         let mut talking = front.connect().await.unwrap();
-        let start = Instant::now();
+        let (mut start, mut last) = (Instant::now(), Instant::now());
         while start.elapsed() < bounds.idle.mul_f64(1.5) {
-            assert!(echoes(&mut talking).await, "after {:?}", start.elapsed());
-            sleep(bounds.idle / 20).await;
+            let now = Instant::now();
+            if echoes(&mut talking).await {
+                last = now;
+                sleep(bounds.idle / 20).await;
+                continue;
+            }
+            // Only where the machine was busy with other things for so long that this was silent too.
+            assert!(last.elapsed() >= bounds.idle, "after {:?}", start.elapsed());
+            talking = front.connect().await.unwrap();
+            (start, last) = (Instant::now(), Instant::now());
         }
         ends(&mut silent).await;
-        assert!(echoes(&mut talking).await);
+        assert!(echoes(&mut talking).await || last.elapsed() >= bounds.idle);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -238,13 +238,17 @@ fn large_clusters_have_small_pages() {
         (stage(201), &large, "Page 201 of 201"),
         (view_of_job(), &large, "Stage 2"),
     ] {
-        let start = Instant::now();
-        let html = document(&view, content, &frame);
-        let took = start.elapsed();
-        println!("{view:?}: {} bytes in {took:?}", html.len());
-        assert!(html.contains(last), "{html}");
-        assert!(html.len() < 64 << 10, "{} bytes", html.len());
-        // Milliseconds without optimization; the bound is for a busy machine.
+        let times = (0..5).map(|_| {
+            let start = Instant::now();
+            let html = document(&view, content, &frame);
+            let took = start.elapsed();
+            println!("{view:?}: {} bytes in {took:?}", html.len());
+            assert!(html.contains(last), "{html}");
+            assert!(html.len() < 64 << 10, "{} bytes", html.len());
+            took
+        });
+        // Milliseconds without optimization; the bound and the rounds are for a busy machine.
+        let took = times.min().unwrap();
         assert!(took.as_secs() < 2, "{took:?}");
     }
     // The newest is first, and a page beyond the last is empty.

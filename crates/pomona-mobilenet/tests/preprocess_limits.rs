@@ -29,22 +29,37 @@ fn every_bomb_is_refused_or_decoded_within_the_limits() {
     let mut image = RgbImage::default();
     for (name, bytes) in files {
         let cost = decode_cost(&bytes, &DecodeOptions::default()).unwrap();
-        let start = Instant::now();
-        let outcome = decode_rgb(&bytes, &limits, &mut image);
-        let took = start.elapsed();
-        println!(
-            "{name}: {} MB stated, {took:?}, {outcome:?}",
-            cost.bytes >> 20
+        let is_refused = cost.bytes > limits.max_decode_bytes;
+        let most = if is_refused {
+            Duration::from_secs(1)
+        } else {
+            PATIENCE
+        };
+        let outcome = within(most, &name, || decode_rgb(&bytes, &limits, &mut image));
+        println!("{name}: {} MB stated, {outcome:?}", cost.bytes >> 20);
+        assert!(
+            !is_refused
+                || matches!(outcome, Err(ImageError::TooManyBytes { needed, .. }) if needed == cost.bytes),
+            "{name}: {outcome:?}"
         );
-        assert!(took < PATIENCE, "{name} took {took:?}");
-        if cost.bytes > limits.max_decode_bytes {
-            assert!(
-                matches!(outcome, Err(ImageError::TooManyBytes { needed, .. }) if needed == cost.bytes),
-                "{name}: {outcome:?}"
-            );
-            assert!(took < Duration::from_secs(1), "{name} took {took:?}");
-        }
     }
+}
+
+/// What some work returns that takes less than this in one of five rounds: in the others something else may have had the
+/// processor.
+#[track_caller]
+fn within<T>(most: Duration, name: &str, mut work: impl FnMut() -> T) -> T {
+    let mut times = vec![];
+    while times.len() < 5 {
+        let start = Instant::now();
+        let outcome = work();
+        let took = start.elapsed();
+        if took < most {
+            return outcome;
+        }
+        times.push(took);
+    }
+    panic!("{name} took {times:?}, not {most:?}")
 }
 
 #[test]
@@ -134,11 +149,10 @@ fn an_image_that_takes_too_long_is_given_up() {
         ..DecodeLimits::default()
     };
     for (name, bytes) in slow() {
-        let start = Instant::now();
-        let error = decode_rgb(&bytes, &limits, &mut RgbImage::default()).unwrap_err();
+        let error = within(Duration::from_secs(5), name, || {
+            decode_rgb(&bytes, &limits, &mut RgbImage::default()).unwrap_err()
+        });
         assert_eq!(error, ImageError::TimedOut { timeout }, "{name}");
-        let took = start.elapsed();
-        assert!(took < Duration::from_secs(5), "{name} took {took:?}");
     }
     let none = DecodeLimits {
         timeout: Some(Duration::ZERO),
@@ -153,26 +167,35 @@ fn an_image_that_takes_too_long_is_given_up() {
 #[test]
 fn an_image_that_is_being_decoded_can_be_interrupted() {
     for (name, bytes) in slow() {
-        let interrupt = Interrupt::new();
-        let decoding = Decoding {
-            limits: DecodeLimits {
-                max_decode_bytes: u64::MAX,
-                ..DecodeLimits::default()
-            },
-            interrupt: Some(interrupt.clone()),
-            ..Decoding::default()
-        };
-        let (error, took) = thread::scope(|scope| {
-            let worker = scope.spawn(|| {
-                decode_rgb_with(&bytes, &decoding, &mut RgbImage::default()).unwrap_err()
+        // One that is decoded before this thread interrupts it shows nothing.
+        let interrupted = (0..5).any(|_| {
+            let interrupt = Interrupt::new();
+            let decoding = Decoding {
+                limits: DecodeLimits {
+                    max_decode_bytes: u64::MAX,
+                    ..DecodeLimits::default()
+                },
+                interrupt: Some(interrupt.clone()),
+                ..Decoding::default()
+            };
+            let (outcome, took) = thread::scope(|scope| {
+                let worker =
+                    scope.spawn(|| decode_rgb_with(&bytes, &decoding, &mut RgbImage::default()));
+                thread::sleep(Duration::from_millis(20));
+                let start = Instant::now();
+                interrupt.raise();
+                (worker.join().unwrap(), start.elapsed())
             });
-            thread::sleep(Duration::from_millis(20));
-            let start = Instant::now();
-            interrupt.raise();
-            (worker.join().unwrap(), start.elapsed())
+            println!("{name}: {outcome:?}, {took:?} after the interrupt");
+            match outcome {
+                Ok(_) => false,
+                Err(error) => {
+                    assert_eq!(error, ImageError::Interrupted, "{name}");
+                    took < Duration::from_secs(5)
+                }
+            }
         });
-        assert_eq!(error, ImageError::Interrupted, "{name}");
-        assert!(took < Duration::from_secs(5), "{name} took {took:?}");
+        assert!(interrupted, "{name} goes on for seconds");
     }
 }
 

@@ -4,7 +4,9 @@ import contextlib
 import datetime
 import ipaddress
 import json
+import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -69,10 +71,13 @@ def role(folder, *arguments):
 
 
 def free_port():
-    """A port that is free at the moment: an executor takes a number."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that is free at the moment: an executor takes a number. It is none that the system gives to outgoing connections, which
+    could take it before the executor does."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def address(process, said):
@@ -128,19 +133,25 @@ def test_whoever_shows_no_certificate_is_refused(cluster, tmp_path):
 def test_an_interrupt_cancels_the_job(cluster):
     url, tls, _ = cluster
     code = f"""
-import os, signal, threading
 import pomona
 con = pomona.connect({url!r}, tls={ {name: str(file) for name, file in tls.items()} !r})
 con.sql("SELECT 1").fetchall()
-threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
+print("begun", flush=True)
 try:
     con.sql({ENDLESS!r}).fetchall()
 except KeyboardInterrupt:
     print("interrupted")
 """
-    assert python(code).stdout.strip() == "interrupted"
-    url, _, flags = cluster
     deadline = time.monotonic() + PATIENCE
-    while (job := jobs(cluster)[0])["status"] == "Running" and time.monotonic() < deadline:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "begun\n"
+            while (job := jobs(cluster)[0])["status"] != "Running":
+                assert process.poll() is None and time.monotonic() < deadline
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=PATIENCE)[0].strip() == "interrupted"
+        finally:
+            process.kill()
+    while jobs(cluster)[0]["status"] == "Running" and time.monotonic() < deadline:
         time.sleep(0.1)
     assert "cancelled" in command("jobs", f"--scheduler={url}", *flags, "show", job["job"]).stdout.lower()

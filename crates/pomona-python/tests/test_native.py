@@ -187,7 +187,7 @@ def test_a_reader_that_holds_the_lock_lets_others_go_on(native):
 import ctypes, threading, time
 from pomona import _native
 con = _native.connect()
-query = "SELECT count(*) FROM generate_series(1, 30000000) AS t(n) WHERE n % 7 = 3"
+query = "SELECT count(*) FROM generate_series(1, 100000000) AS t(n) WHERE n % 7 = 3"
 capsule = con.sql(query).__arrow_c_stream__()
 library = ctypes.PyDLL(None)
 pointer = library.PyCapsule_GetPointer
@@ -222,9 +222,10 @@ import pyarrow
 from pomona import _native
 con = _native.connect()
 reader = pyarrow.RecordBatchReader.from_stream(con.sql({ENDLESS!r}))
-threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
 began = time.monotonic()
 try:
+    # The signal may come late, and not before this.
+    threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
     try:
         reader.read_all()
     except OSError as error:

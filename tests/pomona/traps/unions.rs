@@ -18,7 +18,7 @@ async fn a_union_of_unequal_branches_ends() -> Result<()> {
     )
     .await?;
     let sql = "SELECT count(*) FROM t, (SELECT array_agg(x) AS a FROM t UNION ALL SELECT [1])";
-    let batches = timeout(Duration::from_secs(30), query(&ctx, sql)).await??;
+    let batches = timeout(Duration::from_secs(180), query(&ctx, sql)).await??;
     assert_eq!(
         format!("{:?}", batches[0].column(0)),
         "PrimitiveArray<Int64>\n[\n  14,\n]"

@@ -12,11 +12,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pomona_tests::patience::PATIENCE;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-/// The longest that anything may take; a loaded machine starts a browser in some seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one page.
 pub struct Chromium {
@@ -92,23 +90,37 @@ impl Chromium {
     }
 
     fn attach(&mut self) {
-        let targets = self.call("Target.getTargets", json!({}));
-        let pages = targets["targetInfos"].as_array().unwrap();
-        let page = pages
-            .iter()
-            .find(|target| target["type"] == "page")
-            .unwrap();
+        // The browser answers before it has its page.
+        let end = Instant::now() + PATIENCE;
+        let page = loop {
+            let targets = self.call("Target.getTargets", json!({}));
+            let mut pages = targets["targetInfos"].as_array().unwrap().iter();
+            if let Some(page) = pages.find(|target| target["type"] == "page") {
+                break page.clone();
+            }
+            assert!(Instant::now() < end, "the browser has no page: {targets}");
+            thread::sleep(Duration::from_millis(50));
+        };
         let parameters = json!({"targetId": page["targetId"], "flatten": true});
         let attached = self.call("Target.attachToTarget", parameters);
         self.session = Some(attached["sessionId"].as_str().unwrap().to_string());
         for domain in ["Page", "Runtime", "Log", "Network"] {
             self.call(&format!("{domain}.enable"), json!({}));
         }
+        self.call("Page.setLifecycleEventsEnabled", json!({"enabled": true}));
     }
 
     /// Calls a method and returns its result.
     #[track_caller]
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+        let answer = self.answer(method, parameters);
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    /// What the browser answers, which may be an error.
+    #[track_caller]
+    fn answer(&mut self, method: &str, parameters: Value) -> Value {
         self.next_id += 1;
         let mut request = json!({"id": self.next_id, "method": method, "params": parameters});
         if let Some(session) = &self.session {
@@ -118,9 +130,7 @@ impl Chromium {
         bytes.push(0);
         self.requests.write_all(&bytes).unwrap();
         let id = Value::from(self.next_id);
-        let answer = self.wait(method, |message| message["id"] == id);
-        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-        answer["result"].clone()
+        self.wait(method, |message| message["id"] == id)
     }
 
     /// Waits for a message; all others are kept as events.
@@ -155,30 +165,45 @@ impl Chromium {
     #[track_caller]
     pub fn visit(&mut self, url: &str) {
         self.events.clear();
-        self.call("Page.navigate", json!({"url": url}));
-        self.wait("Page.navigate", |message| {
-            message["method"] == "Page.loadEventFired"
-        });
+        let answer = self.call("Page.navigate", json!({"url": url}));
+        // A page may be loaded before the browser has answered, and one that was left may still be loading.
+        let is_load = |message: &Value| {
+            let event = &message["params"];
+            message["method"] == "Page.lifecycleEvent"
+                && event["name"] == "load"
+                && event["loaderId"] == answer["loaderId"]
+        };
+        if !self.events.iter().any(is_load) {
+            self.wait(url, is_load);
+        }
     }
 
     /// The value of an expression in the page.
     #[track_caller]
     pub fn evaluate(&mut self, expression: &str) -> Value {
+        let value = self.try_evaluate(expression);
+        value.unwrap_or_else(|answer| panic!("{expression}: {answer}"))
+    }
+
+    /// The value of an expression in the page, or what the browser answers where there is none: the page is not as
+    /// expected, or gives way to another one.
+    #[track_caller]
+    fn try_evaluate(&mut self, expression: &str) -> Result<Value, Value> {
         let parameters =
             json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let result = self.call("Runtime.evaluate", parameters);
-        assert!(
-            result["exceptionDetails"].is_null(),
-            "{expression}: {result}"
-        );
-        result["result"]["value"].clone()
+        let answer = self.answer("Runtime.evaluate", parameters);
+        let result = &answer["result"];
+        match answer["error"].is_null() && result["exceptionDetails"].is_null() {
+            true => Ok(result["result"]["value"].clone()),
+            false => Err(answer),
+        }
     }
 
     /// Waits until an expression in the page is true.
     #[track_caller]
     pub fn until(&mut self, expression: &str) {
         let end = Instant::now() + PATIENCE;
-        while self.evaluate(expression) != true {
+        while self.try_evaluate(expression) != Ok(Value::Bool(true)) {
             let page = "document.body.innerText";
             assert!(
                 Instant::now() < end,

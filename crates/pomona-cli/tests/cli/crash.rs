@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pomona_tests::images;
+use pomona_tests::patience::{PATIENCE, in_some_round};
 use serde_json::Value;
 
 use crate::publishing::folder_reader;
@@ -54,7 +55,12 @@ fn a_first_run_that_is_killed_loses_the_chunk_in_flight_at_most() {
         Moment::Appears("manifest.json"),
     ];
     let mut killed = 0;
-    for moment in &moments {
+    // A fast machine may finish before the last moments are seen, and a busy one before this test looks, which then
+    // tries them all again.
+    for (number, moment) in moments.iter().cycle().take(3 * moments.len()).enumerate() {
+        if killed >= 6 && number >= moments.len() {
+            break;
+        }
         let _ = fs::remove_dir_all(place.path("out"));
         let complete = kill(&place, moment, &mut killed);
         assert_readable(&place);
@@ -70,7 +76,6 @@ fn a_first_run_that_is_killed_loses_the_chunk_in_flight_at_most() {
         assert_consistent(&place);
         assert_same(&place, "undisturbed", "out");
     }
-    // A fast machine may finish before the last moments are seen.
     assert!(killed >= 6, "{killed} runs were killed");
 }
 
@@ -85,7 +90,11 @@ fn a_continuing_run_that_is_killed_leaves_the_old_results_or_the_new() {
         Moment::Appears("_temporary/manifest.json"),
     ];
     let mut killed = 0;
-    for (round, moment) in moments.iter().enumerate() {
+    let tries = moments.iter().cycle().take(3 * moments.len());
+    for (round, moment) in tries.enumerate() {
+        if killed >= 2 && round >= moments.len() {
+            break;
+        }
         let seed = 200 + 20 * round as u32;
         // Some are changed, some are new, one is gone.
         for number in 0..8 {
@@ -110,12 +119,20 @@ fn a_chunk_with_other_bytes_is_computed_again() {
     place
         .run(&["-i", "images", "-o", "undisturbed", "--checkpoint", "4"])
         .code(0);
-    let mut killed = 0;
-    kill(&place, &Moment::Checkpoints(2), &mut killed);
-    assert_eq!(killed, 1);
-    let chunk = files(&place.path("out/_temporary"));
-    let chunk = chunk.keys().find(|path| path.contains("chunks/000000/"));
-    flip(&place.path("out/_temporary").join(chunk.unwrap()));
+    let temporary = place.path("out/_temporary");
+    in_some_round(|| {
+        let _ = fs::remove_dir_all(place.path("out"));
+        kill(&place, &Moment::Checkpoints(2), &mut 0);
+        let mut left = files(&temporary).into_keys();
+        let is_chunk = |path: &String| path.contains("chunks/000000/");
+        match left.find(is_chunk) {
+            Some(chunk) if !temporary.join("publication.json").exists() => {
+                flip(&temporary.join(chunk));
+                Ok(())
+            }
+            _ => Err("the run was through with its chunks".to_string()),
+        }
+    });
     place.run(&RUN).code(0).says("computed again");
     assert_same(&place, "undisturbed", "out");
 }
@@ -139,10 +156,7 @@ fn kill(place: &Workplace, moment: &Moment, killed: &mut u32) -> u64 {
             *killed += 1;
             break;
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(120),
-            "it takes too long"
-        );
+        assert!(start.elapsed() < PATIENCE, "it takes too long");
         std::thread::yield_now();
     }
     child.wait().unwrap();

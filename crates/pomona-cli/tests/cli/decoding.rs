@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pomona_tests::bombs;
+use pomona_tests::patience::{in_some_round, wait_until};
 use serde_json::Value;
 
 use crate::interrupt::assert_stops;
@@ -98,16 +99,21 @@ fn an_interrupted_run_of_other_options_leaves_nothing_that_is_taken() {
         images += 1;
     }
     let run = ["-i", "many", "-o", "out", "--checkpoint", "1"];
-    let mut killed = place.start(&run);
     let records = place.path("out/_temporary/checkpoints");
-    let begun = Instant::now();
-    while fs::read_dir(&records).map_or(0, Iterator::count) < 3 {
-        assert!(begun.elapsed() < Duration::from_secs(120));
-        assert_eq!(killed.try_wait().unwrap(), None, "the run has ended");
-        thread::sleep(Duration::from_millis(5));
-    }
-    killed.kill().unwrap();
-    killed.wait().unwrap();
+    in_some_round(|| {
+        let _ = fs::remove_dir_all(place.path("out"));
+        let mut killed = place.start(&run);
+        wait_until("some chunks are complete", || {
+            let has_ended = killed.try_wait().unwrap().is_some();
+            has_ended || fs::read_dir(&records).map_or(0, Iterator::count) >= 3
+        });
+        killed.kill().unwrap();
+        let ended = killed.wait().unwrap();
+        match ended.code() {
+            None => Ok(()),
+            Some(code) => Err(format!("the run has ended with {code}")),
+        }
+    });
     let apply = ["--exif-orientation", "apply", "--checkpoint", "1000"];
     place.run(&[&run[..4], &apply].concat()).code(0);
     let manifest = manifest(&place);
@@ -244,25 +250,32 @@ fn assert_hears(place: &Workplace, arguments: &[&str]) {
     command.env("POMONA_WEIGHTS", place.weights());
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = quiet.spawn().unwrap();
-    let begun = Instant::now();
-    while processor_seconds(child.id()) < 4.0 {
+    wait_until("it decodes", || {
         assert_eq!(child.try_wait().unwrap(), None, "the command has ended");
-        assert!(begun.elapsed() < Duration::from_secs(120));
-        thread::sleep(Duration::from_millis(20));
-    }
-    assert_stops(&mut child);
+        processor_seconds(child.id()) >= 4.0
+    });
+    assert_stops(&mut child, 5.0);
+}
+
+/// The fields of `/proc/PID/stat` behind the name of the program, which may have spaces: the first is the state.
+fn stat(pid: u32) -> Vec<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let behind_name = stat.rsplit_once(')').unwrap().1;
+    behind_name.split_whitespace().map(str::to_string).collect()
 }
 
 /// The processor's time that a process has had.
 pub(crate) fn processor_seconds(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let behind_name = stat.rsplit_once(')').unwrap().1;
-    let fields: Vec<&str> = behind_name.split_whitespace().collect();
-    let ticks: f64 = fields[11..13]
+    let ticks = stat(pid)[11..13]
         .iter()
         .map(|ticks| ticks.parse::<f64>().unwrap())
-        .sum();
+        .sum::<f64>();
     ticks / 100.0
+}
+
+/// Whether a process has ended for whose exit code nobody has asked.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    stat(pid)[0] == "Z"
 }
 
 #[test]

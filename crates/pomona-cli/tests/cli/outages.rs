@@ -1,8 +1,11 @@
 //! Runs against an S3 server that fails: outages, resets, lost answers, denials.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
@@ -32,29 +35,41 @@ fn rows(place: &Workplace, output: &str) -> String {
 
 #[test]
 fn an_outage_is_waited_out() {
-    let began: Mutex<Option<Instant>> = Mutex::new(None);
+    let (began, is_over) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+    let over = Arc::clone(&is_over);
     let plan: FaultPlan = Box::new(move |line| {
-        let mut began = began.lock().unwrap();
-        let is_down = |began: Instant| began.elapsed() < Duration::from_secs(14);
-        match *began {
-            None if line.reads_object() && line.path.starts_with("/images/") => {
-                *began = Some(Instant::now());
-                Some(Fault::Status(StatusCode::SERVICE_UNAVAILABLE))
-            }
-            Some(began) if is_down(began) => match line.number % 2 {
-                0 => Some(Fault::Status(StatusCode::SERVICE_UNAVAILABLE)),
-                _ => Some(Fault::Reset),
-            },
-            _ => None,
+        if line.reads_object() && line.path.starts_with("/images/") {
+            began.store(true, Ordering::SeqCst);
         }
+        let is_down = began.load(Ordering::SeqCst) && !over.load(Ordering::SeqCst);
+        is_down.then(|| match line.number % 2 {
+            0 => Fault::Status(StatusCode::SERVICE_UNAVAILABLE),
+            _ => Fault::Reset,
+        })
     });
     let (_server, place) = place(6, plan);
-    let start = Instant::now();
-    place
-        .run(&["-i", "s3://images/", "-o", "s3://results/out"])
-        .code(0)
-        .says("has not answered for 10 s");
-    assert!(start.elapsed() > Duration::from_secs(14));
+    let run = ["run", "-i", "s3://images/", "-o", "s3://results/out"];
+    let weights = ["--weights", place.weights(), "--components", "3"];
+    let begin = Instant::now();
+    let mut run = place
+        .command(run.iter().chain(&weights))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It ends some seconds after the run has said that it notices.
+    let mut said = String::new();
+    for line in BufReader::new(run.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if line.contains("has not answered for 10 s") {
+            assert!(begin.elapsed() > Duration::from_secs(10));
+            sleep(Duration::from_secs(4));
+            is_over.store(true, Ordering::SeqCst);
+        }
+        said += &format!("{line}\n");
+    }
+    assert!(run.wait().unwrap().success(), "{said}");
+    assert!(is_over.load(Ordering::SeqCst), "{said}");
     assert_eq!(
         place.query("SELECT count(features) AS n FROM 's3://results/out/features/'"),
         "n\n12\n"

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::process::Child;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
@@ -35,46 +36,58 @@ const RUN: [&str; 9] = [
 /// Which write of a publication a run is to get a signal at.
 #[derive(Default)]
 pub struct Strike {
-    process: Mutex<Option<Pid>>,
-    is_publishing: AtomicBool,
-    at: AtomicUsize,
-    seen: AtomicUsize,
+    aim: Mutex<Aim>,
+    is_started: Condvar,
     /// The process that got it.
     pub hit: AtomicI32,
 }
 
+#[derive(Default)]
+struct Aim {
+    /// The number of the write, where that which announces the publication is 0; `None` for no signal.
+    at: Option<usize>,
+    /// The process, from when it is known.
+    process: Option<Pid>,
+    is_publishing: bool,
+    seen: usize,
+}
+
 impl Strike {
-    /// From now on: the process, and the number of the write, where that which announces the
-    /// publication is 0.
-    pub fn aim(&self, process: u32, at: usize) {
-        self.is_publishing.store(false, Ordering::Relaxed);
-        self.at.store(at, Ordering::Relaxed);
-        self.seen.store(0, Ordering::Relaxed);
-        self.hit.store(0, Ordering::Relaxed);
-        *self.process.lock().unwrap() = Some(Pid::from_raw(process as i32));
+    /// Starts a run that gets the signal at this write: the server waits there until it knows the process.
+    pub fn start(&self, at: usize, start: impl FnOnce() -> Child) -> Child {
+        self.hit.store(0, Ordering::SeqCst);
+        *self.aim.lock().unwrap() = Aim {
+            at: Some(at),
+            ..Aim::default()
+        };
+        let run = start();
+        self.aim.lock().unwrap().process = Some(Pid::from_raw(run.id() as i32));
+        self.is_started.notify_all();
+        run
     }
 
     pub fn stop(&self) {
-        *self.process.lock().unwrap() = None;
+        *self.aim.lock().unwrap() = Aim::default();
     }
 
     /// Sends the signal when it is time for it, and returns whether it did.
     fn strikes(&self, line: &RequestLine, signal: Signal) -> bool {
-        let Some(process) = *self.process.lock().unwrap() else {
-            return false;
-        };
+        let mut aim = self.aim.lock().unwrap();
         if line.method == "PUT" && line.path.ends_with("publication.json") {
-            self.is_publishing.store(true, Ordering::Relaxed);
+            aim.is_publishing = true;
         }
         let is_step = line.writes() && !line.path.contains("lock");
-        if !is_step || !self.is_publishing.load(Ordering::Relaxed) {
+        if !is_step || !aim.is_publishing || aim.at.is_none() {
             return false;
         }
-        let number = self.seen.fetch_add(1, Ordering::Relaxed);
-        let is_time = number == self.at.load(Ordering::Relaxed);
+        let is_time = aim.at == Some(aim.seen);
+        aim.seen += 1;
         if is_time {
+            let is_starting = |aim: &mut Aim| aim.process.is_none();
+            let aim = self.is_started.wait_while(aim, is_starting).unwrap();
+            let process = aim.process.unwrap();
             kill(process, signal).unwrap();
-            self.hit.store(process.as_raw(), Ordering::Relaxed);
+            self.hit.store(process.as_raw(), Ordering::SeqCst);
         }
         is_time
     }
@@ -161,8 +174,7 @@ fn kill_at_every_other_step(first: usize) {
     for number in (first..).step_by(2) {
         fs::remove_dir_all(&output).unwrap();
         copy(&base, &output);
-        let mut run = place.start(&extending);
-        strike.aim(run.id(), number);
+        let mut run = strike.start(number, || place.start(&extending));
         let ended = run.wait().unwrap();
         strike.stop();
         if ended.code() == Some(0) {

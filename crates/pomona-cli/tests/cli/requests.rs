@@ -104,12 +104,19 @@ fn an_estimate_counts_what_a_run_asks() {
         assert_eq!(estimate("images") + estimate("reread"), images);
         let found = billed_reads(&run);
         let estimated = estimate("get");
-        // A lock is read every now and then.
+        let is_put = |request: &&RequestLine| request.method == "PUT";
+        let writes = run.iter().filter(is_put);
+        let of_lock = writes
+            .clone()
+            .filter(|put| put.path.ends_with("/lock.json"));
+        // A lock is created and tried; every 10 s, for which a run takes that a busy machine makes long, it is read,
+        // looked at and renewed.
+        let renewals = of_lock.count().saturating_sub(2);
         assert!(
-            found.abs_diff(estimated) <= found / 10,
-            "{estimated}, not {found}"
+            found.abs_diff(estimated) <= found / 10 + 3 * renewals,
+            "{estimated}, not {found}, with {renewals} renewals"
         );
-        let writes = run.iter().filter(|request| request.method == "PUT").count();
+        let writes = writes.count() - renewals;
         assert!(estimate("put") >= writes, "{} of {writes}", estimate("put"));
     }
 }

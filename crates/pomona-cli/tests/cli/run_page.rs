@@ -1,10 +1,15 @@
 //! `pomona run --ui`: a run in the browser.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pomona_tests::http::{open, send};
+use pomona_tests::images;
+use pomona_tests::s3_faults::{Condition, Fault, FaultPlan, RequestLine};
+use pomona_tests::s3_server::S3Server;
 
 use crate::workplace::Workplace;
 
@@ -41,11 +46,36 @@ fn start(place: &Workplace, input: &str, option: &str) -> (Child, SocketAddr) {
     (run, address)
 }
 
+/// A server of buckets that answers no such request before the flag is set: a run does not end before the test follows its
+/// page.
+fn held(
+    buckets: &[&str],
+    which: impl Fn(&RequestLine) -> bool + Send + Sync + 'static,
+) -> (S3Server, Arc<AtomicBool>) {
+    let is_followed = Arc::new(AtomicBool::new(false));
+    let followed = Condition::of(&is_followed);
+    let plan: FaultPlan = Box::new(move |line| which(line).then(|| Fault::Held(followed.clone())));
+    (S3Server::start_faulty(buckets, plan).unwrap(), is_followed)
+}
+
+/// Lets the run go on when its page has begun to come, and returns all events.
+fn followed_to_its_end(live: &mut TcpStream, is_followed: &AtomicBool) -> String {
+    let mut bytes = [0; 4096];
+    let first = live.read(&mut bytes).unwrap();
+    is_followed.store(true, Ordering::SeqCst);
+    let mut events = bytes[..first].to_vec();
+    live.read_to_end(&mut events).unwrap();
+    let events = String::from_utf8(events).unwrap();
+    assert!(events.contains("event: end"), "{events}");
+    events
+}
+
 #[test]
 fn a_run_is_followed_to_its_end() {
-    let place = Workplace::new();
-    place.many_images(300);
-    let (mut run, address) = start(&place, "many", "--ui");
+    let (server, is_followed) = held(&["many"], RequestLine::reads_object);
+    images::write_folder(&server.bucket("many"), &["Apple Red", "Kiwi"], 30);
+    let place = Workplace::new().with_environment(server.environment());
+    let (mut run, address) = start(&place, "s3://many", "--ui");
     let page = send(address, "GET /?lang=en", &[], "").unwrap();
     assert_eq!(page.status, 200);
     assert!(page.body.contains("many") && page.body.contains("data-live"));
@@ -57,23 +87,19 @@ fn a_run_is_followed_to_its_end() {
     };
     assert_eq!(status("GET /api/jobs", &[]).unwrap(), 404);
     assert_eq!(status("GET /", &[("Host", "evil.example")]).unwrap(), 421);
-    let mut events = String::new();
-    live.read_to_string(&mut events).unwrap();
+    let events = followed_to_its_end(&mut live, &is_followed);
     assert!(run.wait().unwrap().success());
-    assert!(events.contains("event: end"), "{events}");
-    assert!(events.contains("300 of 300 images"), "{events}");
+    assert!(events.contains("60 of 60 images"), "{events}");
     assert!(events.contains(">features<") && events.contains(">completed<"));
 }
 
 #[test]
 fn a_run_that_fails_says_why_on_its_page() {
-    let place = Workplace::new();
-    let (mut run, address) = start(&place, "nowhere", "--ui=0");
-    // The page may be gone already: a run that nobody looks at does not wait.
-    if let Ok(mut live) = open(address, "GET /live/", &[], "") {
-        let mut events = String::new();
-        let _ = live.read_to_string(&mut events);
-        assert!(events.is_empty() || events.contains("nowhere"), "{events}");
-    }
+    let (server, is_followed) = held(&[], |_| true);
+    let place = Workplace::new().with_environment(server.environment());
+    let (mut run, address) = start(&place, "s3://nowhere/", "--ui=0");
+    let mut live = open(address, "GET /live/", &[], "").unwrap();
+    let events = followed_to_its_end(&mut live, &is_followed);
+    assert!(events.contains("bucket nowhere"), "{events}");
     assert_eq!(run.wait().unwrap().code(), Some(1));
 }

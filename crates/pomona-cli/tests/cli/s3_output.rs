@@ -5,14 +5,16 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pomona_tests::images;
+use pomona_tests::patience::{PATIENCE, wait_until};
 use pomona_tests::s3_faults::{Condition, Fault, FaultPlan};
 use pomona_tests::s3_server::S3Server;
 
+use crate::lock::assert_has_not_waited;
 use crate::resume::files;
-use crate::workplace::Workplace;
+use crate::workplace::{MANY, Workplace};
 
 const RUN: [&str; 6] = [
     "-i",
@@ -23,6 +25,19 @@ const RUN: [&str; 6] = [
     "4",
 ];
 
+const LONG: [&str; 6] = ["-i", "many", "-o", "s3://results/out", "--partitions", "1"];
+
+/// Moments at which a run is killed: when there is an object whose path contains this.
+const MOMENTS: [&str; 7] = [
+    "_temporary/lock.json",
+    "_temporary/checkpoints/",
+    "-000004.json",
+    "/results/features/",
+    "/results/pca/",
+    "publication.json",
+    "_temporary/manifest.json",
+];
+
 #[test]
 fn a_run_that_is_killed_is_continued_with_the_same_result() {
     let server = S3Server::start(&["results"]).unwrap();
@@ -31,15 +46,11 @@ fn a_run_that_is_killed_is_continued_with_the_same_result() {
     place.run(&undisturbed).code(0);
     let output = server.bucket("results").join("out");
     let mut killed = 0;
-    for moment in [
-        "_temporary/lock.json",
-        "_temporary/checkpoints/",
-        "-000004.json",
-        "/results/features/",
-        "/results/pca/",
-        "publication.json",
-        "_temporary/manifest.json",
-    ] {
+    // A run may be through a moment before this test sees it, which then tries them all again.
+    for (number, moment) in MOMENTS.iter().cycle().take(3 * MOMENTS.len()).enumerate() {
+        if killed >= 4 && number >= MOMENTS.len() {
+            break;
+        }
         let _ = std::fs::remove_dir_all(&output);
         let mut child = place.start(&RUN);
         killed += u32::from(kill_when(&mut child, &output, moment));
@@ -79,11 +90,10 @@ fn a_run_that_is_killed_is_continued_with_the_same_result() {
 fn one_run_at_a_time_writes_a_bucket() {
     let server = S3Server::start(&["results"]).unwrap();
     let place = place(&server);
-    place.many_images(3000);
-    let long = ["-i", "many", "-o", "s3://results/out"];
+    place.many_images(MANY);
     let lock = server.bucket("results").join("out/_temporary/lock.json");
 
-    let mut holder = place.start(&long);
+    let mut holder = place.start(&LONG);
     wait_for(&lock, &mut holder);
     place
         .run(&RUN)
@@ -94,9 +104,8 @@ fn one_run_at_a_time_writes_a_bucket() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert!(lock.exists());
-    let start = Instant::now();
-    place.run(&RUN).code(0).says("takes s3://results/out over");
-    assert!(start.elapsed() < Duration::from_secs(15), "it waited");
+    let ran = place.run(&RUN).code(0).says("takes s3://results/out over");
+    assert_has_not_waited(&ran);
     assert!(!lock.exists());
 }
 
@@ -139,9 +148,9 @@ fn a_store_that_only_overwrites_is_noted() {
         .code(0)
         .says("runs that start at the same moment may not see each other");
     // A lock that is there is respected all the same.
-    place.many_images(3000);
+    place.many_images(MANY);
     let lock = server.bucket("results").join("out/_temporary/lock.json");
-    let mut holder = place.start(&["-i", "many", "-o", "s3://results/out"]);
+    let mut holder = place.start(&LONG);
     wait_for(&lock, &mut holder);
     place.run(&RUN).code(1).says("written by another run");
     holder.kill().unwrap();
@@ -149,7 +158,7 @@ fn a_store_that_only_overwrites_is_noted() {
 }
 
 /// The features of the first chunk are not read back before an image of the second is read: a run that
-/// reads them back first would wait for a minute.
+/// reads them back first would wait for ever, which a store's client does for some minutes.
 #[test]
 fn a_chunk_is_read_back_while_the_next_is_computed() {
     let images_read = Arc::new(AtomicUsize::new(0));
@@ -172,7 +181,6 @@ fn a_chunk_is_read_back_while_the_next_is_computed() {
     let server = S3Server::start_faulty(&["results", "photos"], plan).unwrap();
     let place = Workplace::new().with_environment(server.environment());
     images::write_folder(&server.bucket("photos"), &["Kiwi"], 25);
-    let begin = Instant::now();
     place
         .run(&[
             "-i",
@@ -183,11 +191,6 @@ fn a_chunk_is_read_back_while_the_next_is_computed() {
             "10",
         ])
         .code(0);
-    assert!(
-        begin.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        begin.elapsed()
-    );
     assert!(held.load(Ordering::Relaxed) > 0);
     let counted = place.query("SELECT count(features) AS n FROM 's3://results/out/features/'");
     assert_eq!(counted, "n\n25\n");
@@ -218,22 +221,17 @@ fn kill_when(child: &mut Child, output: &Path, text: &str) -> bool {
             child.wait().unwrap();
             return true;
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(120),
-            "it takes too long"
-        );
+        assert!(start.elapsed() < PATIENCE, "it takes too long");
         thread::yield_now();
     }
     false
 }
 
 fn wait_for(lock: &Path, holder: &mut Child) {
-    let start = Instant::now();
-    while !lock.exists() {
+    wait_until("the run has a lock", || {
         assert!(holder.try_wait().unwrap().is_none(), "the run has ended");
-        assert!(start.elapsed() < Duration::from_secs(60), "no lock");
-        thread::sleep(Duration::from_millis(5));
-    }
+        lock.exists()
+    });
 }
 
 fn checkpoints(output: &Path) -> u64 {

@@ -9,6 +9,10 @@ use std::process::{Child, Command, Output, Stdio};
 use pomona_tests::{images, weights};
 use tempfile::TempDir;
 
+/// Images that one partition is busy with for longer than a test looks at it, on a fast core too: for a run of
+/// [`Workplace::many_images`] with `--partitions 1`.
+pub const MANY: usize = 20_000;
+
 /// A folder to work in, with images of three labels, and a network with random weights.
 pub struct Workplace {
     folder: TempDir,

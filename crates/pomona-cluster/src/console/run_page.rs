@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use axum::middleware::from_fn_with_state;
@@ -16,8 +16,12 @@ use super::pages::{Pages, Source, page_routes};
 use super::same_origin::{KnownHosts, same_origin};
 use crate::ClusterError;
 
-/// How long an ended run waits for those who look at it, so that they see its end.
-const LAST_LOOK: Duration = Duration::from_millis(1500);
+/// How long an ended run waits at most for those who look at it to have its end: a page looks every second, and one
+/// that is suspended does not.
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// The time between two looks at who still waits, and the time that the last bytes have on their way.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A run as it is now.
 struct Shown {
@@ -109,9 +113,14 @@ impl RunPage {
 
     /// Ends the page when those who look at it have seen the end.
     pub async fn close(self) {
-        if self.pages.has_readers() {
-            sleep(LAST_LOOK).await;
+        let begin = Instant::now();
+        if !self.pages.has_readers() {
+            return;
         }
+        while self.pages.has_readers() && begin.elapsed() < LAST_LOOK {
+            sleep(PAUSE).await;
+        }
+        sleep(PAUSE).await;
     }
 }
 

@@ -81,9 +81,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_that_is_closed_refuses() {
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        // Nobody else can have the port of a socket that does not listen.
+        let closed = tokio::net::TcpSocket::new_v4().unwrap();
+        closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
         let address = closed.local_addr().unwrap();
-        drop(closed);
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
         let error = endpoint.connect().await.unwrap_err();
         assert!(refused(&BallistaError::from(error)));

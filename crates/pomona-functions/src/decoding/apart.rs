@@ -153,7 +153,7 @@ mod tests {
             }
         });
         drop(decoder);
-        assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Ok("stopped"));
+        assert_eq!(ended.recv_timeout(Duration::from_secs(180)), Ok("stopped"));
     }
 
     #[tokio::test]

@@ -17,7 +17,10 @@ use object_store::path::Path;
 use pomona_images::{
     ImageScanConfig, ImageScanExec, ImageTableOptions, MOST_IN_FLIGHT, all_columns,
 };
+use pomona_tests::patience::PATIENCE;
+use tokio::time::timeout;
 
+use crate::fetching::eventually;
 use crate::probe::ProbeStore;
 use crate::session::{create, run, session, store_with, strings};
 
@@ -28,27 +31,32 @@ async fn store(count: usize) -> Arc<InMemory> {
 
 const MANY: &str = "SELECT count(content) FROM images";
 
+/// Rounds of a measurement, of which one must be as it should: in the others something else may have had the processors.
+const ROUNDS: usize = 5;
+
 #[tokio::test]
 async fn a_store_that_is_late_gets_more_requests_at_once() {
-    let probe = ProbeStore::new(store(4_000).await).with_delay(Duration::from_millis(50));
-    let store = Arc::new(probe);
-    let ctx = session(Arc::clone(&store) as _, 2);
-    create(&ctx, "s3://bucket/d/", "").await.unwrap();
-    let begin = Instant::now();
-    run(&ctx, MANY).await.unwrap();
-    let (most, elapsed) = (store.most_in_flight(), begin.elapsed());
-    println!("4,000 objects of 50 ms: {elapsed:?}, {most} in flight");
-    assert!((65..=MOST_IN_FLIGHT).contains(&most), "{most} in flight");
-    // What 32 take, whatever the machine.
-    assert!(
-        elapsed < 4_000 / 32 * Duration::from_millis(50),
-        "{elapsed:?}"
-    );
-    assert_eq!(store.gets(), 4_000);
-    // What was found is known to the next query.
-    let begin = Instant::now();
-    run(&ctx, MANY).await.unwrap();
-    println!("again: {:?}", begin.elapsed());
+    for round in 1.. {
+        let probe = ProbeStore::new(store(4_000).await).with_delay(Duration::from_millis(50));
+        let store = Arc::new(probe);
+        let ctx = session(Arc::clone(&store) as _, 2);
+        create(&ctx, "s3://bucket/d/", "").await.unwrap();
+        let begin = Instant::now();
+        run(&ctx, MANY).await.unwrap();
+        let (most, elapsed) = (store.most_in_flight(), begin.elapsed());
+        println!("4,000 objects of 50 ms: {elapsed:?}, {most} in flight");
+        assert!(most <= MOST_IN_FLIGHT, "{most} in flight");
+        assert_eq!(store.gets(), 4_000);
+        // What was found is known to the next query.
+        let begin = Instant::now();
+        run(&ctx, MANY).await.unwrap();
+        println!("again: {:?}", begin.elapsed());
+        // In less time than 32 take, whatever the machine, unless it has other things to do.
+        if most >= 65 && elapsed < 4_000 / 32 * Duration::from_millis(50) {
+            break;
+        }
+        assert!(round < ROUNDS, "{most} in flight, {elapsed:?}");
+    }
 }
 
 #[tokio::test]
@@ -66,38 +74,39 @@ async fn a_store_that_is_full_gets_no_more() {
         if most <= 64 {
             break;
         }
-        assert!(round < 5, "{most} in flight to a store that serves 16");
+        assert!(round < ROUNDS, "{most} in flight to a store that serves 16");
     }
 }
 
 #[tokio::test]
 async fn partitions_share_what_is_in_flight() {
-    let probe = ProbeStore::new(store(600).await).with_delay(Duration::from_millis(20));
-    let store = Arc::new(probe);
-    let ctx = session(Arc::clone(&store) as _, 16);
-    create(&ctx, "s3://bucket/d/", "").await.unwrap();
-    let frame = ctx.sql("SELECT content FROM images").await.unwrap();
-    let plan = frame.create_physical_plan().await.unwrap();
-    assert_eq!(plan.output_partitioning().partition_count(), 16);
-    let rows: Vec<_> = execute_stream(plan, ctx.task_ctx())
-        .unwrap()
-        .collect()
-        .await;
-    let rows = rows.into_iter().map(|batch| batch.unwrap().num_rows());
-    assert_eq!(rows.sum::<usize>(), 600);
-    // Each alone would begin with 32.
-    let most = store.most_in_flight();
-    assert!(most <= 256, "{most} in flight of 16 partitions");
+    for round in 1.. {
+        let probe = ProbeStore::new(store(600).await).with_delay(Duration::from_millis(20));
+        let store = Arc::new(probe);
+        let ctx = session(Arc::clone(&store) as _, 16);
+        create(&ctx, "s3://bucket/d/", "").await.unwrap();
+        let frame = ctx.sql("SELECT content FROM images").await.unwrap();
+        let plan = frame.create_physical_plan().await.unwrap();
+        assert_eq!(plan.output_partitioning().partition_count(), 16);
+        let rows: Vec<_> = execute_stream(plan, ctx.task_ctx())
+            .unwrap()
+            .collect()
+            .await;
+        let rows = rows.into_iter().map(|batch| batch.unwrap().num_rows());
+        assert_eq!(rows.sum::<usize>(), 600);
+        // Each alone would begin with 32.
+        let most = store.most_in_flight();
+        if most <= 256 {
+            break;
+        }
+        assert!(round < ROUNDS, "{most} in flight of 16 partitions");
+    }
 }
 
-/// The paths of a stream's rows until then.
-async fn paths_until(rows: &mut SendableRecordBatchStream, end: Instant) -> Vec<String> {
-    let mut paths = vec![];
-    let end = tokio::time::Instant::from_std(end);
-    while let Ok(Some(batch)) = tokio::time::timeout_at(end, rows.next()).await {
-        paths.extend(paths_of(&batch.unwrap()));
-    }
-    paths
+/// The next batch of a stream, which ends with an error where none comes.
+async fn next(rows: &mut SendableRecordBatchStream) -> RecordBatch {
+    let batch = timeout(PATIENCE, rows.next()).await;
+    batch.expect("no rows come").unwrap().unwrap()
 }
 
 fn paths_of(batch: &RecordBatch) -> Vec<String> {
@@ -105,24 +114,25 @@ fn paths_of(batch: &RecordBatch) -> Vec<String> {
     paths.iter().flatten().map(str::to_owned).collect()
 }
 
-const SLOW: Duration = Duration::from_secs(3);
-
 #[tokio::test]
-async fn an_object_that_takes_three_seconds_holds_up_no_other() {
+async fn an_object_that_is_late_holds_up_no_other() {
     // At the begin, in the middle of a batch, at its end, and at the end of all.
     for late in [0, 700, 63, 1_499] {
         let late = format!("d/{late:05}.jpg");
-        let probe = ProbeStore::new(store(1_500).await).with_slow(&late, SLOW);
-        let ctx = session(Arc::new(probe), 1);
+        let probe = ProbeStore::new(store(1_500).await).with_held([late.clone()]);
+        let store = Arc::new(probe);
+        let ctx = session(Arc::clone(&store) as _, 1);
         create(&ctx, "s3://bucket/d/", "").await.unwrap();
         let frame = ctx.sql("SELECT path, content FROM images").await.unwrap();
         let plan = frame.create_physical_plan().await.unwrap();
-        let begin = Instant::now();
         let mut rows = execute_stream(plan, ctx.task_ctx()).unwrap();
-        let before = paths_until(&mut rows, begin + Duration::from_millis(2_500)).await;
+        let mut before = vec![];
+        while before.len() < 1_499 {
+            before.extend(paths_of(&next(&mut rows).await));
+        }
         assert_eq!(before.len(), 1_499, "rows before {late}");
+        store.release();
         let last: Vec<_> = rows.collect().await;
-        assert!(begin.elapsed() >= SLOW);
         assert_eq!(last.len(), 1);
         let last = paths_of(last[0].as_ref().unwrap());
         assert_eq!(last, [format!("s3://bucket/{late}")]);
@@ -133,18 +143,16 @@ async fn an_object_that_takes_three_seconds_holds_up_no_other() {
 
 #[tokio::test]
 async fn rows_that_have_an_order_keep_it_and_are_fetched_meanwhile() {
-    let probe = ProbeStore::new(store(900).await).with_slow("d/00010.jpg", SLOW);
+    let late = "d/00010.jpg".to_owned();
+    let probe = ProbeStore::new(store(900).await).with_held([late]);
     let store = Arc::new(probe);
     let ctx = session(Arc::clone(&store) as _, 1);
     create(&ctx, "s3://bucket/d/", "").await.unwrap();
     let sql = "SELECT path, content FROM images ORDER BY path";
     let query = strings(&ctx, sql);
     let asked = async {
-        let begin = Instant::now();
-        while store.gets() < 900 {
-            assert!(begin.elapsed() < Duration::from_secs(2), "{}", store.gets());
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually("all are asked for", || store.gets() == 900).await;
+        store.release();
     };
     let (paths, ()) = futures::join!(query, asked);
     assert_eq!(paths.len(), 900);
@@ -193,29 +201,36 @@ async fn fetched(ctx: &SessionContext) -> SendableRecordBatchStream {
 #[tokio::test]
 async fn a_consumer_begins_with_the_first_rows_and_gets_larger_batches_later() {
     let inner = store(1_500).await;
-    let probe = ProbeStore::new(Arc::clone(&inner) as _).with_delay(Duration::from_millis(200));
+    // A full batch has 256, and so many do not come before the first rows are there; 32 to 64 are asked for at once.
+    let late = (64..1_500).map(|number| format!("d/{number:05}.jpg"));
+    let probe = ProbeStore::new(Arc::clone(&inner) as _).with_held(late);
     let store = Arc::new(probe);
     let ctx = session(Arc::clone(&store) as _, 1);
     create(&ctx, "s3://bucket/d/", "").await.unwrap();
     let mut rows = fetched(&ctx).await;
-    let first = rows.next().await.unwrap().unwrap().num_rows();
-    // A full batch has 256, and 32 to 64 are asked for at once.
+    let first = next(&mut rows).await.num_rows();
     let asked = store.gets();
     assert!(first < 100 && asked < 200, "{first} rows, {asked} requests");
+    store.release();
     let rest: Vec<_> = rows.collect().await;
     let rest = rest.into_iter().map(|batch| batch.unwrap().num_rows());
     assert_eq!(first + rest.sum::<usize>(), 1_500);
 
-    let ctx = session(Arc::new(ProbeStore::new(inner)) as _, 1);
-    create(&ctx, "s3://bucket/d/", "").await.unwrap();
-    let mut rows = fetched(&ctx).await;
-    let (mut count, mut batches) = (0, 0);
-    while let Some(batch) = rows.next().await {
-        count += batch.unwrap().num_rows();
-        batches += 1;
-        // Many are read meanwhile.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    for round in 1.. {
+        let ctx = session(Arc::new(ProbeStore::new(Arc::clone(&inner) as _)) as _, 1);
+        create(&ctx, "s3://bucket/d/", "").await.unwrap();
+        let mut rows = fetched(&ctx).await;
+        let (mut count, mut batches) = (0, 0);
+        while let Some(batch) = rows.next().await {
+            count += batch.unwrap().num_rows();
+            batches += 1;
+            // Many are read meanwhile.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(count, 1_500);
+        if batches < 1_500 / 32 {
+            break;
+        }
+        assert!(round < ROUNDS, "{batches} batches");
     }
-    assert_eq!(count, 1_500);
-    assert!(batches < 1_500 / 32, "{batches} batches");
 }

@@ -1,6 +1,6 @@
 //! A store that counts, delays and fails requests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -34,6 +34,10 @@ pub struct ProbeStore {
     delay: Duration,
     /// Those that take longer.
     slow: HashMap<String, Duration>,
+    /// Those that are not there before the test says so.
+    held: HashSet<String>,
+    /// Closed when it has.
+    released: Semaphore,
     /// How many it serves at once, if that is bounded: others wait.
     places: Option<Semaphore>,
     faults: HashMap<String, Fault>,
@@ -49,6 +53,8 @@ impl ProbeStore {
             inner,
             delay: Duration::ZERO,
             slow: HashMap::new(),
+            held: HashSet::new(),
+            released: Semaphore::new(0),
             places: None,
             faults: HashMap::new(),
             requested: Mutex::default(),
@@ -65,6 +71,16 @@ impl ProbeStore {
     pub fn with_slow(mut self, path: &str, delay: Duration) -> Self {
         self.slow.insert(path.to_owned(), delay);
         self
+    }
+
+    pub fn with_held(mut self, paths: impl IntoIterator<Item = String>) -> Self {
+        self.held.extend(paths);
+        self
+    }
+
+    /// Serves those that were held.
+    pub fn release(&self) {
+        self.released.close();
     }
 
     pub fn with_places(mut self, places: usize) -> Self {
@@ -122,6 +138,10 @@ impl ObjectStore for ProbeStore {
         };
         tokio::time::sleep(self.slow.get(&path).copied().unwrap_or(self.delay)).await;
         drop(place);
+        if self.held.contains(&path) {
+            // There is never a permit, and at the end none is waited for.
+            let _ = self.released.acquire().await;
+        }
         match self.faults.get(&path) {
             Some(Fault::Vanished) => Err(Error::NotFound {
                 path,

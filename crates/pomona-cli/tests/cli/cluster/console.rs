@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use pomona_tests::certificates::{flags, write_certificates};
 use pomona_tests::cluster::Cluster;
 use pomona_tests::http::{Answer, open, send};
+use pomona_tests::patience::{in_some_round, wait_until};
 use pomona_tests::s3_server::S3Server;
 
 use super::jobs::LONG;
@@ -288,7 +289,7 @@ fn four_hundred_pages_follow_a_job() {
         // faults, and the times.
         fields[10] + fields[11]
     };
-    if cfg!(target_os = "linux") {
+    let mut measure = || {
         let (start, before) = (Instant::now(), ticks());
         // The pages change with every look, because the job's duration does.
         while start.elapsed() < Duration::from_secs(12) {
@@ -299,13 +300,17 @@ fn four_hundred_pages_follow_a_job() {
         let cores = std::thread::available_parallelism().unwrap().get() as f64;
         let busy = (ticks() - before) as f64 / 100.0;
         let share = busy / (start.elapsed().as_secs_f64() * cores);
-        println!(
+        let measured = format!(
             "400 pages: {busy} s of processor time in {:?}, {:.2}% of {cores} cores",
             start.elapsed(),
             100.0 * share
         );
+        println!("{measured}");
         // 2% is what is aimed at; a build without optimization on a busy machine has some more.
-        assert!(share < 0.06, "{share}");
+        (share < 0.06).then_some(()).ok_or(measured)
+    };
+    if cfg!(target_os = "linux") {
+        in_some_round(&mut measure);
     }
     place
         .pomona(["jobs", "--scheduler", &cluster.url(), "cancel", &job])
@@ -329,19 +334,13 @@ fn finished_jobs_survive_their_scheduler() {
         .pomona(["sql", "--scheduler", &url, "-c", named])
         .code(0);
     let job = cluster.wait_for_job("Completed").unwrap();
-    let start = Instant::now();
-    while std::fs::read_dir(&folder).unwrap().count() == 0 {
-        assert!(start.elapsed() < Duration::from_secs(180));
-        std::thread::sleep(Duration::from_millis(20));
-    }
     // What a write of a file leaves while it goes on has another name.
-    let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
-    assert!(
-        file.file_name()
-            .to_str()
-            .unwrap()
-            .ends_with(&format!("-{job}.json"))
-    );
+    let name = format!("-{job}.json");
+    wait_until("the job is kept", || {
+        let files = std::fs::read_dir(&folder).unwrap();
+        let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.any(|found| found.ends_with(&name))
+    });
 
     cluster.kill_scheduler().unwrap();
     cluster.restart_scheduler().unwrap();

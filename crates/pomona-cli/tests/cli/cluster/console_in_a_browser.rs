@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use pomona_tests::cluster::SHORT_TIMEOUT_SECONDS;
+use pomona_tests::patience::in_some_round;
 use serde_json::json;
 
 use super::console::long_query;
@@ -144,15 +145,25 @@ fn an_executor_that_is_killed_is_said_to_be_gone_within_its_timeout() {
     let origin = format!("http://{}", cluster.address());
     chromium.visit(&format!("{origin}/executors?lang=en"));
     chromium.until("document.querySelectorAll('#executors .state.completed').length === 2");
-    cluster.kill_executor(0).unwrap();
-    let killed = Instant::now();
-    chromium.until("document.querySelectorAll('#executors .state.failed').length === 1");
-    let took = killed.elapsed();
-    println!("the page says so after {took:?}");
-    // The scheduler looks for lost executors every second, and the page at the scheduler; the rest is for a busy
-    // machine.
-    let limit = Duration::from_secs(SHORT_TIMEOUT_SECONDS + 2);
-    assert!(took < 3 * limit, "{took:?}");
+    let gone = "document.querySelectorAll('#executors .state.failed').length";
+    let mut oldest = 0;
+    in_some_round(|| {
+        let before = chromium.evaluate(gone).as_u64().unwrap();
+        cluster.kill_executor(oldest).unwrap();
+        let killed = Instant::now();
+        chromium.until(&format!("{gone} > {before}"));
+        let took = killed.elapsed();
+        println!("the page says so after {took:?}");
+        // The scheduler looks for lost executors every second, and the page at the scheduler; the rest is for a busy
+        // machine.
+        if took < 3 * Duration::from_secs(SHORT_TIMEOUT_SECONDS + 2) {
+            return Ok(());
+        }
+        cluster.add_executor().unwrap();
+        cluster.wait_for_executors(2).unwrap();
+        oldest += 1;
+        Err(format!("{took:?}"))
+    });
     keep(&mut chromium, "executor-gone");
 
     // Without its scheduler, the page says that it is not connected, and is whole again after that.
@@ -218,6 +229,8 @@ fn lists_are_sorted_and_pages_are_gone_back_to() {
     chromium.visit(&format!("{origin}/?lang=en&sort=job"));
     let read = "[document.querySelector('meta[http-equiv=refresh]').content, \
                 [...document.querySelectorAll('#jobs tbody th a')].map((a) => a.innerText).join()]";
-    let read = chromium.evaluate(read);
-    assert_eq!(read, json!(["5", "alpha,middle,omega"]));
+    // It may just be loading itself again.
+    chromium.until(&format!(
+        "JSON.stringify({read}) === '[\"5\",\"alpha,middle,omega\"]'"
+    ));
 }

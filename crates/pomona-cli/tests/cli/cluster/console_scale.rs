@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use pomona_tests::cluster::Cluster;
 use pomona_tests::http::send;
+use pomona_tests::patience::in_some_round;
 use serde_json::Value;
 
 use super::console::long_query;
@@ -24,20 +25,25 @@ const SMALL: &str = "SET datafusion.execution.target_partitions = 9; SET ballist
 /// nothing else to do; the bound is for a busy one.
 #[track_caller]
 fn is_small_and_fast(cluster: &Cluster, path: &str, has: &str) {
-    let mut times = vec![];
-    let mut bytes = 0;
-    for _ in 0..5 {
-        let start = Instant::now();
-        let page = send(cluster.address(), &format!("GET {path}"), &[], "").unwrap();
-        times.push(start.elapsed());
-        assert_eq!(page.status, 200, "{path}");
-        assert!(page.body.contains(has), "{has}: {}", page.body);
-        bytes = page.body.len();
-    }
-    times.sort_unstable();
-    println!("{path}: {bytes} bytes in {:?}", times[2]);
-    assert!(bytes < 64 << 10, "{path}: {bytes} bytes");
-    assert!(times[2] < Duration::from_secs(2), "{path}: {times:?}");
+    in_some_round(|| {
+        let mut times = vec![];
+        let mut bytes = 0;
+        for _ in 0..5 {
+            let start = Instant::now();
+            let page = send(cluster.address(), &format!("GET {path}"), &[], "").unwrap();
+            times.push(start.elapsed());
+            assert_eq!(page.status, 200, "{path}");
+            assert!(page.body.contains(has), "{has}: {}", page.body);
+            bytes = page.body.len();
+        }
+        times.sort_unstable();
+        println!("{path}: {bytes} bytes in {:?}", times[2]);
+        assert!(bytes < 64 << 10, "{path}: {bytes} bytes");
+        let is_fast = times[2] < Duration::from_secs(2);
+        is_fast
+            .then_some(())
+            .ok_or_else(|| format!("{path}: {times:?}"))
+    });
 }
 
 /// The file of the one job that the history has.

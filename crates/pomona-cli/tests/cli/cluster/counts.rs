@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use pomona_tests::s3_faults::{Condition, Fault, FaultPlan};
 use pomona_tests::s3_server::S3Server;
 
 use super::{options, start};
@@ -72,9 +74,19 @@ fn a_plan_larger_than_the_usual_limit_of_a_message_arrives() {
     );
 }
 
+/// Pages of a listing that are served before anything changes.
+const LISTED: usize = 5;
+
 #[test]
 fn objects_that_come_and_go_meanwhile_are_there_once_at_most() {
-    let server = S3Server::start(&["photos"]).unwrap();
+    // The client has listed a part of its thirteen pages, and gets the next when the first object has gone.
+    let (lists, has_begun) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let begun = Condition::of(&has_begun);
+    let plan: FaultPlan = Box::new(move |line| {
+        let is_late = line.lists_keys() && lists.fetch_add(1, Ordering::SeqCst) >= LISTED;
+        is_late.then(|| Fault::Held(begun.clone()))
+    });
+    let server = S3Server::start_faulty(&["photos"], plan).unwrap();
     let photos = server.bucket("photos");
     let file = |number: usize| photos.join(format!("label {}/{number:05}.jpg", number % 50));
     for label in 0..50 {
@@ -93,8 +105,7 @@ fn objects_that_come_and_go_meanwhile_are_there_once_at_most() {
     let is_over = AtomicBool::new(false);
     let (ran, changed) = thread::scope(|scope| {
         let changes = scope.spawn(|| {
-            // The client has listed a part of its thirteen pages.
-            while server.lists() < 5 && !is_over.load(Ordering::Relaxed) {
+            while server.lists() < LISTED && !is_over.load(Ordering::Relaxed) {
                 thread::sleep(Duration::from_millis(5));
             }
             let mut changed = 0;
@@ -105,6 +116,7 @@ fn objects_that_come_and_go_meanwhile_are_there_once_at_most() {
                 fs::remove_file(file(number)).unwrap();
                 fs::write(file(12_000 + number), "x").unwrap();
                 changed += 1;
+                has_begun.store(true, Ordering::SeqCst);
                 thread::sleep(Duration::from_millis(1));
             }
             changed

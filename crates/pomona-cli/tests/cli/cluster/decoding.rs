@@ -2,12 +2,17 @@
 
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use pomona_tests::patience::wait_until;
 
 use super::{options, start};
 use crate::decoding::{processor_seconds, slow};
 use crate::interrupt::interrupt;
 use crate::workplace::Workplace;
+
+/// What an executor may compute in for a query that is cancelled, and then for a small one, in seconds of a processor.
+const LAST_WORDS: f64 = 8.0;
 
 #[test]
 fn a_cancel_is_heard_within_an_image() {
@@ -27,13 +32,12 @@ fn a_cancel_is_heard_within_an_image() {
             .spawn();
         let mut query = query.unwrap();
         let job = cluster.wait_for_job("Running").unwrap();
-        let (begun, before) = (Instant::now(), processor_seconds(executor));
-        while processor_seconds(executor) - before < 3.0 {
+        let before = processor_seconds(executor);
+        wait_until("the executor decodes", || {
             assert_eq!(query.try_wait().unwrap(), None, "the query has ended");
-            assert!(begun.elapsed() < Duration::from_secs(120));
-            thread::sleep(Duration::from_millis(20));
-        }
-        let start = Instant::now();
+            processor_seconds(executor) - before >= 3.0
+        });
+        let before = processor_seconds(executor);
         if is_interrupted {
             interrupt(&query);
         } else {
@@ -42,16 +46,17 @@ fn a_cancel_is_heard_within_an_image() {
         query.wait().unwrap();
         // The only slot is free again.
         assert_eq!(place.query("SELECT 1 AS one"), "one\n1\n");
-        assert!(
-            start.elapsed() < Duration::from_secs(8),
-            "{:?}",
-            start.elapsed()
-        );
-        // And the processor is.
-        thread::sleep(Duration::from_secs(1));
-        let before = processor_seconds(executor);
-        thread::sleep(Duration::from_secs(2));
-        let spent = processor_seconds(executor) - before;
-        assert!(spent < 1.0, "{spent} s of the processor in 2 s");
+        // And the processor is. All images together take it for minutes, and on a busy machine for longer.
+        wait_until("the executor rests", || {
+            let begin = processor_seconds(executor);
+            thread::sleep(Duration::from_secs(2));
+            let now = processor_seconds(executor);
+            let spent = now - before;
+            assert!(
+                spent < LAST_WORDS,
+                "{spent} s of the processor after the end"
+            );
+            now - begin < 0.5
+        });
     }
 }

@@ -2,12 +2,17 @@
 
 use std::collections::HashSet;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pomona_tests::cluster::Cluster;
+use pomona_tests::images;
+use pomona_tests::patience::wait_until;
+use pomona_tests::s3_faults::{Condition, Fault, FaultPlan};
 use pomona_tests::s3_server::S3Server;
 
 use super::{assert_same_results, options, start};
@@ -33,6 +38,10 @@ fn prepared() -> Workplace {
 }
 
 fn begin(place: &Workplace, url: &str) -> Child {
+    begin_with(place, url, "many")
+}
+
+fn begin_with(place: &Workplace, url: &str, input: &str) -> Child {
     let run = [
         "run",
         "--weights",
@@ -40,7 +49,7 @@ fn begin(place: &Workplace, url: &str) -> Child {
         "--components",
         "3",
         "-i",
-        "many",
+        input,
         "-o",
         "out",
         "--no-report",
@@ -152,15 +161,31 @@ fn a_terminated_executor_finishes_its_tasks() {
 
 #[test]
 fn an_executor_that_joins_late_gets_work() {
-    let place = prepared();
-    let mut one = options();
+    // The store serves no image before the late executor has a task of the run.
+    let has_joined = Arc::new(AtomicBool::new(true));
+    let joined = Condition::of(&has_joined);
+    let plan: FaultPlan =
+        Box::new(move |line| line.reads_object().then(|| Fault::Held(joined.clone())));
+    let server = S3Server::start_faulty(&["many"], plan).unwrap();
+    images::write_folder(&server.bucket("many"), &["Apple Red", "Kiwi"], 30);
+    let place = Workplace::new().with_environment(server.environment());
+    place
+        .run(&["-i", "s3://many", "-o", "local", "--no-report"])
+        .code(0);
+    let mut one = options().with_environment(server.environment());
     one.executors = 1;
     let mut cluster = start(one);
-    let mut run = begin(&place, &cluster.url());
-    wait_for_tasks(&cluster, &mut run, 13);
+    has_joined.store(false, Ordering::SeqCst);
+    let run = begin_with(&place, &cluster.url(), "s3://many");
+    cluster.wait_for_job("Running").unwrap();
     let late = cluster.add_executor().unwrap();
+    let log = format!("executor-{late}");
+    wait_until("the late executor has a task", || {
+        cluster.log(&log).contains("Execute task")
+    });
+    has_joined.store(true, Ordering::SeqCst);
     assert_completes(&place, run, &cluster);
-    let log = cluster.log(&format!("executor-{late}"));
+    let log = cluster.log(&log);
     assert!(log.contains("Finished task"), "{log}");
 }
 
@@ -186,7 +211,7 @@ fn a_cluster_without_executors_is_waited_for_and_then_given_up() {
     assert!(stderr.contains("'pomona executor'"), "{stderr}");
 
     // One that comes in time gets the query.
-    let waiting = query(60);
+    let waiting = query(300);
     sleep(Duration::from_secs(1));
     cluster.add_executor().unwrap();
     let answered = waiting.wait_with_output().unwrap();

@@ -3,17 +3,22 @@
 use std::fs;
 #[cfg(target_os = "linux")]
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 #[cfg(target_os = "linux")]
 use std::process::{Command, Stdio};
 #[cfg(target_os = "linux")]
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pomona_tests::certificates::{flags, write_certificates};
+use pomona_tests::patience::PATIENCE;
+#[cfg(target_os = "linux")]
+use pomona_tests::patience::wait_until;
 
 use super::{Cluster, options, start};
 use crate::workplace::Workplace;
@@ -94,11 +99,9 @@ fn a_front_without_files_rests_and_answers_when_it_has_some() {
         .stderr(File::create(&log).unwrap());
     let mut scheduler = scheduler.spawn().unwrap();
     let said = || fs::read_to_string(&log).unwrap();
-    let begin = Instant::now();
-    while !said().contains("listens on df://") {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{}", said());
-        sleep(Duration::from_millis(20));
-    }
+    wait_until("the scheduler listens", || {
+        said().contains("listens on df://")
+    });
     let address = said()
         .split("df://")
         .nth(1)
@@ -111,22 +114,22 @@ fn a_front_without_files_rests_and_answers_when_it_has_some() {
     let silent: Vec<TcpStream> = (0..200)
         .map(|_| TcpStream::connect(&address).unwrap())
         .collect();
-    while !said().contains("connections are not accepted") {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{}", said());
-        sleep(Duration::from_millis(20));
-    }
-    let before = worked(scheduler.id());
+    wait_until("there are no more files", || {
+        said().contains("connections are not accepted")
+    });
+    let (begin, before) = (Instant::now(), worked(scheduler.id()));
     sleep(Duration::from_secs(4));
     let took = worked(scheduler.id()) - before;
-    assert!(took < 2.0, "{took} s of work in 4 s");
+    // This test may sleep for longer, in which the scheduler works on.
+    let passed = begin.elapsed().as_secs_f64();
+    assert!(took < 0.5 * passed, "{took} s of work in {passed} s");
     assert!(said().len() < 64 << 10, "a log of {} bytes", said().len());
     drop(silent);
     let mut jobs = vec!["jobs".to_string(), format!("--scheduler=df://{address}")];
     jobs.extend(flags);
-    let asked = Instant::now();
-    while place.pomona(&jobs).is_failure() {
-        assert!(asked.elapsed() < Duration::from_secs(60), "{}", said());
-    }
+    wait_until("the front answers again", || {
+        !place.pomona(&jobs).is_failure()
+    });
     scheduler.kill().unwrap();
     scheduler.wait().unwrap();
 }
@@ -144,16 +147,14 @@ fn silent_connections_are_closed_and_keep_nobody_out() {
         .map(|_| TcpStream::connect(&address).unwrap())
         .collect();
     assert_answers(&place, &cluster, &flags(&certificates));
-    let start = Instant::now();
     for socket in &mut silent {
-        socket
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
         // Closed: the end of the stream, or a reset.
         let read = socket.read(&mut [0; 64]);
-        assert!(!matches!(read, Ok(1..)), "{read:?}");
+        let kind = read.as_ref().map_err(io::Error::kind);
+        let is_open = matches!(kind, Ok(1..) | Err(ErrorKind::WouldBlock));
+        assert!(!is_open, "{read:?}");
     }
-    assert!(start.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
@@ -187,6 +188,7 @@ fn an_executor_that_cannot_start_says_why() {
     .code(1)
     .says("/dev/null/work");
     let start = Instant::now();
+    // It waits for 5 minutes, usually.
     let alone = [
         "--bind-port",
         "0",
@@ -196,7 +198,7 @@ fn an_executor_that_cannot_start_says_why() {
     executor(&[&["--scheduler-port", "1"], &alone[..]].concat())
         .code(1)
         .says("127.0.0.1:1");
-    assert!(start.elapsed() < Duration::from_secs(30));
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use image::ImageFormat;
 use image::imageops::{FilterType, resize};
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 use pomona_tests::images;
+use pomona_tests::patience::in_some_round;
 use pomona_tests::s3_faults::{Fault, FaultPlan};
 use pomona_tests::s3_server::S3Server;
 
@@ -139,17 +140,19 @@ fn count() -> usize {
 }
 
 /// What two executors of a binary take for all images, at once and when the store is late, after a first run that
-/// loads the network.
+/// loads the network; again if that `is_wrong`.
 fn measured(
     binary: &str,
     server: &S3Server,
     is_late: &AtomicBool,
-) -> (Workplace, [(Duration, Shares); 2]) {
+    is_wrong: impl Fn([(Duration, Shares); 2]) -> Option<String>,
+) -> Workplace {
     let options = ClusterOptions::of(binary.into());
     let cluster = start(options.with_environment(server.environment()));
     let place = Workplace::new().with_environment(server.environment());
     let url = cluster.url();
     let run = |output: &str| {
+        let _ = fs::remove_dir_all(place.path(output));
         let begin = Instant::now();
         let mut command = place.program(binary);
         command.args(["run", "--weights", place.weights(), "--components", "3"]);
@@ -161,20 +164,23 @@ fn measured(
     };
     is_late.store(false, Ordering::Relaxed);
     run("warm");
-    let times = ["soon", "late"].map(|output| {
-        is_late.store(output == "late", Ordering::Relaxed);
-        let (elapsed, shares) = watched(&cluster, || run(output));
-        let percent = |share: f64| format!("{:.1}%", 100.0 * share);
-        println!(
-            "{binary}, {output}: {elapsed:?}, executors work {} of the time, have {} of two \
-             processors, machine {} busy",
-            percent(shares.working),
-            percent(shares.executors),
-            percent(shares.machine),
-        );
-        (elapsed, shares)
+    in_some_round(|| {
+        let times = ["soon", "late"].map(|output| {
+            is_late.store(output == "late", Ordering::Relaxed);
+            let (elapsed, shares) = watched(&cluster, || run(output));
+            let percent = |share: f64| format!("{:.1}%", 100.0 * share);
+            println!(
+                "{binary}, {output}: {elapsed:?}, executors work {} of the time, have {} of two \
+                 processors, machine {} busy",
+                percent(shares.working),
+                percent(shares.executors),
+                percent(shares.machine),
+            );
+            (elapsed, shares)
+        });
+        is_wrong(times).map_or(Ok(()), Err)
     });
-    (place, times)
+    place
 }
 
 #[test]
@@ -201,21 +207,20 @@ fn executors_are_busy_though_a_store_is_late() {
     }
     // Another binary, to be compared by people.
     if let Ok(before) = std::env::var("POMONA_TEST_BEFORE") {
-        measured(&before, &server, &is_late);
+        measured(&before, &server, &is_late, |_| None);
     }
     let binary = env!("CARGO_BIN_EXE_pomona");
-    let (place, [(soon, _), (late, shares)]) = measured(binary, &server, &is_late);
-    // Alone on its machine it is within some percent.
-    assert!(
-        late < 2 * soon,
-        "{late:?} with 50 ms a GET, {soon:?} without"
-    );
-    // Where a machine is busy the store is slow as well, and executors compute for longer.
-    assert!(
-        shares.working >= LEAST_WORKING,
-        "with 50 ms a GET executors work {:.1}% of the time",
-        100.0 * shares.working
-    );
+    let place = measured(binary, &server, &is_late, |[(soon, _), (late, shares)]| {
+        // Alone on its machine it is within some percent. Where a machine is busy the store is slow as well, and
+        // executors compute for longer.
+        let is_right = late < 2 * soon && shares.working >= LEAST_WORKING;
+        (!is_right).then(|| {
+            format!(
+                "{late:?} with 50 ms a GET, {soon:?} without; executors work {:.1}% of the time",
+                100.0 * shares.working
+            )
+        })
+    });
     let same = "SELECT count(*) AS n, count(features) AS features FROM";
     let counted = place.local_query(&format!("{same} 'late/features/'"));
     assert_eq!(counted, format!("n,features\n{0},{0}\n", count()));
@@ -229,15 +234,20 @@ fn a_small_query_does_not_wait_for_the_end_of_a_run() {
     place.many_images(2_000);
     place.query("COPY (SELECT 1 AS a) TO 'rows.parquet'");
     let url = cluster.url();
-    let mut command = place.command(["run", "--weights", place.weights(), "-k", "3"]);
-    command.args(["-i", "many", "-o", "out", "--scheduler", &url, "-q"]);
-    let mut run = command.spawn().unwrap();
-    cluster.wait_for_job("Running").unwrap();
-    let sql = ["sql", "-q", "--format", "csv", "--scheduler", &url, "-c"];
-    let query = place.pomona([&sql[..], &["SELECT a FROM 'rows.parquet'"]].concat());
-    assert_eq!(query.code(0).stdout(), "a\n1\n");
-    let ended = run.try_wait().unwrap();
-    assert!(ended.is_none(), "the run ended before a query of one row");
-    run.kill().unwrap();
-    run.wait().unwrap();
+    in_some_round(|| {
+        let _ = fs::remove_dir_all(place.path("out"));
+        let mut command = place.command(["run", "--weights", place.weights(), "-k", "3"]);
+        command.args(["-i", "many", "-o", "out", "--scheduler", &url, "-q"]);
+        let mut run = command.spawn().unwrap();
+        cluster.wait_for_job("Running").unwrap();
+        let sql = ["sql", "-q", "--format", "csv", "--scheduler", &url, "-c"];
+        let query = place.pomona([&sql[..], &["SELECT a FROM 'rows.parquet'"]].concat());
+        assert_eq!(query.code(0).stdout(), "a\n1\n");
+        let is_running = run.try_wait().unwrap().is_none();
+        run.kill().unwrap();
+        run.wait().unwrap();
+        // A client that is late with its question may be late for all of the run.
+        let late = "the run ended before a query of one row".to_string();
+        is_running.then_some(()).ok_or(late)
+    });
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use pomona_tests::http::send;
 use pomona_tests::openmetrics::{self, Samples};
+use pomona_tests::patience::wait_until;
 use pomona_tests::s3_faults::{Fault, RequestLine};
 use pomona_tests::s3_server::S3Server;
 use pomona_tests::{broken, images};
@@ -60,7 +61,7 @@ fn both_roles_have_probes() {
     let mut cluster = start(options().with_short_timeout());
     let executor = cluster.executor_address(0);
     assert_eq!(status(cluster.address(), "/healthz"), 200);
-    assert_eq!(status(cluster.address(), "/readyz"), 200);
+    becomes(cluster.address(), "/readyz", 200);
     becomes(executor, "/healthz", 200);
     becomes(executor, "/readyz", 200);
     // An executor whose scheduler is gone lives, and is not ready.
@@ -103,7 +104,13 @@ fn metrics_count_what_the_cluster_did() {
     ]);
     assert_eq!(counted.code(0).stdout(), "n,rows\n15,16\n");
 
-    let scheduler = samples(cluster.address());
+    // A client knows of the end of its job a moment before the scheduler has noted it.
+    let ended = "pomona_jobs_ended_total{state=\"completed\"}";
+    let mut scheduler = samples(cluster.address());
+    wait_until("the end of the job is noted", || {
+        scheduler = samples(cluster.address());
+        scheduler[ended] > 0.0
+    });
     for (name, expected) in [
         ("pomona_executors", 2.0),
         ("pomona_slots", 2.0),

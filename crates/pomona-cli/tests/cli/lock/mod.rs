@@ -5,14 +5,15 @@ mod suspended;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+
+use pomona_tests::patience::wait_until;
 
 use crate::interrupt::interrupt;
 use crate::resume::{assert_consistent, files};
-use crate::workplace::Workplace;
+use crate::workplace::{MANY, Ran, Workplace};
 
-const LONG: [&str; 4] = ["-i", "many", "-o", "out"];
+const LONG: [&str; 6] = ["-i", "many", "-o", "out", "--partitions", "1"];
 const SHORT: [&str; 4] = ["-i", "images", "-o", "out"];
 
 fn lock(place: &Workplace) -> PathBuf {
@@ -22,19 +23,17 @@ fn lock(place: &Workplace) -> PathBuf {
 /// Starts a run that takes long, and waits until it holds the output.
 fn hold(place: &Workplace) -> Child {
     let mut child = place.start(&LONG);
-    let start = Instant::now();
-    while !lock(place).exists() {
+    wait_until("the run has a lock", || {
         assert!(child.try_wait().unwrap().is_none(), "the run has ended");
-        assert!(start.elapsed() < Duration::from_secs(60), "no lock");
-        thread::sleep(Duration::from_millis(5));
-    }
+        lock(place).exists()
+    });
     child
 }
 
 #[test]
 fn the_second_run_is_refused_until_the_first_ends() {
     let place = Workplace::new();
-    place.many_images(3000);
+    place.many_images(MANY);
     let mut holder = hold(&place);
     let refused = place.run(&SHORT).code(1);
     for says in [
@@ -59,7 +58,7 @@ fn the_second_run_is_refused_until_the_first_ends() {
 #[test]
 fn a_run_that_is_interrupted_releases_the_output() {
     let place = Workplace::new();
-    place.many_images(3000);
+    place.many_images(MANY);
     let mut holder = hold(&place);
     let pid = nix::unistd::Pid::from_raw(holder.id() as i32);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
@@ -79,25 +78,30 @@ fn a_run_that_fails_gives_the_output_back() {
 #[test]
 fn the_lock_of_a_killed_run_is_taken_over_at_once() {
     let place = Workplace::new();
-    place.many_images(3000);
+    place.many_images(MANY);
     let mut holder = hold(&place);
     holder.kill().unwrap();
     // Its parent, this test, has not asked for its exit code yet.
-    let start = Instant::now();
-    place
+    let ran = place
         .run(&SHORT)
         .code(0)
         .says("has ended without a word: this run takes out over");
-    assert!(start.elapsed() < Duration::from_secs(15), "it waited");
+    assert_has_not_waited(&ran);
     holder.wait().unwrap();
     assert!(!place.path("out/_temporary").exists());
     assert_consistent(&place);
 }
 
+/// That a run has not watched a lock for a sign of life: whoever does says so before.
+#[track_caller]
+pub fn assert_has_not_waited(ran: &Ran) {
+    assert!(!ran.stderr().contains("waiting"), "{}", ran.stderr());
+}
+
 #[test]
 fn of_many_runs_one_takes_a_lock_over() {
     let place = Workplace::new();
-    place.many_images(3000);
+    place.many_images(MANY);
     for _ in 0..3 {
         let _ = fs::remove_dir_all(place.path("out"));
         let mut holder = hold(&place);
@@ -196,7 +200,7 @@ fn the_lock_of_another_machine_holds_until_it_is_stale() {
 #[test]
 fn a_run_that_loses_its_lock_publishes_nothing() {
     let place = Workplace::new();
-    place.many_images(3000);
+    place.many_images(MANY);
     let mut command = place.command(["run", "-k", "3", "--weights", place.weights()]);
     command
         .args(LONG)
@@ -204,17 +208,10 @@ fn a_run_that_loses_its_lock_publishes_nothing() {
         .stderr(Stdio::piped());
     let holder = command.spawn().unwrap();
     // When it writes, it has read its lock back.
-    let start = Instant::now();
-    while !files(&place.path("out"))
-        .keys()
-        .any(|path| path.contains("/chunks/"))
-    {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "nothing is written"
-        );
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("features are written", || {
+        let mut written = files(&place.path("out")).into_keys();
+        written.any(|path| path.contains("/chunks/"))
+    });
     fs::remove_file(lock(&place)).unwrap();
     let output = holder.wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);

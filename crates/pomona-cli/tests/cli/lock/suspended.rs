@@ -14,29 +14,19 @@ use hyper::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pomona_tests::images;
+use pomona_tests::patience::wait_until;
 use pomona_tests::s3_faults::{Condition, Fault, FaultPlan, RequestLine};
 use pomona_tests::s3_server::S3Server;
 
 use crate::publishing::Strike;
 use crate::resume::files;
-use crate::workplace::Workplace;
+use crate::workplace::{MANY, Workplace};
 
 /// How long a run acts on what it knows of its lock.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// Images that no machine is through with before a run has noticed that it lost its lock.
-const MANY: usize = 20_000;
-
 fn signal(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id() as i32), signal).unwrap();
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(120), "{what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Whether a lock is that of a process.
@@ -70,12 +60,14 @@ fn suspend_the_holder(
     lock: &Path,
     mut is_taken: impl FnMut() -> bool,
 ) {
-    let run = ["-i", "many", "-o", output];
+    let run = ["-i", "many", "-o", output, "--partitions", "1"];
     let first = start(place, &run);
-    wait_until("no lock", || is_held_by(lock, &first) && is_taken());
+    wait_until("the run has the lock", || {
+        is_held_by(lock, &first) && is_taken()
+    });
     signal(&first, Signal::SIGSTOP);
     let mut second = start(place, &[&run[..], &["--force-unlock"]].concat());
-    wait_until("not taken over", || is_held_by(lock, &second));
+    wait_until("the lock is taken over", || is_held_by(lock, &second));
     signal(&first, Signal::SIGCONT);
     assert_lost(first);
     assert_eq!(second.try_wait().unwrap(), None, "it has ended");
@@ -134,14 +126,16 @@ fn a_renewal_that_comes_late_is_refused_by_the_store() {
     let place = Workplace::new().with_environment(server.environment());
     place.many_images(MANY);
     let lock = server.bucket("results").join("out/_temporary/lock.json");
-    let run = ["-i", "many", "-o", "s3://results/out"];
+    let run = ["-i", "many", "-o", "s3://results/out", "--partitions", "1"];
     let first = start(&place, &run);
-    wait_until("no renewal", || written.load(Ordering::Relaxed) > 2);
+    wait_until("the lock is renewed", || {
+        written.load(Ordering::Relaxed) > 2
+    });
     signal(&first, Signal::SIGSTOP);
     let mut second = start(&place, &[&run[..], &["--force-unlock"]].concat());
     // The server shows a new lock a moment before it knows its version: it does when it has answered,
     // and the next write of the lock comes after that.
-    wait_until("not taken over", || {
+    wait_until("the lock is taken over", || {
         is_held_by(&lock, &second) && written.load(Ordering::Relaxed) > 4
     });
     // The server has the request, and carries it out now.
@@ -184,10 +178,9 @@ fn a_suspended_publication_leaves_the_results_of_its_successor_alone() {
             fs::write(path, images::png(seed + round as u32, 90, 90)).unwrap();
         };
         image(&place, "first", 100);
-        let first = start(&place, &run);
-        strike.aim(first.id(), at);
-        wait_until("it is not suspended", || {
-            strike.hit.load(Ordering::Relaxed) == first.id() as i32
+        let first = strike.start(at, || start(&place, &run));
+        wait_until("the run is suspended", || {
+            strike.hit.load(Ordering::SeqCst) == first.id() as i32
         });
         strike.stop();
         let suspended = Instant::now();
@@ -215,16 +208,35 @@ fn a_suspended_publication_leaves_the_results_of_its_successor_alone() {
     }
 }
 
-/// Two runs that see no lock and create theirs, in a store that lets both: one goes on.
+/// Two runs that see no lock and create theirs, in a store that lets both: one goes on. No image is served before one of
+/// them has ended, so that neither is through before the other has looked.
 fn two_runs_of_one_output(plan: FaultPlan, more: &[(&'static str, &str)]) {
-    let server = S3Server::start_faulty(&["results"], plan).unwrap();
-    let mut place = Workplace::new().with_environment(server.environment());
+    let is_one_left = Arc::new(AtomicBool::new(false));
+    let one_left = Condition::of(&is_one_left);
+    let plan: FaultPlan = Box::new(move |line| {
+        let is_image = line.reads_object() && line.path.starts_with("/photos/");
+        match is_image {
+            true => Some(Fault::Held(one_left.clone())),
+            false => plan(line),
+        }
+    });
+    let server = S3Server::start_faulty(&["photos", "results"], plan).unwrap();
+    images::write_folder(&server.bucket("photos"), &["Apple Red", "Kiwi"], 30);
+    // A client gives an answer up after 30 s, usually.
+    let patient = [("AWS_TIMEOUT", "10 minutes".to_string())];
+    let mut place = Workplace::new()
+        .with_environment(server.environment())
+        .with_environment(patient);
     for (name, value) in more {
         place = place.with_environment([(*name, value.to_string())]);
     }
-    place.many_images(600);
-    let run = ["-i", "many", "-o", "s3://results/out", "--no-report"];
-    let runs = [start(&place, &run), start(&place, &run)];
+    let run = ["-i", "s3://photos", "-o", "s3://results/out", "--no-report"];
+    let mut runs = [start(&place, &run), start(&place, &run)];
+    wait_until("one of two runs ends", || {
+        let mut ended = runs.iter_mut().map(|run| run.try_wait().unwrap());
+        ended.any(|ended| ended.is_some())
+    });
+    is_one_left.store(true, Ordering::SeqCst);
     let mut refused = 0;
     for run in runs {
         let ended = run.wait_with_output().unwrap();
@@ -242,7 +254,7 @@ fn two_runs_of_one_output(plan: FaultPlan, more: &[(&'static str, &str)]) {
     }
     assert_eq!(refused, 1);
     let count = place.query("SELECT count(*) AS n FROM 's3://results/out/features/'");
-    assert_eq!(count, "n\n600\n");
+    assert_eq!(count, "n\n60\n");
     place
         .pomona(["verify", "s3://results/out", "--integrity"])
         .code(0);
