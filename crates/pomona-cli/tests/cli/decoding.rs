@@ -238,6 +238,10 @@ pub(crate) fn slow(place: &Workplace) {
     }
 }
 
+/// Processor seconds after which a command is in the middle of an image: it begins with the first of them
+/// within half a second.
+const DECODING: f64 = 1.5;
+
 /// Interrupts a command while it decodes, and requires that it ends soon.
 fn assert_hears(place: &Workplace, arguments: &[&str]) {
     let mut command = place.command(arguments);
@@ -245,7 +249,7 @@ fn assert_hears(place: &Workplace, arguments: &[&str]) {
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = quiet.spawn().unwrap();
     let begun = Instant::now();
-    while processor_seconds(child.id()) < 4.0 {
+    while processor_seconds(child.id()) < DECODING {
         assert_eq!(child.try_wait().unwrap(), None, "the command has ended");
         assert!(begun.elapsed() < Duration::from_secs(120));
         thread::sleep(Duration::from_millis(20));

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,17 +23,50 @@ const OVERCOME: Duration = Duration::from_secs(40);
 
 const IMAGES: usize = 1500;
 
-/// A folder of images, and the undisturbed results in `local`.
-fn prepared() -> Workplace {
-    let place = Workplace::new();
-    place.many_images(IMAGES);
-    place
-        .run(&["-i", "many", "-o", "local", "--no-report"])
-        .code(0);
-    place
+/// Images, and the undisturbed results of them, which all tests compare theirs with.
+struct Undisturbed(Workplace);
+
+impl Undisturbed {
+    /// Those that another test has at the moment, or new ones. They are gone with the last test that has them.
+    fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Undisturbed>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let place = Workplace::new();
+            place.many_images(IMAGES);
+            place
+                .run(&["-i", "many", "-o", "local", "--no-report"])
+                .code(0);
+            let new = Arc::new(Self(place));
+            *shared = Arc::downgrade(&new);
+            new
+        })
+    }
+
+    fn images(&self) -> String {
+        self.0.path("many").display().to_string()
+    }
+
+    fn results(&self) -> String {
+        self.0.path("local").display().to_string()
+    }
 }
 
-fn begin(place: &Workplace, url: &str) -> Child {
+/// A place for a run on a cluster, over images of which the undisturbed results are there.
+struct Prepared {
+    undisturbed: Arc<Undisturbed>,
+    place: Workplace,
+}
+
+fn prepared() -> Prepared {
+    Prepared {
+        undisturbed: Undisturbed::shared(),
+        place: Workplace::new(),
+    }
+}
+
+fn begin(Prepared { undisturbed, place }: &Prepared, url: &str) -> Child {
+    let images = undisturbed.images();
     let run = [
         "run",
         "--weights",
@@ -40,7 +74,7 @@ fn begin(place: &Workplace, url: &str) -> Child {
         "--components",
         "3",
         "-i",
-        "many",
+        &images,
         "-o",
         "out",
         "--no-report",
@@ -68,7 +102,7 @@ fn wait_for_tasks(cluster: &Cluster, run: &mut Child, count: usize) {
 }
 
 #[track_caller]
-fn assert_completes(place: &Workplace, run: Child, cluster: &Cluster) {
+fn assert_completes(prepared: &Prepared, run: Child, cluster: &Cluster) {
     let start = Instant::now();
     let output = run.wait_with_output().unwrap();
     assert!(
@@ -78,15 +112,16 @@ fn assert_completes(place: &Workplace, run: Child, cluster: &Cluster) {
         cluster.logs()
     );
     assert!(start.elapsed() < LIMIT, "took {:?}", start.elapsed());
-    assert_same_results(place, "out", "local");
+    let local = prepared.undisturbed.results();
+    assert_same_results(&prepared.place, "out", &local);
 }
 
 /// Runs the pipeline, kills the older of two executors whenever a query is for the first time in a
 /// state that `strikes`, given which query it is, and starts another. Gives the number of kills.
 fn kill_whenever(strikes: impl Fn(usize, &str) -> bool) -> usize {
-    let place = prepared();
+    let prepared = prepared();
     let mut cluster = start(options().with_short_timeout());
-    let mut run = begin(&place, &cluster.url());
+    let mut run = begin(&prepared, &cluster.url());
     let begun = Instant::now();
     let mut queries = vec![];
     let mut struck = HashSet::new();
@@ -107,7 +142,7 @@ fn kill_whenever(strikes: impl Fn(usize, &str) -> bool) -> usize {
         sleep(Duration::from_millis(5));
     }
     println!("{} kills in {:?}", struck.len(), begun.elapsed());
-    assert_completes(&place, run, &cluster);
+    assert_completes(&prepared, run, &cluster);
     struck.len()
 }
 
@@ -128,38 +163,38 @@ fn one_of_two_executors_is_killed_after_every_other_query() {
 
 #[test]
 fn a_killed_scheduler_is_started_again() {
-    let place = prepared();
+    let prepared = prepared();
     let mut cluster = start(options());
-    let mut run = begin(&place, &cluster.url());
+    let mut run = begin(&prepared, &cluster.url());
     wait_for_tasks(&cluster, &mut run, 16);
     cluster.kill_scheduler().unwrap();
     sleep(Duration::from_secs(1));
     cluster.restart_scheduler().unwrap();
-    assert_completes(&place, run, &cluster);
+    assert_completes(&prepared, run, &cluster);
 }
 
 #[test]
 fn a_terminated_executor_finishes_its_tasks() {
-    let place = prepared();
+    let prepared = prepared();
     let mut cluster = start(options());
-    let mut run = begin(&place, &cluster.url());
+    let mut run = begin(&prepared, &cluster.url());
     wait_for_tasks(&cluster, &mut run, 14);
     let pid = cluster.executor_pid(0).unwrap();
     kill(Pid::from_raw(pid as i32), Signal::SIGTERM).unwrap();
     assert!(cluster.executor_ended(0).unwrap());
-    assert_completes(&place, run, &cluster);
+    assert_completes(&prepared, run, &cluster);
 }
 
 #[test]
 fn an_executor_that_joins_late_gets_work() {
-    let place = prepared();
+    let prepared = prepared();
     let mut one = options();
     one.executors = 1;
     let mut cluster = start(one);
-    let mut run = begin(&place, &cluster.url());
+    let mut run = begin(&prepared, &cluster.url());
     wait_for_tasks(&cluster, &mut run, 13);
     let late = cluster.add_executor().unwrap();
-    assert_completes(&place, run, &cluster);
+    assert_completes(&prepared, run, &cluster);
     let log = cluster.log(&format!("executor-{late}"));
     assert!(log.contains("Finished task"), "{log}");
 }

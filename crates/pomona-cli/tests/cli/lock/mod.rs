@@ -196,10 +196,11 @@ fn the_lock_of_another_machine_holds_until_it_is_stale() {
 #[test]
 fn a_run_that_loses_its_lock_publishes_nothing() {
     let place = Workplace::new();
-    place.many_images(3000);
+    place.many_images(1000);
     let mut command = place.command(["run", "-k", "3", "--weights", place.weights()]);
     command
         .args(LONG)
+        .args(["--checkpoint", "100"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let holder = command.spawn().unwrap();
