@@ -80,7 +80,7 @@ impl BackboneFactory for Timm {
         let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|error| refuse(error.to_string()))?;
         let model = if target.device.is_cpu() {
-            let isa = Isa::chosen()?;
+            let isa = Isa::chosen().map_err(WeightsError::from)?;
             let packed = (self.pack)(&Parameters::new(tensors), isa);
             Model::Packed(packed.map_err(|error| refuse(error.to_string()))?)
         } else {

@@ -244,6 +244,10 @@ pub(crate) fn slow(place: &Workplace) {
     }
 }
 
+/// Processor seconds after which a command is in the middle of an image: it begins with the first of them
+/// within half a second.
+const DECODING: f64 = 1.5;
+
 /// Interrupts a command while it decodes, and requires that it ends soon.
 fn assert_hears(place: &Workplace, arguments: &[&str]) {
     let mut command = place.command(arguments);
@@ -252,7 +256,7 @@ fn assert_hears(place: &Workplace, arguments: &[&str]) {
     let mut child = quiet.spawn().unwrap();
     wait_until("it decodes", || {
         assert_eq!(child.try_wait().unwrap(), None, "the command has ended");
-        processor_seconds(child.id()) >= 4.0
+        processor_seconds(child.id()) >= DECODING
     });
     assert_stops(&mut child, 5.0);
 }

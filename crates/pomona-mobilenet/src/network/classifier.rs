@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor, bail};
 use candle_nn::Module;
+use pomona_kernels::packing::pad;
+use pomona_kernels::{BLOCK, Kernels, Product, Start};
 
 use super::aligned::Aligned;
-use super::kernels::packing::pad;
-use super::kernels::{BLOCK, Kernels, Product, Start};
 use super::labels::LabelSource;
 use super::weights::Weights;
 use super::weights_error::WeightsError;

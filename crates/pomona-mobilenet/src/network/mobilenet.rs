@@ -1,12 +1,12 @@
 //! MobileNetV2 with its weights packed for a CPU, and on another device where one is asked for.
 
 use candle_core::{DType, Device};
+use pomona_kernels::{Isa, Kernels, Precision};
 
 use super::architecture::Architecture;
 use super::backbone::{Backbone, Preprocessing, Resize};
 use super::classifier::Classifier;
 use super::forward::Forward;
-use super::kernels::{Isa, Kernels, Precision};
 use super::plan::{GROUP, Plan};
 use super::reference::Reference;
 use super::scratch::with_scratch;

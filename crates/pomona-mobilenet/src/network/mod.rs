@@ -21,11 +21,6 @@ mod folding;
 mod forward;
 mod fruits;
 mod inspection;
-#[expect(
-    unsafe_code,
-    reason = "vector instructions and tiles, behind checks of the processor and of every range"
-)]
-mod kernels;
 mod labels;
 mod metadata;
 mod mobilenet;
@@ -39,11 +34,12 @@ mod scratch;
 mod weights;
 mod weights_error;
 
+pub use pomona_kernels::{Isa, IsaError, Precision};
+
 pub use architecture::Architecture;
 pub use backbone::{Backbone, Preprocessing, Resize};
 pub use classifier::Classifier;
 pub use inspection::Inspection;
-pub use kernels::{Isa, Precision};
 pub use labels::LabelSource;
 pub use mobilenet::MobileNetV2;
 pub use names::NameScheme;

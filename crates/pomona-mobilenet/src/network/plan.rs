@@ -1,10 +1,11 @@
 //! The plan of each block: its packed weights, its tiling and the layout of its buffers.
 
+use pomona_kernels::packing::{pack_depthwise, pad, padded};
+use pomona_kernels::{BLOCK, Kernels, Places};
+
 use super::aligned::Aligned;
 use super::architecture::{Architecture, Block, output_size};
 use super::folding::FoldedConvolution;
-use super::kernels::packing::{pack_depthwise, pad, padded};
-use super::kernels::{BLOCK, Kernels, Places};
 use super::names::Place;
 use super::scratch::Sizes;
 use super::weights::Weights;

@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 
+use pomona_kernels::packing::padded;
+use pomona_kernels::{BLOCK, Kernels, Places};
+
 use super::aligned::Aligned;
-use super::kernels::packing::padded;
-use super::kernels::{BLOCK, Kernels, Places};
 use super::plan::{BlockPlan, GROUP};
 
 /// Rows of the image in memory: three for one output row, rounded up to a power of two.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use pomona_kernels::IsaError;
+
 /// Why a set of weights cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -87,15 +89,8 @@ pub enum WeightsError {
     #[error("this processor has no {0}")]
     InstructionSet(&'static str),
     /// The environment variable `POMONA_ISA` names an instruction set that cannot be used.
-    #[error("POMONA_ISA={value}: {reason}; this processor has {available}")]
-    IsaVariable {
-        /// The value of the variable.
-        value: String,
-        /// The reason.
-        reason: String,
-        /// The names that this processor supports.
-        available: String,
-    },
+    #[error(transparent)]
+    IsaVariable(#[from] IsaError),
     /// Candle could not make a tensor.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::process::{Child, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -27,18 +27,50 @@ const OVERCOME: Duration = Duration::from_secs(40);
 
 const IMAGES: usize = 1500;
 
-/// A folder of images, and the undisturbed results in `local`.
-fn prepared() -> Workplace {
-    let place = Workplace::new();
-    place.many_images(IMAGES);
-    place
-        .run(&["-i", "many", "-o", "local", "--no-report"])
-        .code(0);
-    place
+/// Images, and the undisturbed results of them, which all tests compare theirs with.
+struct Undisturbed(Workplace);
+
+impl Undisturbed {
+    /// Those that another test has at the moment, or new ones. They are gone with the last test that has them.
+    fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Undisturbed>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let place = Workplace::new();
+            place.many_images(IMAGES);
+            place
+                .run(&["-i", "many", "-o", "local", "--no-report"])
+                .code(0);
+            let new = Arc::new(Self(place));
+            *shared = Arc::downgrade(&new);
+            new
+        })
+    }
+
+    fn images(&self) -> String {
+        self.0.path("many").display().to_string()
+    }
+
+    fn results(&self) -> String {
+        self.0.path("local").display().to_string()
+    }
 }
 
-fn begin(place: &Workplace, url: &str) -> Child {
-    begin_with(place, url, "many")
+/// A place for a run on a cluster, over images of which the undisturbed results are there.
+struct Prepared {
+    undisturbed: Arc<Undisturbed>,
+    place: Workplace,
+}
+
+fn prepared() -> Prepared {
+    Prepared {
+        undisturbed: Undisturbed::shared(),
+        place: Workplace::new(),
+    }
+}
+
+fn begin(Prepared { undisturbed, place }: &Prepared, url: &str) -> Child {
+    begin_with(place, url, &undisturbed.images())
 }
 
 fn begin_with(place: &Workplace, url: &str, input: &str) -> Child {
@@ -77,7 +109,13 @@ fn wait_for_tasks(cluster: &Cluster, run: &mut Child, count: usize) {
 }
 
 #[track_caller]
-fn assert_completes(place: &Workplace, run: Child, cluster: &Cluster) {
+fn assert_completes(prepared: &Prepared, run: Child, cluster: &Cluster) {
+    let undisturbed = prepared.undisturbed.results();
+    assert_gives(&prepared.place, &undisturbed, run, cluster);
+}
+
+#[track_caller]
+fn assert_gives(place: &Workplace, undisturbed: &str, run: Child, cluster: &Cluster) {
     let start = Instant::now();
     let output = run.wait_with_output().unwrap();
     assert!(
@@ -87,15 +125,15 @@ fn assert_completes(place: &Workplace, run: Child, cluster: &Cluster) {
         cluster.logs()
     );
     assert!(start.elapsed() < LIMIT, "took {:?}", start.elapsed());
-    assert_same_results(place, "out", "local");
+    assert_same_results(place, "out", undisturbed);
 }
 
 /// Runs the pipeline, kills the older of two executors whenever a query is for the first time in a
 /// state that `strikes`, given which query it is, and starts another. Gives the number of kills.
 fn kill_whenever(strikes: impl Fn(usize, &str) -> bool) -> usize {
-    let place = prepared();
+    let prepared = prepared();
     let mut cluster = start(options().with_short_timeout());
-    let mut run = begin(&place, &cluster.url());
+    let mut run = begin(&prepared, &cluster.url());
     let begun = Instant::now();
     let mut queries = vec![];
     let mut struck = HashSet::new();
@@ -116,7 +154,7 @@ fn kill_whenever(strikes: impl Fn(usize, &str) -> bool) -> usize {
         sleep(Duration::from_millis(5));
     }
     println!("{} kills in {:?}", struck.len(), begun.elapsed());
-    assert_completes(&place, run, &cluster);
+    assert_completes(&prepared, run, &cluster);
     struck.len()
 }
 
@@ -137,26 +175,26 @@ fn one_of_two_executors_is_killed_after_every_other_query() {
 
 #[test]
 fn a_killed_scheduler_is_started_again() {
-    let place = prepared();
+    let prepared = prepared();
     let mut cluster = start(options());
-    let mut run = begin(&place, &cluster.url());
+    let mut run = begin(&prepared, &cluster.url());
     wait_for_tasks(&cluster, &mut run, 16);
     cluster.kill_scheduler().unwrap();
     sleep(Duration::from_secs(1));
     cluster.restart_scheduler().unwrap();
-    assert_completes(&place, run, &cluster);
+    assert_completes(&prepared, run, &cluster);
 }
 
 #[test]
 fn a_terminated_executor_finishes_its_tasks() {
-    let place = prepared();
+    let prepared = prepared();
     let mut cluster = start(options());
-    let mut run = begin(&place, &cluster.url());
+    let mut run = begin(&prepared, &cluster.url());
     wait_for_tasks(&cluster, &mut run, 14);
     let pid = cluster.executor_pid(0).unwrap();
     kill(Pid::from_raw(pid as i32), Signal::SIGTERM).unwrap();
     assert!(cluster.executor_ended(0).unwrap());
-    assert_completes(&place, run, &cluster);
+    assert_completes(&prepared, run, &cluster);
 }
 
 #[test]
@@ -184,7 +222,7 @@ fn an_executor_that_joins_late_gets_work() {
         cluster.log(&log).contains("Execute task")
     });
     has_joined.store(true, Ordering::SeqCst);
-    assert_completes(&place, run, &cluster);
+    assert_gives(&place, "local", run, &cluster);
     let log = cluster.log(&log);
     assert!(log.contains("Finished task"), "{log}");
 }

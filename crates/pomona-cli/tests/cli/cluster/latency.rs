@@ -20,6 +20,9 @@ use crate::workplace::Workplace;
 /// Images that differ.
 const DIFFERENT: usize = 5;
 
+/// Images of the run that loads the network: some tasks for either executor.
+const WARM_UP: &str = "200";
+
 /// How late the store is.
 const LATENCY: Duration = Duration::from_millis(50);
 
@@ -136,11 +139,11 @@ fn watched<T>(cluster: &Cluster, work: impl FnOnce() -> T) -> (T, Shares) {
 /// The number of images: enough for some seconds.
 fn count() -> usize {
     let count = std::env::var("POMONA_TEST_LATE_IMAGES").ok();
-    count.and_then(|count| count.parse().ok()).unwrap_or(3_000)
+    count.and_then(|count| count.parse().ok()).unwrap_or(2_000)
 }
 
-/// What two executors of a binary take for all images, at once and when the store is late, after a first run that
-/// loads the network; again if that `is_wrong`.
+/// What two executors of a binary take for all images, at once and when the store is late, after a run over few
+/// that loads the network; again if that `is_wrong`.
 fn measured(
     binary: &str,
     server: &S3Server,
@@ -151,23 +154,24 @@ fn measured(
     let cluster = start(options.with_environment(server.environment()));
     let place = Workplace::new().with_environment(server.environment());
     let url = cluster.url();
-    let run = |output: &str| {
+    let run = |output: &str, more: &[&str]| {
         let _ = fs::remove_dir_all(place.path(output));
         let begin = Instant::now();
         let mut command = place.program(binary);
         command.args(["run", "--weights", place.weights(), "--components", "3"]);
         command.args(["-i", "s3://photos", "-o", output, "--scheduler", &url]);
+        command.args(more);
         let ran = command.output().unwrap();
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.success(), "{said}");
         begin.elapsed()
     };
     is_late.store(false, Ordering::Relaxed);
-    run("warm");
+    run("warm", &["--limit", WARM_UP]);
     in_some_round(|| {
         let times = ["soon", "late"].map(|output| {
             is_late.store(output == "late", Ordering::Relaxed);
-            let (elapsed, shares) = watched(&cluster, || run(output));
+            let (elapsed, shares) = watched(&cluster, || run(output, &[]));
             let percent = |share: f64| format!("{:.1}%", 100.0 * share);
             println!(
                 "{binary}, {output}: {elapsed:?}, executors work {} of the time, have {} of two \

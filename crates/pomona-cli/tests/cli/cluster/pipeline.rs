@@ -1,6 +1,12 @@
 //! `pomona run` on a cluster gives what it gives on one machine.
 
+use std::fs;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use pomona_tests::images;
+use pomona_tests::s3_faults::{Condition, Fault, FaultPlan};
 use pomona_tests::s3_server::S3Server;
 
 use super::{assert_same_results, options, start};
@@ -8,6 +14,12 @@ use crate::formats::{SIZED, assert_sizes};
 use crate::progress::objects;
 use crate::resume::{assert_consistent, files};
 use crate::workplace::Workplace;
+
+/// Images of the run whose progress is looked at: ten a task.
+const IMAGES: usize = 500;
+
+/// Time in which a run reports its progress twice.
+const REPORTED_TWICE: Duration = Duration::from_secs(6);
 
 #[test]
 fn a_run_on_a_cluster_gives_the_local_results() {
@@ -32,11 +44,25 @@ fn a_run_on_a_cluster_gives_the_local_results() {
 
 #[test]
 fn the_progress_on_a_cluster_is_reported_while_it_runs() {
-    let cluster = start(options());
-    let place = Workplace::new();
-    place.many_images(5000);
+    // A run that is long because its store is: of most tasks the images are there at once, and of the last
+    // ones not before the run has had the time to report twice.
+    let began = OnceLock::new();
+    let read = AtomicUsize::new(0);
+    let plan: FaultPlan = Box::new(move |line| {
+        if !line.reads_object() {
+            return None;
+        }
+        let began: Instant = *began.get_or_init(Instant::now);
+        let is_due = Condition::new(move || began.elapsed() > REPORTED_TWICE);
+        (read.fetch_add(1, Ordering::Relaxed) >= IMAGES / 2).then_some(Fault::Held(is_due))
+    });
+    let server = S3Server::start_faulty(&["photos"], plan).unwrap();
+    let cluster = start(options().with_environment(server.environment()));
+    let place = Workplace::new().with_environment(server.environment());
+    place.many_images(IMAGES);
+    fs::rename(place.path("many"), server.bucket("photos").join("many")).unwrap();
     let url = cluster.url();
-    let folders = ["-i", "many", "-o", "out", "--no-report"];
+    let folders = ["-i", "s3://photos/many", "-o", "out", "--no-report"];
     let spread = ["--scheduler", &url, "--partitions", "50"];
     let ran = place.run(&[folders.as_slice(), &spread].concat());
     let lines = objects(&ran.code(0));
@@ -45,10 +71,11 @@ fn the_progress_on_a_cluster_is_reported_while_it_runs() {
         .clone()
         .map(|line| line["done"].as_u64().unwrap())
         .collect();
-    assert!(done.is_sorted() && done.last() == Some(&5000), "{done:?}");
+    let all = IMAGES as u64;
+    assert!(done.is_sorted() && done.last() == Some(&all), "{done:?}");
     // Of tasks that are complete, before the last one is.
     let between = features
-        .filter(|line| (1..5000).contains(&line["done"].as_u64().unwrap()))
+        .filter(|line| (1..all).contains(&line["done"].as_u64().unwrap()))
         .find(|line| line["eta_seconds"].as_f64().is_some());
     let between = between.unwrap_or_else(|| panic!("{lines:?}"));
     assert!(between["images_per_second"].as_f64().unwrap() > 0.0);
@@ -58,7 +85,7 @@ fn the_progress_on_a_cluster_is_reported_while_it_runs() {
 fn files_of_features_have_their_size_on_a_cluster() {
     let cluster = start(options());
     let place = Workplace::new();
-    images::write_folder(&place.path("images"), &["Apple Red", "Kiwi"], 60);
+    images::write_folder(&place.path("images"), &["Apple Red", "Kiwi"], 30);
     let url = cluster.url();
     // Four partitions of each chunk, written at once by two executors, and far smaller than a file.
     let run = [&SIZED[..], &["--scheduler", &url, "--partitions", "4"]].concat();

@@ -204,6 +204,7 @@ fn a_run_that_loses_its_lock_publishes_nothing() {
     let mut command = place.command(["run", "-k", "3", "--weights", place.weights()]);
     command
         .args(LONG)
+        .args(["--checkpoint", "100"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let holder = command.spawn().unwrap();

@@ -25,6 +25,9 @@ use crate::workplace::{MANY, Workplace};
 /// How long a run acts on what it knows of its lock.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
+/// Images that a store serves before it holds the others back.
+const SERVED: usize = 200;
+
 fn signal(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id() as i32), signal).unwrap();
 }
@@ -56,17 +59,16 @@ fn assert_lost(child: Child) {
 /// other.
 fn suspend_the_holder(
     place: &Workplace,
-    output: &str,
+    run: &[&str],
     lock: &Path,
     mut is_taken: impl FnMut() -> bool,
 ) {
-    let run = ["-i", "many", "-o", output, "--partitions", "1"];
-    let first = start(place, &run);
+    let first = start(place, run);
     wait_until("the run has the lock", || {
         is_held_by(lock, &first) && is_taken()
     });
     signal(&first, Signal::SIGSTOP);
-    let mut second = start(place, &[&run[..], &["--force-unlock"]].concat());
+    let mut second = start(place, &[run, &["--force-unlock"]].concat());
     wait_until("the lock is taken over", || is_held_by(lock, &second));
     signal(&first, Signal::SIGCONT);
     assert_lost(first);
@@ -76,17 +78,36 @@ fn suspend_the_holder(
     second.wait().unwrap();
 }
 
+/// Images of a store that keeps all of them but the first to itself: both runs wait for it, and cost no
+/// processor until the first has noticed that it lost its lock.
 #[test]
 fn a_suspended_run_leaves_the_lock_of_its_successor_alone() {
-    let place = Workplace::new();
-    place.many_images(MANY);
+    let read = AtomicUsize::new(0);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Condition::of(&is_over);
+    let plan: FaultPlan = Box::new(move |line| {
+        let is_held = line.reads_object() && read.fetch_add(1, Ordering::Relaxed) >= SERVED;
+        is_held.then(|| Fault::Held(over.clone()))
+    });
+    let server = S3Server::start_faulty(&["photos"], plan).unwrap();
+    // A client gives an answer up after 30 s, usually.
+    let patient = [("AWS_TIMEOUT", "10 minutes".to_string())];
+    let place = Workplace::new()
+        .with_environment(server.environment())
+        .with_environment(patient);
+    place.many_images(10 * SERVED);
+    fs::rename(place.path("many"), server.bucket("photos").join("many")).unwrap();
     let lock = place.path("out/_temporary/lock.json");
     let temporary = place.path("out/_temporary");
     // It has begun to write features.
     let is_chunk = |path: &String| path.contains("/chunks/");
-    suspend_the_holder(&place, "out", &lock, || {
+    let checkpoint = (SERVED / 4).to_string();
+    let input = ["-i", "s3://photos/many", "-o", "out"];
+    let run = [&input[..], &["--checkpoint", &checkpoint]].concat();
+    suspend_the_holder(&place, &run, &lock, || {
         files(&temporary).keys().any(is_chunk)
     });
+    is_over.store(true, Ordering::Relaxed);
 }
 
 #[test]
@@ -101,7 +122,8 @@ fn a_suspended_run_leaves_the_lock_of_its_successor_in_a_bucket_alone() {
         let of_lock = |line: &&RequestLine| line.path.ends_with("/lock.json");
         seen.iter().filter(of_lock).count()
     };
-    suspend_the_holder(&place, "s3://results/out", &lock, || requests(&server) >= 4);
+    let run = ["-i", "many", "-o", "s3://results/out", "--partitions", "1"];
+    suspend_the_holder(&place, &run, &lock, || requests(&server) >= 4);
 }
 
 /// The renewal of a suspended run reaches the store after its lock has been taken over: the request

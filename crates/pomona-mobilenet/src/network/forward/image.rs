@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::kernels::{BLOCK, Session, Stem};
+use pomona_kernels::{BLOCK, Session, Stem};
+
 use super::super::plan::{BlockPlan, Plan};
 use super::super::scratch::IMAGE_ROWS;
 

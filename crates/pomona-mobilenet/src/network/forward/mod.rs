@@ -10,8 +10,9 @@ mod image;
 mod planes;
 mod strips;
 
-use super::kernels::packing::padded;
-use super::kernels::{BLOCK, Kernels, Product, Session, Start};
+use pomona_kernels::packing::padded;
+use pomona_kernels::{BLOCK, Kernels, Product, Session, Start};
+
 use super::plan::{BlockPlan, Dense, GROUP, Plan};
 use super::scratch::Scratch;
 use strips::Source;

@@ -1,7 +1,8 @@
 //! Blocks on small planes: whole planes of several images, a panel of channels at a time.
 
-use super::super::kernels::packing::padded;
-use super::super::kernels::{Activation, BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
+use pomona_kernels::packing::padded;
+use pomona_kernels::{Activation, BLOCK, Depthwise, PLANE_WEIGHTS, Product, Start};
+
 use super::super::plan::Tiling;
 use super::{Forward, PANEL, clear_borders, operand_start, row_starts};
 

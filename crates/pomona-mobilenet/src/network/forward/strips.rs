@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::super::kernels::packing::padded;
-use super::super::kernels::{Activation, BLOCK, Depthwise, PLANE_WEIGHTS, Places, Product, Start};
+use pomona_kernels::packing::padded;
+use pomona_kernels::{Activation, BLOCK, Depthwise, PLANE_WEIGHTS, Places, Product, Start};
+
 use super::super::plan::{BlockPlan, Plan, Tiling};
 use super::image::Image;
 use super::{Forward, PANEL, Target, clear_borders, operand_start, row_starts};
@@ -137,7 +138,7 @@ impl Forward<'_> {
             input: &tensor[operand + first_pixel * BLOCK..],
             input_plane: plane,
             depth: expand.depth,
-            pixels: places.len(),
+            pixels: places.count(),
             weights: &expand.weights[before..],
             bias: &expand.bias[column..],
             columns: panel.len() * BLOCK,

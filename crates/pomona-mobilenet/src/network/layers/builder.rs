@@ -1,6 +1,7 @@
 //! [`Builder`]: a network of convolutions, a method a layer.
 
-use super::super::kernels::{Activation, Isa, Kernels, Precision};
+use pomona_kernels::{Activation, Isa, Kernels, Precision};
+
 use super::super::weights_error::WeightsError;
 use super::affine::Affine;
 use super::image::Normalization;

@@ -10,9 +10,10 @@
 use std::mem::take;
 use std::ops::Range;
 
-use super::super::kernels::{
+use pomona_kernels::{
     BLOCK, Base, Convolution, Depthwise as DepthwiseTask, Strides, plane_weights,
 };
+
 use super::buffers::Buffers;
 use super::forward::{Forward, MOST_ROWS};
 use super::layer::{Dense, Depthwise};

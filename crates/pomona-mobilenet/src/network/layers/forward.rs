@@ -3,10 +3,11 @@
 use std::mem::take;
 use std::ops::Range;
 
-use super::super::kernels::{
+use pomona_kernels::{
     Average, BLOCK, Base, Convolution, Depthwise as DepthwiseTask, MaxPool, Scale, Session,
     Strides, plane_weights,
 };
+
 use super::buffers::Buffers;
 use super::layer::{Dense, Depthwise, Layer, Source};
 use super::plan::{IMAGE, PANEL, Plan, Tensor, VECTORS};

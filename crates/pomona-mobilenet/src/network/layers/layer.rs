@@ -1,8 +1,9 @@
 //! The layers of a network of convolutions, with their weights packed.
 
+use pomona_kernels::packing::{pack_depthwise, pad};
+use pomona_kernels::{Activation, BLOCK, Kernels, Run};
+
 use super::super::aligned::Aligned;
-use super::super::kernels::packing::{pack_depthwise, pad};
-use super::super::kernels::{Activation, BLOCK, Kernels, Run};
 use super::affine::Affine;
 use super::planes::Planes;
 

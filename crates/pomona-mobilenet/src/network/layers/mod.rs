@@ -29,10 +29,10 @@ mod planes;
 mod tokens;
 mod transformer;
 
-pub use super::kernels::Activation;
 pub use affine::Affine;
 pub use builder::{Builder, Padding, Value, Window};
 pub use image::Normalization;
 pub use packed::PackedNetwork;
 pub use parameters::Parameters;
+pub use pomona_kernels::Activation;
 pub use transformer::{TransformerBlock, TransformerWeights};

@@ -4,8 +4,8 @@ use std::fmt::{self, Debug, Formatter};
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor, bail};
 use candle_nn::Module;
+use pomona_kernels::Isa;
 
-use super::super::kernels::Isa;
 use super::buffers::with_buffers;
 use super::forward::Forward;
 use super::plan::Plan;

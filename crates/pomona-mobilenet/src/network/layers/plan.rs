@@ -1,6 +1,7 @@
 //! Where the tensors of a network of convolutions lie, once all of its layers are known.
 
-use super::super::kernels::{BLOCK, Kernels};
+use pomona_kernels::{BLOCK, Kernels};
+
 use super::image::Normalization;
 use super::layer::{Depthwise, Layer, Source};
 use super::planes::{GROUP, Planes};

@@ -1,7 +1,7 @@
 //! The geometry of a tensor of planes of sixteen channels.
 
-use super::super::kernels::packing::padded;
-use super::super::kernels::{BLOCK, Strides};
+use pomona_kernels::packing::padded;
+use pomona_kernels::{BLOCK, Strides};
 
 /// Images that the later layers take together: each panel of weights serves all of them.
 pub(super) const GROUP: usize = 8;

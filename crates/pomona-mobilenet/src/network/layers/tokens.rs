@@ -8,9 +8,10 @@
 //!
 //! Of the last block only the class token is used, and no other is computed.
 
-use super::super::kernels::{
+use pomona_kernels::{
     Activation, BLOCK, Base, Convolution, LayerNorm, Run, Session, Softmax, Strides,
 };
+
 use super::buffers::Buffers;
 use super::layer::Dense;
 use super::transformer::{Block, CHUNK, Transformer};

@@ -1,8 +1,9 @@
 //! Vision transformers (Dosovitskiy et al. 2020, arXiv:2010.11929): their weights, packed.
 
+use pomona_kernels::packing::padded;
+use pomona_kernels::{Activation, BLOCK, Isa, Kernels, MOST_ROWS, Run};
+
 use super::super::aligned::Aligned;
-use super::super::kernels::packing::padded;
-use super::super::kernels::{Activation, BLOCK, Isa, Kernels, MOST_ROWS, Run};
 use super::super::weights_error::WeightsError;
 use super::affine::Affine;
 use super::builder::f32_kernels;

@@ -7,7 +7,7 @@ use super::vector::Vector;
 
 /// The initial value of a tile's sums.
 #[derive(Clone, Copy)]
-pub(crate) enum Start<'a> {
+pub enum Start<'a> {
     /// The bias.
     Bias,
     /// The bias and a tensor laid out as the output: a residual connection.
@@ -23,8 +23,8 @@ pub(crate) enum Start<'a> {
 /// weights [panel][input channel][panel width]
 /// output  [channel / 16][pixel][16]      planes `output_plane` floats apart
 /// ```
-pub(crate) struct Product<'a> {
-    /// Whether the input and weights are in bf16 parts; see [`super::parts`].
+pub struct Product<'a> {
+    /// Whether the input and weights are in bf16 parts; see `parts.rs`.
     pub in_parts: bool,
     /// Planes of the input, from the first pixel on.
     pub input: &'a [f32],
@@ -34,7 +34,7 @@ pub(crate) struct Product<'a> {
     pub depth: usize,
     /// Pixels to compute.
     pub pixels: usize,
-    /// Packed by [`super::packing::pack`], from the first column on.
+    /// Packed by [`packing::pack`](crate::packing::pack), from the first column on.
     pub weights: &'a [f32],
     /// One an output column.
     pub bias: &'a [f32],
@@ -72,7 +72,7 @@ impl Product<'_> {
         let furthest = match self.places {
             None => (self.pixels - 1) * BLOCK,
             Some(places) => {
-                assert!(self.pixels <= places.len());
+                assert!(self.pixels <= places.count());
                 places.furthest()
             }
         };

@@ -1,7 +1,8 @@
 //! Compares the functions of layers (activations, softmax, norms and pools) with f64.
 
-use super::exact_layers::{every_kernels, value};
-use super::*;
+use pomona_kernels::{Activation, Average, BLOCK, LayerNorm, MaxPool, Scale, Softmax};
+
+use super::layers::{every_kernels, value};
 
 /// erf by its series, which is alternating: exact to 1e-9 where it is not 1.
 fn erf(x: f64) -> f64 {

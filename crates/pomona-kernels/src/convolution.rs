@@ -16,7 +16,7 @@ const STEPS: [usize; 4] = [BLOCK, 2 * BLOCK, 6, 42];
 
 /// Input values that lie together.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Run {
+pub struct Run {
     /// Floats from an output's first input to the run.
     pub offset: u32,
     /// Number of values.
@@ -25,7 +25,7 @@ pub(crate) struct Run {
 
 /// Distances in floats in a tensor of blocks of sixteen channels.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Strides {
+pub struct Strides {
     /// From an image to the next.
     pub image: usize,
     /// From a block of channels to the next.
@@ -36,7 +36,7 @@ pub(crate) struct Strides {
 
 /// What the sums begin with.
 #[derive(Clone, Copy)]
-pub(crate) enum Base<'a> {
+pub enum Base<'a> {
     /// The bias.
     Bias,
     /// The bias and the output's value.
@@ -46,24 +46,26 @@ pub(crate) enum Base<'a> {
 }
 
 /// A convolution of some images.
-pub(crate) struct Convolution<'a> {
+pub struct Convolution<'a> {
     /// The input, from the first output's first input on.
     pub input: &'a [f32],
     /// Floats from the input of an image to that of the next.
     pub input_image: usize,
     /// Floats from the input of a row of outputs to that of the next.
     pub input_row: usize,
-    /// Floats from the input of an output to that of its neighbour, one of [`STEPS`].
+    /// Floats from the input of an output to that of its neighbour, one of `STEPS`.
     pub step: usize,
     /// The inputs of an output, in the order of its weights.
     pub runs: &'a [Run],
     /// How many runs are multiplied for all outputs before the next ones are.
     pub chunk: usize,
-    /// Images, rows of outputs an image, and outputs a row.
+    /// Number of images.
     pub images: usize,
+    /// Rows of outputs an image.
     pub height: usize,
+    /// Outputs a row.
     pub width: usize,
-    /// Packed by [`super::packing::pack`] from the first column on; a column has a weight for each
+    /// Packed by [`packing::pack`](crate::packing::pack) from the first column on; a column has a weight for each
     /// value of each run.
     pub weights: &'a [f32],
     /// One an output channel.
@@ -72,8 +74,11 @@ pub(crate) struct Convolution<'a> {
     pub columns: usize,
     /// The output, from its first pixel on: blocks of channels, pixels of a row side by side.
     pub output: &'a mut [f32],
+    /// Distances in the output.
     pub strides: Strides,
+    /// What the sums begin with.
     pub base: Base<'a>,
+    /// What follows the sums.
     pub activation: Activation,
 }
 

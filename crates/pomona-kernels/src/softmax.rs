@@ -5,17 +5,18 @@ use super::activation::exp;
 use super::vector::Vector;
 
 /// Most rows of scores that one call takes.
-pub(crate) const MOST_ROWS: usize = 112;
+pub const MOST_ROWS: usize = 112;
 
 /// The scores of some rows, in planes of sixteen columns: `[column / 16][row][16]`.
 ///
 /// Each score becomes `e^(score - largest)`, the largest being that of its row. What the softmax
 /// divides by is left to the caller, who has fewer values to divide after the next product.
-pub(crate) struct Softmax<'a> {
+pub struct Softmax<'a> {
     /// The planes, from the first row on.
     pub scores: &'a mut [f32],
-    /// Number of planes, and floats from one to the next.
+    /// Number of planes.
     pub planes: usize,
+    /// Floats from one plane to the next.
     pub plane: usize,
     /// Rows of a plane, up to [`MOST_ROWS`].
     pub rows: usize,

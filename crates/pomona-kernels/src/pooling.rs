@@ -7,9 +7,10 @@ use super::vector::Vector;
 const CHAINS: usize = 4;
 
 /// The average over the pixels of each plane of one image.
-pub(crate) struct Average<'a> {
+pub struct Average<'a> {
     /// Planes of `pixels` pixels of sixteen channels, one after the other.
     pub input: &'a [f32],
+    /// Pixels a plane.
     pub pixels: usize,
     /// Sixteen averages a plane.
     pub output: &'a mut [f32],
@@ -64,9 +65,10 @@ pub(super) unsafe fn average<V: Vector>(task: &mut Average<'_>) {
 }
 
 /// The product of each channel of one image with a number.
-pub(crate) struct Scale<'a> {
+pub struct Scale<'a> {
     /// Planes of `pixels` pixels of sixteen channels, one after the other.
     pub values: &'a mut [f32],
+    /// Pixels a plane.
     pub pixels: usize,
     /// Sixteen factors a plane.
     pub factors: &'a [f32],
@@ -109,7 +111,7 @@ pub(super) unsafe fn scale<V: Vector>(task: &mut Scale<'_>) {
 }
 
 /// The largest values of 3x3 windows with a stride of 2 in one plane.
-pub(crate) struct MaxPool<'a> {
+pub struct MaxPool<'a> {
     /// Rows of pixels of sixteen channels, from the first output's first input on.
     pub input: &'a [f32],
     /// Floats from one input row to the next.

@@ -1,29 +1,16 @@
-//! Compares every kernel with plain loops, on buffers that end where the kernel's reach ends.
-//!
-//! Under the address sanitizer these buffers show an access beyond what `check` allows; the whole
-//! network's buffers are larger. On a nightly toolchain:
-//!
-//! ```text
-//! RUSTFLAGS=-Zsanitizer=address cargo test -p pomona-mobilenet --lib kernels \
-//!     --target x86_64-unknown-linux-gnu
-//! ```
+//! Compares products and depthwise convolutions with plain loops.
 
-use super::packing::{pack_depthwise, pad, padded};
-use super::*;
+use pomona_kernels::packing::{pack_depthwise, pad, padded};
+use pomona_kernels::{
+    Activation, BLOCK, Depthwise, Isa, Kernels, Places, Precision, Product, Start,
+};
 
-fn every_kernels() -> Vec<Kernels> {
-    let kernels = Isa::ALL
-        .into_iter()
-        .flat_map(|isa| [Precision::F32, Precision::Bf16].map(|precision| (isa, precision)))
-        .filter_map(|(isa, precision)| Kernels::new(isa, precision));
-    // Without the emulation of bf16 products on a processor that has the instruction.
-    #[cfg(target_arch = "x86_64")]
-    let kernels = kernels.chain(
-        Isa::Avx512
-            .is_available()
-            .then_some(sets::avx512_halves::KERNELS),
-    );
-    kernels.collect()
+/// Channels a plane of operands in parts.
+const PARTS_BLOCK: usize = 2 * BLOCK;
+
+/// bf16 parts that dense operands are stored in.
+fn parts(kernels: &Kernels) -> usize {
+    kernels.part_planes(1)
 }
 
 /// A multiple of 1/8 from -1 to 7/8: exact in bf16, and so is every sum below.
@@ -68,7 +55,7 @@ fn operand(kernels: &Kernels, in_parts: bool, depth: usize, pixels: usize) -> Ve
 
 #[test]
 fn products_are_those_of_plain_loops() {
-    for kernels in every_kernels() {
+    for kernels in Kernels::all() {
         let session = kernels.session();
         for (pixels, depth, columns) in [
             (1, 8, 8),
@@ -136,7 +123,7 @@ fn products_are_those_of_plain_loops() {
 
 #[test]
 fn depthwise_convolutions_are_those_of_plain_loops() {
-    for kernels in every_kernels() {
+    for kernels in Kernels::all() {
         let session = kernels.session();
         for (width, height, stride) in [(1, 1, 1), (7, 3, 1), (8, 2, 2), (15, 2, 1), (6, 5, 2)] {
             let (rows_in, width_in) = ((height - 1) * stride + 3, (width - 1) * stride + 3);
@@ -184,7 +171,7 @@ fn depthwise_convolutions_are_those_of_plain_loops() {
     }
 }
 
-/// What [`super::halves`] says: values that are rounded at every step have the same bits with
+/// What `halves.rs` says: values that are rounded at every step have the same bits with
 /// every instruction set, and where they are stored as bf16 too.
 #[test]
 fn bf16_products_have_the_bits_of_the_portable_ones() {
@@ -230,10 +217,10 @@ fn bf16_products_have_the_bits_of_the_portable_ones() {
         });
         output.into_iter().map(f32::to_bits).collect::<Vec<_>>()
     };
-    let portable = run(&sets::portable_halves::KERNELS);
-    for kernels in every_kernels() {
+    let portable = run(&Kernels::new(Isa::Portable, Precision::Bf16).unwrap());
+    for kernels in Kernels::all() {
         // Tiles add up in another order.
-        if kernels.parts == 1 && kernels.isa != Isa::Amx {
+        if parts(&kernels) == 1 && kernels.isa() != Isa::Amx {
             assert!(run(&kernels) == portable, "{kernels:?}");
         }
     }

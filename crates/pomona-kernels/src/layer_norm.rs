@@ -4,16 +4,18 @@ use super::BLOCK;
 use super::vector::Vector;
 
 /// The normalisation of some pixels over all their channels.
-pub(crate) struct LayerNorm<'a> {
+pub struct LayerNorm<'a> {
     /// Planes of pixels, from the first pixel on.
     pub input: &'a [f32],
     /// Floats from one input plane to the next.
     pub input_plane: usize,
-    /// A factor and a summand a channel; their number is that of the channels, a multiple of 16.
+    /// A factor a channel; their number is that of the channels, a multiple of 16.
     pub scale: &'a [f32],
+    /// A summand a channel.
     pub shift: &'a [f32],
     /// What is added to the variance.
     pub epsilon: f32,
+    /// Number of pixels.
     pub pixels: usize,
     /// Planes of pixels, from the first pixel on.
     pub output: &'a mut [f32],

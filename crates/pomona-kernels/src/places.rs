@@ -4,14 +4,14 @@ use super::BLOCK;
 
 /// The offset of each pixel, in floats from the start of a plane, and the largest of them.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub struct Places {
     list: Vec<u32>,
     furthest: usize,
 }
 
 impl Places {
     /// Capacity for some places, none of them set.
-    pub(crate) fn with_capacity(pixels: usize) -> Self {
+    pub fn with_capacity(pixels: usize) -> Self {
         Self {
             list: Vec::with_capacity(pixels),
             furthest: 0,
@@ -19,13 +19,13 @@ impl Places {
     }
 
     /// Grows to a capacity of some places.
-    pub(crate) fn reserve(&mut self, pixels: usize) {
+    pub fn reserve(&mut self, pixels: usize) {
         self.list.reserve(pixels.saturating_sub(self.list.len()));
     }
 
     /// Replaces all places by those of runs of neighbouring pixels, `length` each, that start
     /// at `starts`; within the capacity without allocating.
-    pub(crate) fn set(&mut self, starts: impl Iterator<Item = usize>, length: usize) {
+    pub fn set(&mut self, starts: impl Iterator<Item = usize>, length: usize) {
         self.list.clear();
         self.furthest = 0;
         for start in starts {
@@ -36,7 +36,7 @@ impl Places {
     }
 
     /// Number of places.
-    pub(crate) fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.list.len()
     }
 

@@ -1,6 +1,5 @@
 //! The kernels of layers that MobileNetV2 does not have, and their calls with checks.
 
-#[cfg(test)]
 use super::activation::Activation;
 use super::packing;
 use super::{Average, Convolution, Kernels, LayerNorm, MaxPool, Scale, Session, Softmax};
@@ -9,7 +8,6 @@ use super::{Average, Convolution, Kernels, LayerNorm, MaxPool, Scale, Session, S
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LayerKernels {
     pub convolution: unsafe fn(&mut Convolution<'_>),
-    #[cfg(test)]
     pub activate: unsafe fn(Activation, &mut [f32]),
     pub average: unsafe fn(&mut Average<'_>),
     pub scale: unsafe fn(&mut Scale<'_>),
@@ -20,12 +18,12 @@ pub(super) struct LayerKernels {
 
 impl Kernels {
     /// Outputs a panel of packed weights.
-    pub(crate) fn panel(&self) -> usize {
+    pub fn panel(&self) -> usize {
         self.panel
     }
 
     /// Packs `columns` outputs of `depth` weights each for [`Session::convolution`].
-    pub(crate) fn pack_convolution(
+    pub fn pack_convolution(
         &self,
         columns: usize,
         depth: usize,
@@ -37,50 +35,49 @@ impl Kernels {
 
 impl Session<'_> {
     /// A dense convolution.
-    pub(crate) fn convolution(&self, mut task: Convolution<'_>) {
+    pub fn convolution(&self, mut task: Convolution<'_>) {
         task.check();
         // SAFETY: the processor has the instruction set, and the ranges are checked.
         unsafe { (self.kernels.layers.convolution)(&mut task) }
     }
 
     /// An activation of some values, a multiple of sixteen, for tests: in networks it follows a layer.
-    #[cfg(test)]
-    pub(crate) fn activate(&self, activation: Activation, values: &mut [f32]) {
+    pub fn activate(&self, activation: Activation, values: &mut [f32]) {
         assert!(values.len().is_multiple_of(super::BLOCK));
         // SAFETY: the processor has the instruction set.
         unsafe { (self.kernels.layers.activate)(activation, values) }
     }
 
     /// The average over the pixels of planes.
-    pub(crate) fn average(&self, mut task: Average<'_>) {
+    pub fn average(&self, mut task: Average<'_>) {
         task.check();
         // SAFETY: the processor has the instruction set, and the ranges are checked.
         unsafe { (self.kernels.layers.average)(&mut task) }
     }
 
     /// The product of each channel with a number.
-    pub(crate) fn scale(&self, mut task: Scale<'_>) {
+    pub fn scale(&self, mut task: Scale<'_>) {
         task.check();
         // SAFETY: the processor has the instruction set, and the ranges are checked.
         unsafe { (self.kernels.layers.scale)(&mut task) }
     }
 
     /// The largest values of windows.
-    pub(crate) fn max_pool(&self, mut task: MaxPool<'_>) {
+    pub fn max_pool(&self, mut task: MaxPool<'_>) {
         task.check();
         // SAFETY: the processor has the instruction set, and the ranges are checked.
         unsafe { (self.kernels.layers.max_pool)(&mut task) }
     }
 
     /// Layer normalisation.
-    pub(crate) fn layer_norm(&self, mut task: LayerNorm<'_>) {
+    pub fn layer_norm(&self, mut task: LayerNorm<'_>) {
         task.check();
         // SAFETY: the processor has the instruction set, and the ranges are checked.
         unsafe { (self.kernels.layers.layer_norm)(&mut task) }
     }
 
     /// Exponentials of scores and their sums.
-    pub(crate) fn softmax(&self, mut task: Softmax<'_>) {
+    pub fn softmax(&self, mut task: Softmax<'_>) {
         task.check();
         // SAFETY: the processor has the instruction set, and the ranges are checked.
         unsafe { (self.kernels.layers.softmax)(&mut task) }

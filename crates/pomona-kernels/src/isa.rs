@@ -2,11 +2,21 @@
 
 use std::fmt;
 
-use super::super::weights_error::WeightsError;
-
 /// The environment variable that chooses the instruction set, by [`Isa::key`]; the best one that
 /// the processor has if it is not set or empty. For tests and comparisons.
 const VARIABLE: &str = "POMONA_ISA";
+
+/// The environment variable `POMONA_ISA` names an instruction set that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("POMONA_ISA={value}: {reason}; this processor has {available}")]
+pub struct IsaError {
+    /// The value of the variable.
+    pub value: String,
+    /// The reason.
+    pub reason: String,
+    /// The names that this processor supports.
+    pub available: String,
+}
 
 /// The precision of the dense convolutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -49,7 +59,7 @@ impl Isa {
     ///
     /// # Errors
     /// When the variable names no instruction set, or one that this processor lacks.
-    pub fn chosen() -> Result<Self, WeightsError> {
+    pub fn chosen() -> Result<Self, IsaError> {
         match std::env::var(VARIABLE) {
             Ok(value) if !value.is_empty() => Self::named(&value),
             Err(std::env::VarError::NotUnicode(value)) => Self::named(&value.to_string_lossy()),
@@ -57,7 +67,7 @@ impl Isa {
         }
     }
 
-    fn named(value: &str) -> Result<Self, WeightsError> {
+    fn named(value: &str) -> Result<Self, IsaError> {
         let named = Self::ALL.into_iter().find(|isa| isa.key() == value);
         if let Some(isa) = named
             && isa.is_available()
@@ -66,7 +76,7 @@ impl Isa {
         }
         let available = Self::ALL.into_iter().filter(|isa| isa.is_available());
         let available: Vec<_> = available.map(Self::key).collect();
-        Err(WeightsError::IsaVariable {
+        Err(IsaError {
             value: value.to_owned(),
             reason: match named {
                 Some(isa) => format!("this processor has no {isa}"),

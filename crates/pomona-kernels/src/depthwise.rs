@@ -9,10 +9,10 @@ use super::tile::unroll;
 use super::vector::Vector;
 
 /// Floats that describe one plane's 3x3 kernel: nine taps and the bias of sixteen channels.
-pub(crate) const PLANE_WEIGHTS: usize = plane_weights(3);
+pub const PLANE_WEIGHTS: usize = plane_weights(3);
 
 /// Floats that describe one plane's kernel of `size x size` taps and the bias.
-pub(crate) const fn plane_weights(size: usize) -> usize {
+pub const fn plane_weights(size: usize) -> usize {
     (size * size + 1) * BLOCK
 }
 
@@ -20,7 +20,7 @@ pub(crate) const fn plane_weights(size: usize) -> usize {
 ///
 /// Rows are the outer loop: where two planes of sixteen channels share cache lines of the output,
 /// the line is still in the first-level cache when the second of them is written.
-pub(crate) struct Depthwise<'a> {
+pub struct Depthwise<'a> {
     /// The planes: rows of pixels of 16 channels, zeros to the left and right included.
     pub input: &'a [f32],
     /// Floats from one input plane to the next.
@@ -38,7 +38,7 @@ pub(crate) struct Depthwise<'a> {
     pub planes: Range<usize>,
     /// How many planes of sixteen channels the output has.
     pub output_planes: usize,
-    /// Whether the output is in bf16 parts; see [`super::parts`].
+    /// Whether the output is in bf16 parts; see `parts.rs`.
     pub in_parts: bool,
     /// Pixels an output row.
     pub columns: usize,

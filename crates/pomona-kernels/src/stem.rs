@@ -10,11 +10,11 @@ const STEP: usize = 6;
 const ROW_TAPS: usize = 9;
 
 /// One output row of the first convolution.
-pub(crate) struct Stem<'a> {
+pub struct Stem<'a> {
     /// The three input rows: normalised pixels of three colours, zeros to the left and right
     /// included, starting at the first pixel that the first output reads.
     pub rows: [&'a [f32]; 3],
-    /// Packed by [`super::packing::pack`] with depth 27: kernel row, kernel column, colour.
+    /// Packed by [`packing::pack`](crate::packing::pack) with depth 27: kernel row, kernel column, colour.
     pub weights: &'a [f32],
     /// One an output channel.
     pub bias: &'a [f32],

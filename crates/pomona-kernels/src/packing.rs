@@ -3,7 +3,7 @@
 use super::BLOCK;
 
 /// Rounds channels up to whole blocks of sixteen.
-pub(crate) fn padded(channels: usize) -> usize {
+pub fn padded(channels: usize) -> usize {
     channels.next_multiple_of(BLOCK)
 }
 
@@ -12,7 +12,7 @@ pub(crate) fn padded(channels: usize) -> usize {
 /// `weight(column, depth)` returns one weight; columns beyond `columns` are zero. A panel holds
 /// `panel` outputs, the last one 16 where the padded columns do not fill it:
 /// `[panel][depth][panel width]`.
-pub(crate) fn pack(
+pub fn pack(
     columns: usize,
     depth: usize,
     panel: usize,
@@ -42,7 +42,7 @@ pub(crate) fn pack(
 }
 
 /// Pads per-channel values with zeros to whole blocks.
-pub(crate) fn pad(values: &[f32]) -> Vec<f32> {
+pub fn pad(values: &[f32]) -> Vec<f32> {
     let mut padded_values = values.to_vec();
     padded_values.resize(padded(values.len()), 0.0);
     padded_values
@@ -50,7 +50,7 @@ pub(crate) fn pad(values: &[f32]) -> Vec<f32> {
 
 /// Packs depthwise kernels (the same number of taps a channel, in order) and biases: for each block
 /// of sixteen channels, a vector of each tap and one of biases.
-pub(crate) fn pack_depthwise(kernel: &[f32], bias: &[f32]) -> Vec<f32> {
+pub fn pack_depthwise(kernel: &[f32], bias: &[f32]) -> Vec<f32> {
     let channels = bias.len();
     let taps = kernel.len() / channels;
     let mut packed = Vec::with_capacity(padded(channels) * (taps + 1));

@@ -1,8 +1,9 @@
-//! Compares the kernels of layers with plain loops, on buffers that end where the kernel's reach
-//! ends; see [`super::exact`] for the address sanitizer.
+//! Compares the kernels of layers with plain loops.
 
-use super::packing::{pack_depthwise, pad, padded};
-use super::*;
+use pomona_kernels::packing::{pack_depthwise, pad, padded};
+use pomona_kernels::{
+    Activation, BLOCK, Base, Convolution, Depthwise, Isa, Kernels, Precision, Run, Strides,
+};
 
 pub(super) fn every_kernels() -> Vec<Kernels> {
     let kernels = Isa::ALL

@@ -1,6 +1,5 @@
 //! The generic kernels, compiled once for each instruction set.
 
-#[cfg(test)]
 use super::Activation;
 #[cfg(target_arch = "x86_64")]
 use super::tiles;
@@ -18,7 +17,6 @@ macro_rules! kernels {
             use super::product::Full;
             use super::layers::LayerKernels;
             use super::vector::{$isa as V, Vector};
-            #[cfg(test)]
             use super::Activation;
             use super::{Average, Convolution, Depthwise, Isa, Kernels, LayerNorm};
             use super::{MaxPool, Product, Scale, Softmax, Stem};
@@ -36,7 +34,6 @@ macro_rules! kernels {
                 chains,
                 layers: LayerKernels {
                     convolution,
-                    #[cfg(test)]
                     activate,
                     average,
                     scale,
@@ -128,7 +125,6 @@ macro_rules! kernels {
                 }
             }
 
-            #[cfg(test)]
             $(#[target_feature(enable = $feature)])?
             unsafe fn activate(activation: Activation, values: &mut [f32]) {
                 // SAFETY: passed on to the caller.

@@ -5,17 +5,16 @@
 //! them is a constant, so that a tile of pixels is addressed from one pointer. Channel counts are
 //! padded to whole blocks with zero weights, and no kernel has a masked tail.
 
-pub(super) mod packing;
+#![expect(
+    unsafe_code,
+    reason = "vector instructions and tiles, behind checks of the processor and of every range"
+)]
+
+pub mod packing;
 
 mod activation;
 mod convolution;
 mod depthwise;
-#[cfg(test)]
-mod exact;
-#[cfg(test)]
-mod exact_functions;
-#[cfg(test)]
-mod exact_layers;
 mod halves;
 mod isa;
 mod layer_norm;
@@ -35,19 +34,18 @@ mod tiles;
 mod vector;
 
 pub use activation::Activation;
-pub use isa::{Isa, Precision};
-
-pub(super) use convolution::{Base, Convolution, Run, Strides};
-pub(super) use depthwise::{Depthwise, PLANE_WEIGHTS, plane_weights};
-pub(super) use layer_norm::LayerNorm;
-pub(super) use places::Places;
-pub(super) use pooling::{Average, MaxPool, Scale};
-pub(super) use product::{Product, Start};
-pub(super) use softmax::{MOST_ROWS, Softmax};
-pub(super) use stem::Stem;
+pub use convolution::{Base, Convolution, Run, Strides};
+pub use depthwise::{Depthwise, PLANE_WEIGHTS, plane_weights};
+pub use isa::{Isa, IsaError, Precision};
+pub use layer_norm::LayerNorm;
+pub use places::Places;
+pub use pooling::{Average, MaxPool, Scale};
+pub use product::{Product, Start};
+pub use softmax::{MOST_ROWS, Softmax};
+pub use stem::Stem;
 
 /// Channels a block.
-pub(super) const BLOCK: usize = 16;
+pub const BLOCK: usize = 16;
 
 /// Channels a plane of operands in parts.
 const PARTS_BLOCK: usize = 2 * BLOCK;
@@ -56,7 +54,7 @@ const PARTS_BLOCK: usize = 2 * BLOCK;
 ///
 /// Constructed only for a set that the processor has, so that calling them is safe.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kernels {
+pub struct Kernels {
     isa: Isa,
     /// Outputs a panel of packed weights.
     panel: usize,
@@ -81,7 +79,7 @@ pub(super) struct Kernels {
 
 impl Kernels {
     /// The kernels of an instruction set and precision, if the processor has them.
-    pub(crate) fn new(isa: Isa, precision: Precision) -> Option<Self> {
+    pub fn new(isa: Isa, precision: Precision) -> Option<Self> {
         if !isa.is_available() {
             return None;
         }
@@ -107,13 +105,29 @@ impl Kernels {
         }
     }
 
+    /// All kernels that this processor has, of every instruction set and precision, and the emulation of bf16
+    /// products where it has the instruction.
+    pub fn all() -> Vec<Self> {
+        let kernels = Isa::ALL
+            .into_iter()
+            .flat_map(|isa| [Precision::F32, Precision::Bf16].map(|precision| (isa, precision)))
+            .filter_map(|(isa, precision)| Self::new(isa, precision));
+        #[cfg(target_arch = "x86_64")]
+        let kernels = kernels.chain(
+            Isa::Avx512
+                .is_available()
+                .then_some(sets::avx512_halves::KERNELS),
+        );
+        kernels.collect()
+    }
+
     /// The instruction set.
-    pub(crate) fn isa(&self) -> Isa {
+    pub fn isa(&self) -> Isa {
         self.isa
     }
 
     /// Operations of f32 a second that one core's multipliers do at best, measured now.
-    pub(crate) fn limit(&self) -> f64 {
+    pub fn limit(&self) -> f64 {
         // SAFETY: the processor has the instruction set.
         limit::operations(self.lanes, |rounds| unsafe { (self.chains)(rounds) })
     }
@@ -127,17 +141,17 @@ impl Kernels {
     ///
     /// What this leaves in f32 never feeds what it does not: a convolution to 16 channels or fewer
     /// comes before one from as many.
-    pub(crate) fn in_parts(&self, depth: usize, columns: usize) -> bool {
+    pub fn in_parts(&self, depth: usize, columns: usize) -> bool {
         self.parts > 0 && depth >= 2 * BLOCK && columns > BLOCK
     }
 
     /// Planes, of 16 floats a pixel, of some channels in parts.
-    pub(crate) fn part_planes(&self, channels: usize) -> usize {
+    pub fn part_planes(&self, channels: usize) -> usize {
         self.parts * channels.div_ceil(PARTS_BLOCK)
     }
 
     /// Packs `columns` outputs of `depth` weights each for [`Session::product`].
-    pub(crate) fn pack_product(
+    pub fn pack_product(
         &self,
         in_parts: bool,
         columns: usize,
@@ -152,16 +166,12 @@ impl Kernels {
     }
 
     /// Packs the outputs of the first convolution for [`Session::stem`].
-    pub(crate) fn pack_stem(
-        &self,
-        columns: usize,
-        weight: impl Fn(usize, usize) -> f32,
-    ) -> Vec<f32> {
+    pub fn pack_stem(&self, columns: usize, weight: impl Fn(usize, usize) -> f32) -> Vec<f32> {
         packing::pack(columns, 27, self.panel, weight)
     }
 
     /// Floats of packed weights before those of a column, a multiple of 32.
-    pub(crate) fn weights_before(&self, in_parts: bool, column: usize, depth: usize) -> usize {
+    pub fn weights_before(&self, in_parts: bool, column: usize, depth: usize) -> usize {
         if in_parts {
             column * self.parts * depth.next_multiple_of(PARTS_BLOCK) / 2
         } else {
@@ -170,7 +180,7 @@ impl Kernels {
     }
 
     /// Prepares the calling thread for the kernels.
-    pub(crate) fn session(&self) -> Session<'_> {
+    pub fn session(&self) -> Session<'_> {
         #[cfg(target_arch = "x86_64")]
         if self.isa == Isa::Amx {
             // SAFETY: kernels on tiles are made only where the tile unit is available.
@@ -182,13 +192,13 @@ impl Kernels {
 }
 
 /// The kernels on a prepared thread.
-pub(super) struct Session<'a> {
+pub struct Session<'a> {
     kernels: &'a Kernels,
 }
 
 impl Session<'_> {
     /// A 1x1 convolution.
-    pub(crate) fn product(&self, mut task: Product<'_>) {
+    pub fn product(&self, mut task: Product<'_>) {
         if task.in_parts {
             parts::check(&task, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -200,8 +210,8 @@ impl Session<'_> {
         }
     }
 
-    /// The last 1x1 convolution of several images, averaged over pixels; see [`pooled`].
-    pub(crate) fn pooled(&self, mut task: Product<'_>, images: usize) {
+    /// The last 1x1 convolution of several images, averaged over pixels.
+    pub fn pooled(&self, mut task: Product<'_>, images: usize) {
         if task.in_parts {
             parts::check_pooled(&task, images, self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -214,7 +224,7 @@ impl Session<'_> {
     }
 
     /// A depthwise convolution of some planes.
-    pub(crate) fn depthwise(&self, mut task: Depthwise<'_>) {
+    pub fn depthwise(&self, mut task: Depthwise<'_>) {
         if task.in_parts {
             task.check(self.kernels.parts);
             // SAFETY: the processor has the instruction set, and the ranges are checked.
@@ -227,14 +237,14 @@ impl Session<'_> {
     }
 
     /// A row of the first convolution.
-    pub(crate) fn stem(&self, mut task: Stem<'_>) {
+    pub fn stem(&self, mut task: Stem<'_>) {
         task.check();
         // SAFETY: the processor has the instruction set, and the ranges are checked.
         unsafe { (self.kernels.stem)(&mut task) }
     }
 
     /// Bytes of 0 to 255 to values of -1 to 1.
-    pub(crate) fn normalize(&self, pixels: &[u8], row: &mut [f32]) {
+    pub fn normalize(&self, pixels: &[u8], row: &mut [f32]) {
         // SAFETY: the processor has the instruction set.
         unsafe { (self.kernels.normalize)(pixels, row) }
     }
