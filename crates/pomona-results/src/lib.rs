@@ -66,5 +66,5 @@ pub use model_info::ModelInfo;
 pub use output::{Output, Prepared};
 pub use pending::{Pending, PendingChunk, PendingChunks};
 pub use result_builder::{BuiltRows, ResultBuilder};
-pub use results_table::register_results_tables;
+pub use results_table::{read_results, register_results_tables, vector_length};
 pub use store_folder::StoreFolder;
