@@ -35,7 +35,8 @@ class MobileNetV2(Transformer):
         weights: `imagenet` (fetched once from the Hugging Face Hub), `fruits` (inside the package), or the path or URL of a MobileNetV2
             safetensors file.
         precision: What the network computes in: `f32`, or `bf16`, which is faster where the processor has AMX or AVX512_BF16.
-        errors: What becomes of an image that cannot be decoded: `raise` an error that names it by its position, or a row of `nan`.
+        errors: What becomes of an image that cannot be decoded: `raise` an error that names it by its position and its path, or a row of
+            `nan`.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ class MobileNetV2(Transformer):
             X: The images: a list, an array or a column of encoded files (`bytes`) or their paths.
 
         Raises:
-            ImageError: An image cannot be decoded; the message has its position, from 0.
+            ImageError: An image cannot be decoded; the message has its position, from 0, and the path that was passed. So do `index` and
+                `path` of the error.
             StorageError: A file cannot be read.
             WeightsError: The weights cannot be had.
         """
