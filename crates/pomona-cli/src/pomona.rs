@@ -67,7 +67,7 @@ pub fn pomona(arguments: Vec<OsString>) -> ExitCode {
 }
 
 /// Lets options read `-1` as their value, so that the error names the range instead of an unknown option.
-fn with_negative_numbers(command: clap::Command) -> clap::Command {
+pub(crate) fn with_negative_numbers(command: clap::Command) -> clap::Command {
     command.mut_subcommands(|command| {
         command.mut_args(|option| match option.get_action() {
             ArgAction::Set => option.allow_negative_numbers(true),

@@ -1,9 +1,10 @@
 //! [`RunOptions`]: a run for other programs, with the options, checks and defaults of `pomona run`.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{ArgAction, CommandFactory, Parser};
 use datafusion::prelude::SessionContext;
 use pomona_cluster::Cluster;
 use pomona_pipeline::{Outcome, Progress};
@@ -12,6 +13,27 @@ use crate::arguments::{Arguments, Command, RunArguments};
 use crate::exit::UsageError;
 use crate::run::run_pipeline;
 use crate::session::{SessionOptions, session_options};
+use crate::settings_of_programs;
+
+/// What an option takes after its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing: it is there or not.
+    Nothing,
+    /// A value.
+    Value,
+    /// A value, which may be left out.
+    OptionalValue,
+}
+
+/// An option of `pomona run`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOption {
+    /// Its long name without the dashes before it, such as `max-error-rate`.
+    pub name: String,
+    /// What it takes.
+    pub takes: Takes,
+}
 
 /// The options of a run.
 #[derive(Debug)]
@@ -31,6 +53,36 @@ impl RunOptions {
             Ok(_) => Err(UsageError("the options are not those of a run".to_string())),
             Err(said) => Err(UsageError(in_one_line(&said.to_string()))),
         }
+    }
+
+    /// [`parse`](Self::parse), with the settings of a file, of the environment and of the user below the options,
+    /// as a command with `--config` has them.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and when the file cannot be read or a setting is wrong.
+    pub fn with_settings(file: &Path, options: impl IntoIterator<Item = OsString>) -> Result<Self> {
+        let line = ["pomona", "run"].map(OsString::from).into_iter();
+        match settings_of_programs::parse(file, line.chain(options))?.command {
+            Command::Run(run) => Ok(Self(run)),
+            _ => Err(UsageError("the options are not those of a run".to_string()).into()),
+        }
+    }
+
+    /// The options that there are.
+    pub fn all() -> Vec<RunOption> {
+        let command = Arguments::command();
+        let run = command.find_subcommand("run");
+        let options = run.into_iter().flat_map(clap::Command::get_arguments);
+        let option = |option: &clap::Arg| {
+            let takes = match option.get_num_args() {
+                _ if matches!(option.get_action(), ArgAction::SetTrue) => Takes::Nothing,
+                Some(values) if values.min_values() == 0 => Takes::OptionalValue,
+                _ => Takes::Value,
+            };
+            let name = option.get_long()?.to_string();
+            Some(RunOption { name, takes })
+        };
+        options.filter_map(option).collect()
     }
 
     /// The options of the session in which it runs, where it is not one that is open; a cluster inside this
@@ -64,7 +116,7 @@ impl RunOptions {
 }
 
 /// What clap says, without the usage below it.
-fn in_one_line(said: &str) -> String {
+pub(crate) fn in_one_line(said: &str) -> String {
     let said = said.split("\nUsage:").next().unwrap_or(said);
     let said = said.split("\nFor more information").next().unwrap_or(said);
     let said = said.strip_prefix("error: ").unwrap_or(said);
@@ -79,6 +131,39 @@ fn in_one_line(said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_have_names_and_values() {
+        let all = RunOptions::all();
+        let takes = |name: &str| all.iter().find(|one| one.name == name).map(|one| one.takes);
+        assert_eq!(takes("components"), Some(Takes::Value));
+        assert_eq!(takes("path-column"), Some(Takes::Value));
+        assert_eq!(takes("weights"), Some(Takes::Value));
+        assert_eq!(takes("overwrite"), Some(Takes::Nothing));
+        assert_eq!(takes("ui"), Some(Takes::OptionalValue));
+        // Those of the program, and those of tables, are none of a run.
+        assert_eq!(
+            (takes("quiet"), takes("glob"), takes("help")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_file_of_settings_is_below_the_options() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        let settings = "[run]\ninput = \"photos\"\nmax-error-rate = 0.25\n";
+        std::fs::write(&file, settings).unwrap();
+        let options =
+            |options: &[&str]| RunOptions::with_settings(&file, options.iter().map(OsString::from));
+        let run = options(&["--output=b"]).unwrap();
+        assert_eq!(run.max_error_rate(), 0.25);
+        assert_eq!(run.0.input, folder.path().join("photos").to_str().unwrap());
+        let run = options(&["--output=b", "--max-error-rate=0.5"]).unwrap();
+        assert_eq!(run.max_error_rate(), 0.5);
+        let said = options(&[]).unwrap_err().to_string();
+        assert!(said.contains("--output"), "{said}");
+    }
 
     fn refused(options: &[&str]) -> String {
         let options = options.iter().map(OsString::from);

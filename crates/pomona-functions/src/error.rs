@@ -14,7 +14,8 @@ pub enum FunctionError {
     /// A function met an image that cannot be decoded.
     #[error(
         "row {row} of the batch is not a readable image: {source}. try_mobilenet_v2(content) and \
-         the other functions that begin with try_ give NULL instead, image_error(content) the reason"
+         the other functions that begin with try_ give NULL instead, image_error(content) the reason: SELECT path \
+         FROM … WHERE image_error(content) IS NOT NULL names it"
     )]
     Image {
         /// The row within its batch, from 0.

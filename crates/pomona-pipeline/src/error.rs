@@ -86,7 +86,7 @@ pub enum PipelineError {
     /// The output holds features without the columns that this version writes.
     #[error(
         "'{output}' holds a finished run of Pomona {pomona}, whose features lack columns that this \
-         version writes: choose another --output, or --overwrite it. Its rows can be read as they are"
+         version writes: choose another --output, or pass --overwrite. Its rows can be read as they are"
     )]
     EarlierFormat {
         /// The output.
@@ -98,7 +98,7 @@ pub enum PipelineError {
     /// The output holds features of another network.
     #[error(
         "'{output}' holds a finished run of other weights (sha256 {before}, now {now}): \
-         choose another --output, or --overwrite it"
+         choose another --output, or pass --overwrite"
     )]
     WeightsDiffer {
         /// The output.
@@ -112,7 +112,7 @@ pub enum PipelineError {
     /// The output holds features of other options.
     #[error(
         "'{output}' holds a finished run of other options ({before}; now {now}): \
-         choose another --output, or --overwrite it"
+         choose another --output, or pass --overwrite"
     )]
     OptionsDiffer {
         /// The output.

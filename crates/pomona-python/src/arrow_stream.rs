@@ -4,12 +4,17 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StructArray, make_array};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, RecordBatchReader, StructArray,
+    make_array,
+};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyCapsule, PyTuple};
 
@@ -47,21 +52,75 @@ pub(crate) fn read_stream(object: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Vec
     let stream = capsule.pointer_checked(Some(STREAM))?;
     // SAFETY: a capsule of this name holds this struct, by the protocol; it is moved out, which marks it released.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.cast().as_ptr()) };
-    let failed = |error: ArrowError| plain(py, producer_text(&error));
+    let failed = |error: ArrowError| producer_error(py, &error);
     let reader = py.detach(|| ArrowArrayStreamReader::try_new(stream));
     let mut reader = reader.map_err(failed)?;
+    let read = read_all(py, &mut reader);
+    // Its threads may need the interpreter's lock to end.
+    py.detach(|| drop(reader));
+    read
+}
+
+fn read_all(
+    py: Python<'_>,
+    reader: &mut ArrowArrayStreamReader,
+) -> PyResult<(SchemaRef, Vec<RecordBatch>)> {
     let schema = reader.schema();
     let mut batches = vec![];
     loop {
         let next = {
-            let reader = &mut reader;
+            let reader = &mut *reader;
             py.detach(move || reader.next())
         };
         match next {
-            Some(batch) => batches.push(batch.map_err(failed)?),
+            Some(batch) => batches.push(batch.map_err(|error| producer_error(py, &error))?),
             None => return Ok((schema, batches)),
         }
         py.check_signals()?;
+    }
+}
+
+/// Reads a reader of pyarrow to its end, batch by batch through Python: an Arrow stream has but the text of what
+/// a generator raised, and the reader has the exception.
+///
+/// # Errors
+/// What the reader raises, as it is; at Ctrl-C.
+pub(crate) fn read_batches(reader: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Vec<RecordBatch>)> {
+    let py = reader.py();
+    let schema = read_schema(&reader.getattr("schema")?)?;
+    let mut batches = vec![];
+    loop {
+        let batch = match reader.call_method0("read_next_batch") {
+            Ok(batch) => batch,
+            Err(end) if end.is_instance_of::<PyStopIteration>(py) => return Ok((schema, batches)),
+            Err(error) => return Err(error),
+        };
+        let array = read_array(&batch)?;
+        let columns = array.as_struct().columns().to_vec();
+        let rows = RecordBatchOptions::new().with_row_count(Some(array.len()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &rows);
+        batches.push(batch.map_err(|error| plain(py, producer_text(&error)))?);
+        py.check_signals()?;
+    }
+}
+
+fn read_schema(object: &Bound<'_, PyAny>) -> PyResult<SchemaRef> {
+    let capsule = object.call_method0("__arrow_c_schema__")?;
+    let schema = capsule.cast::<PyCapsule>()?;
+    let schema = schema.pointer_checked(Some(SCHEMA))?;
+    // SAFETY: a capsule of this name holds this struct, by the protocol, and it is borrowed while the capsule lives.
+    let schema = Schema::try_from(unsafe { schema.cast::<FFI_ArrowSchema>().as_ref() });
+    let schema = schema.map_err(|error| plain(object.py(), producer_text(&error)))?;
+    Ok(Arc::new(schema))
+}
+
+/// The exception for what a producer said. It has no more than a text of what was raised in it; Ctrl-C is known
+/// by that.
+fn producer_error(py: Python<'_>, error: &ArrowError) -> PyErr {
+    let text = producer_text(error);
+    match text.contains("KeyboardInterrupt") {
+        true => PyKeyboardInterrupt::new_err(text),
+        false => plain(py, text),
     }
 }
 

@@ -2,19 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
-use pomona_cli::{NetworkArguments, SessionOptions, open_context, parse_bytes};
+use pomona_cli::{
+    GivenOptions, NetworkArguments, SessionOptions, open_context, parse_bytes, session_of_settings,
+};
 use pomona_cluster::{Cluster, ClusterError, SchedulerAddress, Tls, TlsFiles};
-use pomona_session::{ObjectStores, configure};
+use pomona_session::{ObjectStores, configure, set_option};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyString};
 
-use crate::arrow_stream::read_stream;
+use crate::arrow_stream::{read_batches, read_stream};
 use crate::errors::{from_datafusion, plain, raise, usage};
 use crate::kept::Kept;
 use crate::parameters::{Parameters, setting_text};
@@ -33,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) ctx: SessionContext,
     pub(crate) options: SessionOptions,
     url: Option<String>,
+    /// Held while a table takes the place of another: two threads may do so under one name.
+    registering: Mutex<()>,
 }
 
 impl Session {
@@ -57,7 +64,7 @@ pub(crate) fn session_of(
     match connection {
         Some(connection) => connection.session(py),
         None => {
-            let connection = connect(py, None, None, false, None, None, None, None)?;
+            let connection = connect(py, None, None, false, None, None, None, None, None)?;
             connection.session(py)
         }
     }
@@ -76,7 +83,7 @@ impl Connection {
 
 /// Opens a session, as `pomona sql` does.
 #[pyfunction]
-#[pyo3(signature = (url=None, *, weights=None, standalone=false, tls=None, memory_limit=None, partitions=None, settings=None))]
+#[pyo3(signature = (url=None, *, weights=None, standalone=false, tls=None, memory_limit=None, partitions=None, settings=None, config=None))]
 #[expect(clippy::too_many_arguments, reason = "they are named in Python")]
 pub(crate) fn connect(
     py: Python<'_>,
@@ -87,6 +94,7 @@ pub(crate) fn connect(
     memory_limit: Option<Bound<'_, PyAny>>,
     partitions: Option<u16>,
     settings: Option<BTreeMap<String, Bound<'_, PyAny>>>,
+    config: Option<PathBuf>,
 ) -> PyResult<Connection> {
     let from_environment = |name| env::var(name).ok().filter(|text| !text.is_empty());
     if standalone && url.is_some() {
@@ -94,12 +102,13 @@ pub(crate) fn connect(
             "url and standalone are two clusters: a session has one of them",
         ));
     }
-    let url = match standalone {
-        true => None,
+    // With a file, the environment is read with it.
+    let url = match standalone || config.is_some() {
+        true => url,
         false => url.or_else(|| from_environment(SCHEDULER)),
     };
     let tls = read_tls(tls)?;
-    if tls.is_some() && url.is_none() {
+    if tls.is_some() && url.is_none() && config.is_none() {
         return Err(usage(
             "tls is for the connection to a scheduler: pass its url, df://HOST:PORT",
         ));
@@ -119,19 +128,28 @@ pub(crate) fn connect(
     for (name, value) in given {
         settings.push((name, setting_text(&value)?));
     }
-    let options = SessionOptions {
-        network: NetworkArguments {
-            weights: weights.or_else(|| from_environment(WEIGHTS)),
-            ..NetworkArguments::default()
-        },
-        cluster: None,
-        memory_limit,
-        partitions,
+    let network = |weights| NetworkArguments {
+        weights,
+        ..NetworkArguments::default()
     };
     let opened = wait(py, async move {
-        let options = SessionOptions {
-            cluster: open_cluster(url.as_deref(), standalone, tls).await?,
-            ..options
+        let options = match config {
+            Some(file) => {
+                let given = SessionOptions {
+                    network: network(weights),
+                    cluster: None,
+                    memory_limit,
+                    partitions,
+                };
+                let given = typed(&given, url.as_deref(), standalone, tls.as_ref());
+                session_of_settings(&file, given).await?
+            }
+            None => SessionOptions {
+                network: network(weights.or_else(|| from_environment(WEIGHTS))),
+                cluster: open_cluster(url.as_deref(), standalone, tls).await?,
+                memory_limit,
+                partitions,
+            },
         };
         open(options, url, settings)
     })?;
@@ -153,13 +171,57 @@ fn open(
     let ctx = open_context(&options, ObjectStores::default())?;
     configure(&ctx, |options| {
         let mut settings = settings.iter();
-        settings.try_for_each(|(name, value)| options.set(name, value))
+        settings.try_for_each(|(name, value)| set_option(options, name, value))
     })?;
     let url = match (&options.cluster, url) {
         (Some(cluster), None) => Some(cluster.to_string()),
         (_, url) => url,
     };
-    Ok(Session { ctx, options, url })
+    Ok(Session {
+        ctx,
+        options,
+        url,
+        registering: Mutex::new(()),
+    })
+}
+
+/// What was given, as it is typed after a command.
+fn typed(
+    given: &SessionOptions,
+    url: Option<&str>,
+    standalone: bool,
+    tls: Option<&TlsFiles>,
+) -> GivenOptions {
+    let mut options: Vec<OsString> = vec![];
+    let mut add = |name: &str, value: &OsStr| {
+        let mut option = OsString::from(format!("--{name}="));
+        option.push(value);
+        options.push(option);
+    };
+    if let Some(weights) = &given.network.weights {
+        add("weights", weights.as_ref());
+    }
+    if let Some(bytes) = given.memory_limit {
+        add("memory-limit", bytes.to_string().as_ref());
+    }
+    if let Some(partitions) = given.partitions {
+        add("partitions", partitions.to_string().as_ref());
+    }
+    if let Some(url) = url {
+        add("scheduler", url.as_ref());
+    }
+    if let Some(tls) = tls {
+        add("tls-ca", tls.ca.as_os_str());
+        add("tls-cert", tls.cert.as_os_str());
+        add("tls-key", tls.key.as_os_str());
+    }
+    if standalone {
+        options.push("--standalone".into());
+    }
+    GivenOptions {
+        options,
+        has_scheduler: url.is_some(),
+    }
 }
 
 async fn open_cluster(
@@ -220,19 +282,27 @@ impl Connection {
 
     /// Makes a table of anything with `__arrow_c_stream__`.
     fn register(&self, py: Python<'_>, name: &str, stream: &Bound<'_, PyAny>) -> PyResult<()> {
-        let session = self.session(py)?;
         let (schema, batches) = read_stream(stream)?;
-        let registered = register_batches(&session.ctx, name, schema, batches);
-        registered.map_err(|error| from_datafusion(py, &error))
+        self.put(py, name, schema, batches)
+    }
+
+    /// Makes a table of a reader of batches, `read_next_batch` of pyarrow: what its Python raises is raised.
+    fn register_reader(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        reader: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let (schema, batches) = read_batches(reader)?;
+        self.put(py, name, schema, batches)
     }
 
     /// Removes a table, if there is one of this name.
     fn deregister(&self, py: Python<'_>, name: &str) -> PyResult<()> {
         let session = self.session(py)?;
-        let removed = session.ctx.deregister_table(reference(name));
-        removed
-            .map(drop)
-            .map_err(|error| from_datafusion(py, &error))
+        // Arrays of Python's libraries need the interpreter's lock when they are dropped.
+        let removed = py.detach(|| session.ctx.deregister_table(reference(name)).map(drop));
+        removed.map_err(|error| from_datafusion(py, &error))
     }
 
     /// `CREATE EXTERNAL TABLE … STORED AS IMAGES`, in the place of an earlier table of this name.
@@ -260,7 +330,8 @@ impl Connection {
     fn set(&self, py: Python<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let session = self.session(py)?;
         let value = setting_text(value)?;
-        let set = configure(&session.ctx, |options| options.set(name, &value));
+        let set =
+            py.detach(|| configure(&session.ctx, |options| set_option(options, name, &value)));
         set.map_err(|error| from_datafusion(py, &error))
     }
 
@@ -293,6 +364,23 @@ impl Connection {
 }
 
 impl Connection {
+    fn put(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+    ) -> PyResult<()> {
+        let session = self.session(py)?;
+        // A table that it replaces is dropped here, with arrays that need the interpreter's lock for it.
+        let registered = py.detach(|| {
+            let alone = session.registering.lock();
+            let _alone = alone.unwrap_or_else(PoisonError::into_inner);
+            register_batches(&session.ctx, name, schema, batches)
+        });
+        registered.map_err(|error| from_datafusion(py, &error))
+    }
+
     /// A result that ends with the interpreter, where its rows come of a cluster.
     fn result(&self, rows: Rows) -> QueryResult {
         let on_cluster = self

@@ -178,6 +178,7 @@ fn of_session(error: &SessionError) -> Kind {
     match error {
         SessionError::UnknownScheme { .. }
         | SessionError::NoBucket { .. }
+        | SessionError::Option { .. }
         | SessionError::Setting { .. }
         | SessionError::NoValue { .. }
         | SessionError::NoParameter { .. } => Kind::Usage,

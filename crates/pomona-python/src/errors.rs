@@ -1,6 +1,7 @@
 //! The exceptions of `pomona`, and errors of the engine as exceptions with the sentence of the command.
 
 use std::ffi::CString;
+use std::path::Path;
 
 use datafusion::error::DataFusionError;
 use pomona_session::plain_message;
@@ -22,7 +23,8 @@ const CLASSES: [(&str, Option<&str>, &str); 9] = [
     (
         "ImageError",
         Some("ValueError"),
-        "An image cannot be decoded. ``index`` is its place in a list of images, where there is one.",
+        "An image cannot be decoded. ``index`` is its place in a list of images, and ``path`` its file, \
+         where there are such.",
     ),
     (
         "WeightsError",
@@ -80,6 +82,7 @@ fn exceptions(py: Python<'_>) -> PyResult<&Vec<Py<PyType>>> {
             content.set_item("__doc__", doc)?;
             if name == "ImageError" {
                 content.set_item("index", py.None())?;
+                content.set_item("path", py.None())?;
             }
             // `PyErr_NewException` makes no class with several bases through PyO3; `type` does.
             let class = py
@@ -125,10 +128,17 @@ pub(crate) fn from_datafusion(py: Python<'_>, error: &DataFusionError) -> PyErr 
 }
 
 /// An `ImageError` or `StorageError` about one of a list of images, counted from 0.
-pub(crate) fn of_image(py: Python<'_>, kind: Kind, index: usize, text: impl Into<String>) -> PyErr {
+pub(crate) fn of_image(
+    py: Python<'_>,
+    kind: Kind,
+    index: usize,
+    path: Option<&Path>,
+    text: impl Into<String>,
+) -> PyErr {
     let error = of_kind(py, kind, text);
-    // The attribute helps; the text has the index, too.
+    // The attributes help; the text has both, too.
     let _ = error.value(py).setattr("index", index);
+    let _ = error.value(py).setattr("path", path.map(Path::as_os_str));
     error
 }
 

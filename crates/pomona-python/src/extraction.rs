@@ -1,6 +1,7 @@
 //! Features of many images on all cores: a batch at a time, by whichever thread is free.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, available_parallelism};
@@ -24,6 +25,8 @@ pub(crate) struct BadImage {
     pub(crate) index: usize,
     pub(crate) kind: Kind,
     pub(crate) reason: String,
+    /// Its file, where it was passed as one.
+    pub(crate) path: Option<PathBuf>,
 }
 
 /// How far the work is to go.
@@ -90,23 +93,24 @@ pub(crate) fn extract(
                 return;
             };
             let first = number * batch;
-            let is_bad = |index, kind, reason| {
+            let is_bad = |row: usize, kind, reason| {
                 lock(&bad).push(BadImage {
-                    index,
+                    index: first + row,
                     kind,
                     reason,
+                    path: files[row].path(),
                 });
                 work.found_bad();
             };
             let read: Vec<_> = files.iter().map(ImageFile::read).collect();
             for (row, file) in read.iter().enumerate() {
                 if let Err(reason) = file {
-                    is_bad(first + row, Kind::Storage, reason.clone());
+                    is_bad(row, Kind::Storage, reason.clone());
                 }
             }
             let read: Vec<Option<&[u8]>> = read.iter().map(|file| file.as_deref().ok()).collect();
             let run = extractor.extract(&read, rows, |row, error: ImageError| {
-                is_bad(first + row, Kind::Image, error.to_string());
+                is_bad(row, Kind::Image, error.to_string());
             });
             if let Err(error) = run {
                 *lock(&failed) = Some(FunctionError::Forward(BackboneError::Candle(error)));
@@ -152,6 +156,7 @@ pub(crate) fn image_faults(
                     index,
                     kind,
                     reason,
+                    path: file.path(),
                 });
             }
         }

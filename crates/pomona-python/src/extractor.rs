@@ -9,6 +9,7 @@ use pomona_session::{RuntimeOptions, runtime_env, weights_objects};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
+use crate::error_kind::Kind;
 use crate::errors::{from_datafusion, of_image, raise, usage};
 use crate::extraction::{BadImage, Work, extract, image_faults};
 use crate::image_files::read_list;
@@ -124,8 +125,14 @@ impl Extractor {
 }
 
 fn exception(py: Python<'_>, bad: &BadImage) -> PyErr {
-    let text = format!("image {}: {}", bad.index, bad.reason);
-    of_image(py, bad.kind, bad.index, text)
+    let text = match &bad.path {
+        // That a file cannot be read is said of its path.
+        Some(path) if bad.kind == Kind::Image => {
+            format!("image {}, '{}': {}", bad.index, path.display(), bad.reason)
+        }
+        _ => format!("image {}: {}", bad.index, bad.reason),
+    };
+    of_image(py, bad.kind, bad.index, bad.path.as_deref(), text)
 }
 
 /// The network of SQL, which all of a process share.

@@ -17,6 +17,14 @@ pub(crate) enum ImageFile {
 }
 
 impl ImageFile {
+    /// Its path, where it is a file.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::Path(path) => Some(path.clone()),
+        }
+    }
+
     /// Its bytes.
     ///
     /// # Errors

@@ -27,7 +27,9 @@ impl<T> Kept<T> {
 
     /// Puts a value in the place of the one before.
     pub(crate) fn replace(&self, value: T) {
-        *self.lock() = Some(Arc::new(value));
+        let before = self.lock().replace(Arc::new(value));
+        // Outside the lock, for which others may wait that this waits for.
+        drop(before);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<T>>> {

@@ -5,10 +5,12 @@
 //! | file | what Python sees |
 //! |---|---|
 //! | `command.rs` | `main` |
-//! | `connection.rs`, `statements.rs`, `tables.rs`, `parameters.rs` | `connect`, `Connection` |
-//! | `result.rs`, `python_rows.rs`, `cell_text.rs`, `vectors.rs` | `Result`, `Vectors` |
+//! | `connection.rs`, `statements.rs`, `tables.rs` | `connect`, `Connection` |
+//! | `parameters.rs`, `moment_values.rs` | values of parameters |
+//! | `result.rs`, `cursor.rs`, `python_rows.rs`, `cell_text.rs` | `Result`, `Cursor` |
+//! | `vectors.rs`, `vector_lengths.rs` | `Vectors` |
 //! | `batch_reader.rs`, `arrow_stream.rs` | Arrow's streams, out and in |
-//! | `run.rs`, `finished.rs`, `lookups.rs`, `thumbnails.rs` | `run` and what it leaves |
+//! | `run.rs`, `finished.rs`, `lookups.rs`, `thumbnails.rs`, `python_names.rs` | `run` and what it leaves |
 //! | `moments.rs`, `number_array.rs` | `Moments`, `project` |
 //! | `extractor.rs`, `extraction.rs`, `image_files.rs` | `Extractor` |
 //! | `errors.rs`, `error_kind.rs` | the exceptions |
@@ -26,6 +28,7 @@ mod batch_reader;
 mod cell_text;
 mod command;
 mod connection;
+mod cursor;
 mod error_kind;
 mod errors;
 mod extraction;
@@ -37,10 +40,12 @@ mod image_files;
 mod interpreter_lock;
 mod kept;
 mod lookups;
+mod moment_values;
 mod moments;
 #[expect(unsafe_code, reason = "memory of other libraries")]
 mod number_array;
 mod parameters;
+mod python_names;
 mod python_rows;
 mod result;
 mod run;
@@ -48,6 +53,7 @@ mod runtime;
 mod statements;
 mod tables;
 mod thumbnails;
+mod vector_lengths;
 mod vectors;
 mod waiting;
 
@@ -63,6 +69,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(connection::connect, module)?)?;
     module.add_class::<connection::Connection>()?;
     module.add_class::<result::QueryResult>()?;
+    module.add_class::<cursor::Cursor>()?;
     module.add_class::<vectors::Vectors>()?;
     module.add_function(wrap_pyfunction!(run::run, module)?)?;
     module.add_function(wrap_pyfunction!(finished::manifest, module)?)?;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use datafusion::prelude::SessionContext;
 use pomona_analysis::{Lookup, Similar, Suspects, Vectors};
-use pomona_images::Location;
 use pomona_results::FinishedRun;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBytes};
@@ -14,6 +13,8 @@ use tempfile::TempDir;
 
 use crate::connection::{Connection, Session, session_of};
 use crate::errors::{raise, usage};
+use crate::finished::open_run;
+use crate::python_names::raise_in_names;
 use crate::result::{Held, QueryResult, Rows, hold};
 use crate::waiting::wait;
 
@@ -25,7 +26,7 @@ const MOST_NEIGHBOURS: u64 = 1000;
 
 /// The images of a run most similar to one, as `pomona similar`.
 #[pyfunction]
-#[pyo3(signature = (connection, output, image, count=10, by="features"))]
+#[pyo3(signature = (connection, output, image, count=10, by="features", run=None))]
 pub(crate) fn similar(
     py: Python<'_>,
     connection: Option<&Connection>,
@@ -33,8 +34,9 @@ pub(crate) fn similar(
     image: &Bound<'_, PyAny>,
     count: u64,
     by: &str,
+    run: Option<String>,
 ) -> PyResult<QueryResult> {
-    let (by, count) = (vectors(by)?, at_least_one("count", count)?);
+    let (by, count) = (vectors(by)?, at_least_one("n", count)?);
     let (image, folder) = match image.cast::<PyBytes>() {
         Ok(bytes) => {
             let folder = write(bytes.as_bytes());
@@ -52,7 +54,7 @@ pub(crate) fn similar(
         };
         let asked = Similar { image, by, count };
         let question = async {
-            let (ctx, results) = open(&session, &output).await?;
+            let (ctx, results) = open(&session, &output, run.as_deref()).await?;
             let lookup = pomona_analysis::similar(&ctx, &results, &asked).await?;
             answer(&ctx, &lookup).await.context(name)
         };
@@ -65,17 +67,18 @@ pub(crate) fn similar(
 
 /// The images that the principal components describe worst, as `pomona outliers`.
 #[pyfunction]
-#[pyo3(signature = (connection, output, count=20))]
+#[pyo3(signature = (connection, output, count=20, run=None))]
 pub(crate) fn outliers(
     py: Python<'_>,
     connection: Option<&Connection>,
     output: String,
     count: u64,
+    run: Option<String>,
 ) -> PyResult<QueryResult> {
-    let count = at_least_one("count", count)?;
+    let count = at_least_one("n", count)?;
     let session = session_of(py, connection)?;
     let held = wait(py, async move {
-        let (ctx, results) = open(&session, &output).await?;
+        let (ctx, results) = open(&session, &output, run.as_deref()).await?;
         let lookup = pomona_analysis::outliers(&results, count)?;
         answer(&ctx, &lookup).await
     })?;
@@ -84,7 +87,7 @@ pub(crate) fn outliers(
 
 /// The images whose nearest neighbours have another label, as `pomona suspects`.
 #[pyfunction]
-#[pyo3(signature = (connection, output, count=20, neighbours=5, by="pca"))]
+#[pyo3(signature = (connection, output, count=20, neighbours=5, by="pca", run=None))]
 pub(crate) fn suspects(
     py: Python<'_>,
     connection: Option<&Connection>,
@@ -92,18 +95,19 @@ pub(crate) fn suspects(
     count: u64,
     neighbours: u64,
     by: &str,
+    run: Option<String>,
 ) -> PyResult<QueryResult> {
     let asked = Suspects {
         by: vectors(by)?,
         neighbours: at_least_one("neighbours", neighbours)?,
-        count: at_least_one("count", count)?,
+        count: at_least_one("n", count)?,
     };
     if neighbours > MOST_NEIGHBOURS {
         return Err(usage(format!("neighbours are at most {MOST_NEIGHBOURS}")));
     }
     let session = session_of(py, connection)?;
     let held = wait(py, async move {
-        let (ctx, results) = open(&session, &output).await?;
+        let (ctx, results) = open(&session, &output, run.as_deref()).await?;
         let lookup = pomona_analysis::suspects(&results, &asked)?;
         answer(&ctx, &lookup).await
     })?;
@@ -114,9 +118,10 @@ pub(crate) fn suspects(
 async fn open(
     session: &Arc<Session>,
     output: &str,
+    run: Option<&str>,
 ) -> anyhow::Result<(SessionContext, FinishedRun)> {
     let ctx = session.fresh()?;
-    let results = FinishedRun::open(&ctx, Location::parse(output)?).await?;
+    let results = open_run(&ctx, output, run).await?;
     Ok((ctx, results))
 }
 
@@ -127,7 +132,7 @@ async fn answer(ctx: &SessionContext, lookup: &Lookup) -> anyhow::Result<Held> {
 fn collected(py: Python<'_>, held: anyhow::Result<Held>) -> PyResult<QueryResult> {
     match held {
         Ok(held) => Ok(QueryResult::new(Rows::Held(held), false)),
-        Err(error) => Err(raise(py, error)),
+        Err(error) => Err(raise_in_names(py, error)),
     }
 }
 

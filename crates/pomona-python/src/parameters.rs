@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, Float64Array};
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::scalar::ScalarStructBuilder;
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::common::{ParamValues, ScalarValue};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyAny, PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString,
-    PyTuple,
+    PyAny, PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyMemoryView,
+    PyString, PyTuple,
 };
 
 use crate::arrow_stream::read_array;
 use crate::errors::usage;
+use crate::moment_values::{moment, numpy_moment};
 use crate::number_array::{NumberArray, has_interface};
 
 /// How deep lists may lie in one another.
@@ -95,8 +97,15 @@ fn scalar(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<ScalarValue> {
     if let Ok(bytes) = value.cast::<PyByteArray>() {
         return Ok(ScalarValue::Binary(Some(bytes.to_vec())));
     }
+    if value.is_instance_of::<PyMemoryView>() {
+        let bytes: Vec<u8> = value.call_method0("tobytes")?.extract()?;
+        return Ok(ScalarValue::Binary(Some(bytes)));
+    }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         return list(value, depth);
+    }
+    if let Ok(fields) = value.cast::<PyDict>() {
+        return structure(fields, depth);
     }
     if value.hasattr("__arrow_c_array__")? {
         let array = read_array(value)?;
@@ -117,8 +126,8 @@ fn scalar(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<ScalarValue> {
     }
     let kind = value.get_type().name()?;
     Err(PyTypeError::new_err(format!(
-        "a parameter is None, a bool, a number, text, bytes, a date or time, a list of these or an \
-         array, and not a {kind}"
+        "a parameter is None, a bool, a number, text, bytes, a date or time, a list or a dictionary of these \
+         or an array, and not a {kind}"
     )))
 }
 
@@ -171,6 +180,26 @@ fn list(values: &Bound<'_, PyAny>, depth: u8) -> PyResult<ScalarValue> {
     )))
 }
 
+/// The fields of a struct by their names.
+fn structure(fields: &Bound<'_, PyDict>, depth: u8) -> PyResult<ScalarValue> {
+    if depth == 0 {
+        return Err(usage(format!("values are at most {MOST_DEPTH} deep")));
+    }
+    if fields.is_empty() {
+        return Err(usage("an empty dictionary is no struct: it has no fields"));
+    }
+    let mut made = ScalarStructBuilder::new();
+    for (name, value) in fields {
+        let name = name.cast::<PyString>().map_err(|_| {
+            usage("the keys of a dictionary are the names of a struct's fields, which are texts")
+        })?;
+        let value = scalar(&value, depth - 1)?;
+        let field = Field::new(name.to_str()?, value.data_type(), true);
+        made = made.with_scalar(field, value);
+    }
+    made.build().map_err(|error| usage(error.to_string()))
+}
+
 /// Whether a type is that of NULL or of an empty list, which may be of any other.
 fn is_unknown(kind: &DataType) -> bool {
     match kind {
@@ -180,70 +209,15 @@ fn is_unknown(kind: &DataType) -> bool {
     }
 }
 
-/// A date, a time of a day, or a length of time.
-fn moment(value: &Bound<'_, PyAny>) -> PyResult<Option<ScalarValue>> {
-    let py = value.py();
-    let module = value.get_type().module()?;
-    if module == "decimal" {
-        let text = value.call_method1("__format__", ("f",))?.to_string();
-        return decimal(&text).map(Some);
-    }
-    if module != "datetime" && module != "pandas" && !module.to_str()?.starts_with("pandas.") {
-        return Ok(None);
-    }
-    let datetime = py.import("datetime")?;
-    let is = |name: &str| -> PyResult<bool> { value.is_instance(&datetime.getattr(name)?) };
-    let microsecond = PyDict::new(py);
-    microsecond.set_item("microseconds", 1)?;
-    let microsecond = datetime
-        .getattr("timedelta")?
-        .call((), Some(&microsecond))?;
-    if is("datetime")? {
-        let utc = datetime.getattr("timezone")?.getattr("utc")?;
-        let zoned = !value.getattr("tzinfo")?.is_none();
-        let epoch = match zoned {
-            true => datetime
-                .getattr("datetime")?
-                .call1((1970, 1, 1, 0, 0, 0, 0, utc))?,
-            false => datetime.getattr("datetime")?.call1((1970, 1, 1))?,
-        };
-        let since = value.sub(epoch)?.floor_div(&microsecond)?.extract()?;
-        let zone = zoned.then(|| Arc::from("+00:00"));
-        return Ok(Some(ScalarValue::TimestampMicrosecond(Some(since), zone)));
-    }
-    if is("date")? {
-        let epoch = datetime.getattr("date")?.call1((1970, 1, 1))?;
-        let days = value.sub(epoch)?.getattr("days")?.extract()?;
-        return Ok(Some(ScalarValue::Date32(Some(days))));
-    }
-    if is("timedelta")? {
-        let length = value.floor_div(&microsecond)?.extract()?;
-        return Ok(Some(ScalarValue::DurationMicrosecond(Some(length))));
-    }
-    Ok(None)
-}
-
-/// A decimal number, as `-12.50`: exact, up to 38 digits.
-fn decimal(text: &str) -> PyResult<ScalarValue> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = format!("{whole}{fraction}");
-    let scale = fraction.len();
-    let precision = digits.trim_start_matches('-').len().max(scale + 1);
-    match digits.parse::<i128>() {
-        Ok(number) if precision <= usize::from(DECIMAL128_MAX_PRECISION) => Ok(
-            ScalarValue::Decimal128(Some(number), precision as u8, scale as i8),
-        ),
-        _ => Err(usage(format!("{text} is no number of at most 38 digits"))),
-    }
-}
-
 /// NumPy's: a scalar, or a vector of one dimension.
 fn array(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<ScalarValue> {
-    let shape: Vec<usize> = value
-        .getattr("__array_interface__")?
-        .get_item("shape")?
-        .extract()?;
+    let interface = value.getattr("__array_interface__")?;
+    let shape: Vec<usize> = interface.get_item("shape")?.extract()?;
+    let kind: String = interface.get_item("typestr")?.extract()?;
+    let is_moment = kind.contains("M8") || kind.contains("m8");
     match shape.len() {
+        0 if is_moment => numpy_moment(value, &kind),
+        1 if is_moment => list(value, depth),
         0 => {
             let item = value.call_method0("item")?;
             // A long double has no number of Python's own, and is its own item.

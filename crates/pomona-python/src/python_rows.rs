@@ -1,6 +1,6 @@
 //! Rows as objects of Python, for people who have no library for Arrow.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Date64Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
@@ -8,16 +8,16 @@ use arrow::datatypes::{
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBytes, PyDict, PyList, PyTuple};
 
 use crate::errors::plain;
-use crate::result::Held;
 
 /// Rows as tuples, until their text and bytes exceed `max_bytes`.
 pub(crate) fn python_rows<'py>(
     py: Python<'py>,
-    held: &Held,
+    batches: &[RecordBatch],
     max_bytes: Option<usize>,
 ) -> PyResult<Bound<'py, PyList>> {
     let made = PyList::empty(py);
@@ -26,7 +26,7 @@ pub(crate) fn python_rows<'py>(
         datetime: py.import("datetime")?,
     };
     let mut bytes = 0;
-    for batch in &held.batches {
+    for batch in batches {
         let columns = plain_columns(py, batch)?;
         for row in 0..batch.num_rows() {
             let cells = columns.iter().map(|column| values.value(column, row));
@@ -126,18 +126,35 @@ impl<'py> Values<'py> {
                 }
                 Ok(made.into_any())
             }
+            DataType::ListView(_) => self.list(&column.as_list_view::<i32>().value(row)),
+            DataType::LargeListView(_) => self.list(&column.as_list_view::<i64>().value(row)),
+            DataType::Dictionary(..) => {
+                let one = column.slice(row, 1);
+                let one = one.as_any_dictionary();
+                self.value(one.values(), one.normalized_keys()[0])
+            }
+            DataType::Map(..) => self.map(&column.as_map().value(row)),
+            DataType::Time32(unit) | DataType::Time64(unit) => {
+                let since = in_microseconds(self.whole(column, row)?, *unit);
+                self.time(since)
+            }
             DataType::Date32 => {
                 let days = column.as_primitive::<Date32Type>().value(row);
-                self.date(i64::from(days))
+                self.or_text(self.date(i64::from(days)), column, row)
             }
             DataType::Date64 => {
                 let milliseconds = column.as_primitive::<Date64Type>().value(row);
-                self.date(milliseconds.div_euclid(86_400_000))
+                let date = self.date(milliseconds.div_euclid(86_400_000));
+                self.or_text(date, column, row)
             }
-            DataType::Timestamp(unit, zone) => self.timestamp(column, row, *unit, zone.as_deref()),
+            DataType::Timestamp(unit, zone) => {
+                let moment = self.timestamp(column, row, *unit, zone.as_deref());
+                self.or_text(moment, column, row)
+            }
             DataType::Duration(unit) => {
                 let length = self.whole(column, row)?;
-                self.microseconds(in_microseconds(length, *unit))
+                let length = self.microseconds(in_microseconds(length, *unit));
+                self.or_text(length, column, row)
             }
             DataType::Decimal32(..)
             | DataType::Decimal64(..)
@@ -147,6 +164,21 @@ impl<'py> Values<'py> {
                 decimal.call1((self.text(column, row)?,))
             }
             _ => self.text(column, row),
+        }
+    }
+
+    /// A date or a time, or its text where it is before the year 1 or after 9999, which Python's have not.
+    fn or_text(
+        &self,
+        made: PyResult<Bound<'py, PyAny>>,
+        column: &ArrayRef,
+        row: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match made {
+            Err(error) if error.is_instance_of::<PyOverflowError>(self.py) => {
+                self.text(column, row)
+            }
+            made => made,
         }
     }
 
@@ -162,6 +194,34 @@ impl<'py> Values<'py> {
         let cells = (0..values.len()).map(|row| self.value(values, row));
         let cells: Vec<Bound<'py, PyAny>> = cells.collect::<PyResult<_>>()?;
         Ok(PyList::new(self.py, cells)?.into_any())
+    }
+
+    /// A dictionary; where a key cannot be one of Python's, which are hashed, a list of pairs.
+    fn map(&self, entries: &StructArray) -> PyResult<Bound<'py, PyAny>> {
+        let made = PyDict::new(self.py);
+        let mut pairs = vec![];
+        let mut is_hashable = true;
+        for row in 0..entries.len() {
+            let key = self.value(entries.column(0), row)?;
+            let value = self.value(entries.column(1), row)?;
+            is_hashable &= key.hash().is_ok();
+            if is_hashable {
+                made.set_item(&key, &value)?;
+            }
+            pairs.push(PyTuple::new(self.py, [key, value])?);
+        }
+        match is_hashable {
+            true => Ok(made.into_any()),
+            false => Ok(PyList::new(self.py, pairs)?.into_any()),
+        }
+    }
+
+    /// A time of a day, in microseconds since its begin.
+    fn time(&self, since: i64) -> PyResult<Bound<'py, PyAny>> {
+        let (seconds, microseconds) = (since / 1_000_000, since % 1_000_000);
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        let time = self.datetime.getattr("time")?;
+        time.call1((hours, minutes, seconds % 60, microseconds))
     }
 
     fn date(&self, days: i64) -> PyResult<Bound<'py, PyAny>> {

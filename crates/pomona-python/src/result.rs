@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use datafusion::config::FormatOptions;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::DataFrame;
@@ -15,10 +16,12 @@ use pyo3::types::{PyAny, PyCapsule, PyList};
 use crate::arrow_stream::{schema_capsule, stream_capsule};
 use crate::batch_reader::BatchReader;
 use crate::cell_text::shortened;
+use crate::cursor::Cursor;
 use crate::errors::{from_datafusion, plain, usage};
 use crate::kept::Kept;
 use crate::python_rows::python_rows;
 use crate::runtime::ends_at_exit;
+use crate::vector_lengths::vector_lengths;
 use crate::vectors::Vectors;
 use crate::waiting::wait;
 
@@ -37,6 +40,8 @@ pub(crate) struct Held {
     pub(crate) format: Arc<FormatOptions>,
     /// Whether they are always printed whole, as plans are.
     pub(crate) is_whole: bool,
+    /// The length of the vectors of each column, where the query says it.
+    pub(crate) lengths: Vec<Option<usize>>,
 }
 
 impl Rows {
@@ -60,6 +65,7 @@ impl Rows {
 pub(crate) async fn hold(frame: DataFrame) -> datafusion::common::Result<Held> {
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let format = format_of(&frame);
+    let lengths = vector_lengths(frame.logical_plan());
     let batches: Vec<RecordBatch> = frame.execute_stream().await?.try_collect().await?;
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     Ok(Held {
@@ -67,6 +73,7 @@ pub(crate) async fn hold(frame: DataFrame) -> datafusion::common::Result<Held> {
         batches,
         format,
         is_whole: false,
+        lengths,
     })
 }
 
@@ -186,7 +193,9 @@ impl QueryResult {
         let py = slf.py();
         if !slf.get().is_collected(py)? {
             let held = slf.get().held(py)?;
-            slf.get().rows.replace(Rows::Held(held));
+            let rows = &slf.get().rows;
+            // The query that it replaces is dropped.
+            py.detach(|| rows.replace(Rows::Held(held)));
         }
         Ok(slf)
     }
@@ -245,7 +254,25 @@ impl QueryResult {
             Some(most) => self.head(py, most)?.held(py)?,
             None => self.held(py)?,
         };
-        python_rows(py, &held, max_bytes)
+        python_rows(py, &held.batches, max_bytes)
+    }
+
+    /// The rows as Python objects, batch by batch.
+    fn cursor(&self, py: Python<'_>) -> PyResult<Cursor> {
+        let rows = self.rows(py)?;
+        Ok(Cursor::new(&rows, self.on_cluster))
+    }
+
+    /// A column of dates or times as the whole numbers that they are in Arrow; `None` for NULL.
+    fn whole_numbers(&self, py: Python<'_>, column: &str) -> PyResult<Vec<Option<i64>>> {
+        let one = self.select(py, vec![column.to_string()])?.held(py)?;
+        let mut numbers = vec![];
+        for batch in &one.batches {
+            let whole = cast(batch.column(0), &DataType::Int64);
+            let whole = whole.map_err(|error| plain(py, error.to_string()))?;
+            numbers.extend(whole.as_primitive::<Int64Type>().iter());
+        }
+        Ok(numbers)
     }
 
     /// The table as `pomona sql` prints it; with `max_chars`, bytes as their length and long cells cut.
@@ -277,10 +304,11 @@ impl QueryResult {
     fn vectors(&self, py: Python<'_>, column: &str) -> PyResult<Vectors> {
         let one = self.select(py, vec![column.to_string()])?.held(py)?;
         let kind = one.schema.field(0).data_type().clone();
+        let length = one.lengths.first().copied().flatten();
         let columns = one.batches.iter().map(|batch| Arc::clone(batch.column(0)));
         let columns = columns.collect();
         drop(one);
-        let vectors = py.detach(|| Vectors::of_column(column, &kind, columns));
+        let vectors = py.detach(|| Vectors::of_column(column, &kind, columns, length));
         vectors.map_err(usage)
     }
 
@@ -318,6 +346,7 @@ fn projected(held: &Held, places: &[usize]) -> Result<Held, DataFusionError> {
     Ok(Held {
         schema: Arc::new(held.schema.project(places)?),
         batches: batches.collect::<Result<_, _>>()?,
+        lengths: places.iter().map(|&place| held.lengths[place]).collect(),
         ..held.clone()
     })
 }

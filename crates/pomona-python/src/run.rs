@@ -1,11 +1,12 @@
 //! `run`: the whole pipeline, with progress and a cancel.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
-use pomona_cli::{RunOptions, STACK_BYTES, SessionOptions, open_context};
+use pomona_cli::{RunOptions, STACK_BYTES, SessionOptions, Takes, open_context};
 use pomona_pipeline::{Outcome, Progress};
 use pomona_session::{ObjectStores, configure};
 use pyo3::prelude::*;
@@ -14,28 +15,42 @@ use tokio::sync::oneshot;
 
 use crate::connection::{Connection, Session};
 use crate::errors::{plain, raise, usage};
+use crate::python_names::{in_names, raise_in_names, run_option};
 use crate::runtime::runtime;
 use crate::waiting::POLL;
 
 /// Options that say where a run computes, which a connection says where there is one.
-const OF_CLUSTER: [&str; 5] = ["scheduler", "standalone", "tls_ca", "tls_cert", "tls_key"];
+const OF_CLUSTER: [&str; 6] = [
+    "scheduler",
+    "standalone",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
+    "memory_limit",
+];
 
 /// Runs the pipeline and publishes its results.
 #[pyfunction]
-#[pyo3(signature = (connection, options, progress=None))]
+#[pyo3(signature = (connection, options, progress=None, config=None))]
 pub(crate) fn run<'py>(
     py: Python<'py>,
     connection: Option<&Connection>,
     options: &Bound<'py, PyMapping>,
     progress: Option<Bound<'py, PyAny>>,
+    config: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let given = Given::read(options)?;
-    let parsed = RunOptions::parse(given.line).map_err(|error| usage(error.to_string()))?;
+    let parsed = match &config {
+        None => RunOptions::parse(given.line).map_err(anyhow::Error::from),
+        Some(file) => RunOptions::with_settings(file, given.line),
+    };
+    let parsed = parsed.map_err(|error| raise_in_names(py, error))?;
     let session = match connection {
         None => None,
         Some(_) if given.names_cluster => {
             return Err(usage(
-                "the connection says where a run computes: leave scheduler, standalone and tls_… out",
+                "the connection says where a run computes: pass scheduler, standalone, tls_… and memory_limit to \
+                 connect(), and leave them out here",
             ));
         }
         Some(connection) => Some(connection.session(py)?),
@@ -68,7 +83,7 @@ pub(crate) fn run<'py>(
     let ended = py.detach(|| thread.join());
     listened?;
     let outcome = match ended {
-        Ok(Some(outcome)) => outcome.map_err(|error| raise(py, error))?,
+        Ok(Some(outcome)) => outcome.map_err(|error| raise_in_names(py, error))?,
         Ok(None) => return Err(plain(py, "the run has ended")),
         Err(panic) => std::panic::resume_unwind(panic),
     };
@@ -78,6 +93,7 @@ pub(crate) fn run<'py>(
     made.set_item("changed", outcome.changed)?;
     let rate = outcome.manifest.counts.error_rate();
     made.set_item("error_rate_exceeded", rate > max_error_rate)?;
+    made.set_item("max_error_rate", max_error_rate)?;
     let manifest = serde_json::to_string(&outcome.manifest);
     made.set_item("manifest", manifest.map_err(|error| raise(py, error))?)?;
     Ok(made)
@@ -142,11 +158,11 @@ fn event_of<'py>(py: Python<'py>, event: &Progress) -> PyResult<Bound<'py, PyDic
     let made = PyDict::new(py);
     let name = match event {
         Progress::Note { message } => {
-            made.set_item("message", message)?;
+            made.set_item("message", in_names(message))?;
             "note"
         }
         Progress::Warned { message } => {
-            made.set_item("message", message)?;
+            made.set_item("message", in_names(message))?;
             "warned"
         }
         Progress::Found { images } => {
@@ -189,32 +205,58 @@ impl Given {
             session: SessionOptions::default(),
             names_cluster: false,
         };
+        let py = options.py();
         for item in options.items()?.iter() {
             let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
-            let option = format!("--{}", name.replace('_', "-"));
+            let option = run_option(py, &name)?;
             if value.is_none() {
                 continue;
             }
-            if let Ok(flag) = value.cast::<PyBool>() {
-                if !flag.is_true() {
-                    continue;
+            let written = format!("--{}", option.name);
+            match (flag(&value)?, option.takes) {
+                (Some(true), Takes::Nothing | Takes::OptionalValue) => {
+                    given.line.push(written.into());
                 }
-                given.line.push(option.into());
-            } else {
-                let text = text_of(&value)?;
-                match name.as_str() {
-                    "weights" => given.session.network.weights = Some(text.clone()),
-                    // What is no device is refused with the line.
-                    "device" => given.session.network.device = text.parse().ok(),
-                    "precision" => given.session.network.precision = Some(text.clone()),
-                    "partitions" => given.session.partitions = text.parse().ok(),
-                    _ => {}
+                (Some(false), Takes::Nothing | Takes::OptionalValue) => continue,
+                (Some(flag), Takes::Value) => {
+                    let flag = if flag { "True" } else { "False" };
+                    return Err(usage(format!(
+                        "{name} has a value, which is a number or a text, and not {flag}"
+                    )));
                 }
-                given.line.push(format!("{option}={text}").into());
+                (None, Takes::Nothing) => {
+                    let shown = value.repr()?;
+                    return Err(usage(format!("{name} is True or False, and not {shown}")));
+                }
+                (None, Takes::Value | Takes::OptionalValue) => {
+                    let text = text_of(&value)?;
+                    match name.as_str() {
+                        "weights" => given.session.network.weights = Some(text.clone()),
+                        // What is no device is refused with the line.
+                        "device" => given.session.network.device = text.parse().ok(),
+                        "precision" => given.session.network.precision = Some(text.clone()),
+                        "partitions" => given.session.partitions = text.parse().ok(),
+                        _ => {}
+                    }
+                    given.line.push(format!("{written}={text}").into());
+                }
             }
             given.names_cluster |= OF_CLUSTER.contains(&name.as_str());
         }
         Ok(given)
+    }
+}
+
+/// Whether a value is a truth, of Python or of NumPy, and which.
+fn flag(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(Some(flag.is_true()));
+    }
+    let kind = value.get_type();
+    let is_of_numpy = kind.module()? == "numpy" && kind.name()?.to_str()?.starts_with("bool");
+    match is_of_numpy {
+        true => value.is_truthy().map(Some),
+        false => Ok(None),
     }
 }
 

@@ -45,7 +45,7 @@ impl Vectors {
     }
 
     /// A column of vectors of one length, or of numbers: those of one array without NULL as they lie, others copied
-    /// once. A NULL is a row of NaN.
+    /// once. A NULL is a row of NaN. `length` is that of the vectors where no row has one.
     ///
     /// # Errors
     /// The reason why the column is none.
@@ -53,12 +53,13 @@ impl Vectors {
         name: &str,
         kind: &DataType,
         columns: Vec<ArrayRef>,
+        length: Option<usize>,
     ) -> Result<Self, String> {
         match kind {
             DataType::Float32 => Ok(Self::of_numbers_f32(columns)),
             DataType::Float64 => Ok(Self::of_numbers_f64(columns)),
             _ => match element(kind) {
-                Some(DataType::Float32) => gather(name, columns, |array| {
+                Some(DataType::Float32) => gather(name, columns, length, |array| {
                     array.as_primitive::<Float32Type>().values().clone()
                 })
                 .map(|(numbers, shape, is_own)| Self {
@@ -66,7 +67,7 @@ impl Vectors {
                     shape,
                     is_own,
                 }),
-                Some(DataType::Float64) => gather(name, columns, |array| {
+                Some(DataType::Float64) => gather(name, columns, length, |array| {
                     array.as_primitive::<Float64Type>().values().clone()
                 })
                 .map(|(numbers, shape, is_own)| Self {
@@ -132,6 +133,7 @@ impl Number for f64 {
 fn gather<T: Number>(
     name: &str,
     columns: Vec<ArrayRef>,
+    length: Option<usize>,
     values: impl Fn(&ArrayRef) -> ScalarBuffer<T>,
 ) -> Result<(ScalarBuffer<T>, Vec<usize>, bool), String> {
     let columns: Vec<ArrayRef> = columns
@@ -143,7 +145,7 @@ fn gather<T: Number>(
         lists.push(Lists::read(name, &column)?);
     }
     let known = lists.iter().find_map(|lists| lists.length);
-    let length = known.unwrap_or(0);
+    let length = known.or(length).unwrap_or(0);
     if let Some(other) = lists
         .iter()
         .find_map(|lists| lists.length.filter(|&other| other != length))

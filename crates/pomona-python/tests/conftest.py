@@ -88,7 +88,7 @@ def s3(monkeypatch, demo):
     try:
         host, port = server.get_host_and_port()
         # All servers of a process have one state.
-        urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
+        urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST"), timeout=PATIENCE).close()
         settings = {
             "AWS_ENDPOINT_URL": f"http://{host}:{port}",
             "AWS_ACCESS_KEY_ID": "testing",

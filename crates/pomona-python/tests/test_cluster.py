@@ -67,7 +67,11 @@ def role(folder, *arguments):
             yield process, said
         finally:
             process.terminate()
-            process.wait(PATIENCE)
+            try:
+                process.wait(PATIENCE)
+            finally:
+                # The end of the block waits for it without a limit.
+                process.kill()
 
 
 def free_port():

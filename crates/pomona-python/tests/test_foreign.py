@@ -165,6 +165,8 @@ def test_settings_hold_from_registration(demo):
         session(settings={"pomona.max_pixel": 100})
     with pytest.raises(pomona.UsageError, match="datafusion.execution.batch_size"):
         session(settings={"datafusion.execution.batch_size": 1})
+    with pytest.raises(pomona.UsageError, match="pomona.max_pixels cannot be 'x': it is a whole number"):
+        session(settings={"pomona.max_pixels": "x"})
 
 
 def test_the_options_of_the_session_are_set_unless_that_is_refused():

@@ -40,6 +40,14 @@ def test_a_bad_image_is_named_by_its_position(paths):
         network.transform([paths[0], paths[1], b"no image", paths[2]])
     with pytest.raises(pomona.StorageError, match="nowhere.jpg"):
         network.transform([paths[0], "nowhere.jpg"])
+    Path("broken.jpg").write_bytes(b"no image")
+    with pytest.raises(pomona.ImageError, match=r"image 1, 'broken.jpg': ") as caught:
+        network.transform([paths[0], "broken.jpg", b"no image"])
+    assert (caught.value.index, caught.value.path) == (1, "broken.jpg")
+    with pytest.raises(pomona.ImageError, match=r"image 0: ") as caught:
+        network.transform([b"no image"])
+    assert (caught.value.index, caught.value.path) == (0, None)
+    Path("broken.jpg").unlink()
     found = pomona.MobileNetV2("fruits", errors="nan").transform([paths[0], b"no image"])
     assert numpy.isfinite(found[0]).all() and numpy.isnan(found[1]).all()
 

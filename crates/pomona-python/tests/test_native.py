@@ -57,7 +57,7 @@ def test_the_stubs_have_what_the_module_has():
         if isinstance(value, type) and not issubclass(value, Exception):
             module |= {f"{name}.{inner}" for inner in vars(value) if not inner.startswith("_")}
     documented = {name for name in stubs if not name.rpartition(".")[2].startswith("_")} | {"__version__"}
-    assert documented == module | {"ImageError.index"}
+    assert documented == module | {"ImageError.index", "ImageError.path"}
     # Methods with underscores are a part of protocols.
     for name in stubs - documented:
         holder, _, method = name.rpartition(".")
@@ -336,21 +336,28 @@ print(codes)
 def test_a_reader_that_leaves_ends_the_command_well():
     line = [sys.executable, "-m", "pomona", "sql", "--format", "csv", "-c", "SELECT n FROM generate_series(1, 1000000) AS t(n)"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"n\n"
-        process.stdout.close()
-        assert process.wait(PATIENCE) == 0, process.stderr.read()
+        try:
+            assert process.stdout.readline() == b"n\n"
+            process.stdout.close()
+            assert process.wait(PATIENCE) == 0, process.stderr.read()
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("where", [[], ["--standalone"]])
 def test_an_interrupt_ends_the_command_with_its_code(where):
     line = [sys.executable, "-m", "pomona", "sql", *where, "-c", "SELECT 'begun'", "-c", ENDLESS]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for row in process.stdout:
-            if "begun" in row:
-                break
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE) == 130
-        said = process.stderr.read()
+        try:
+            for row in process.stdout:
+                if "begun" in row:
+                    break
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 130
+            said = process.stderr.read()
+        finally:
+            # The end of the block waits for it without a limit.
+            process.kill()
     assert "Interrupted" in said and "Traceback" not in said
 
 
@@ -389,7 +396,7 @@ half_read.read_next_batch()
 
 def test_a_fork_leaves_the_files_of_its_parent(tmp_path):
     code = """
-import gc, os, sys, warnings
+import faulthandler, gc, os, sys, warnings
 from pomona import _native
 warnings.simplefilter("ignore")
 con = _native.connect(standalone=True)
@@ -397,6 +404,8 @@ result = con.sql("SELECT count(*) FROM generate_series(1, 1000)")
 assert result.rows() == [(1000,)]
 child = os.fork()
 if child == 0:
+    # What hangs here would hang its parent, too.
+    faulthandler.dump_traceback_later(100, exit=True)
     try:
         result.rows()
     except _native.PomonaError as error:

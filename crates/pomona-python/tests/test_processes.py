@@ -51,11 +51,13 @@ def test_other_threads_go_on_while_a_query_runs(con):
     "con.execute('SELECT 1; ' + query).fetchall()",
 ])
 def test_an_interrupt_cancels_a_query(read):
+    # What is read is imported before the signal comes: an import may lose it.
     code = f"""
 import os, signal, threading, time
+import pandas, polars, pyarrow
 import pomona
 con, query = pomona.connect(), {ENDLESS!r}
-con.sql("SELECT 1").fetchall()
+con.sql("SELECT 1").pl(), con.sql("SELECT 1").to_pandas()
 began = time.monotonic()
 try:
     # The signal may come late, and not before this.
@@ -88,14 +90,16 @@ except KeyboardInterrupt:
 
 def test_a_child_of_fork_works_or_says_why_not():
     code = """
-import os, sys, warnings
-import pomona
+import faulthandler, os, sys, warnings
+import pomona, pomona.mobilenet
 warnings.simplefilter("ignore")
 con = pomona.connect(weights="fruits")
 con.images("pomona-demo/images")
 assert con.sql("SELECT count(*) FROM images").fetchone() == (48,)
 child = os.fork()
 if child == 0:
+    # What hangs here would hang its parent, too.
+    faulthandler.dump_traceback_later(100, exit=True)
     said = ""
     for use in (
         lambda: con.sql("SELECT count(*) FROM images").fetchone(),
@@ -171,3 +175,33 @@ while (grown := resident() - before) >= 24 and time.monotonic() < deadline:
 print(grown)
 """
     assert float(python(code).stdout) < 24
+
+
+def test_tables_of_python_come_and_go_in_threads():
+    # Arrays of Python's libraries take the interpreter's lock when the last of the engine's threads drops them.
+    code = """
+import faulthandler, threading
+import numpy, pyarrow, pomona
+faulthandler.dump_traceback_later(200, exit=True)
+con = pomona.connect()
+
+def work(number):
+    for turn in range(40):
+        table = pyarrow.table({"n": numpy.arange(5000) + turn, "t": [b"x" * 10] * 5000})
+        try:
+            con.register(f"t{number % 3}", table if turn % 2 else table.to_reader(max_chunksize=500))
+            assert con.sql(f"SELECT count(*) FROM t{number % 3} WHERE n % 2 = 0 OR n % 2 = 1").fetchone() == (5000,)
+        except pomona.SqlError as error:
+            # Another thread has removed it.
+            assert "not found" in str(error), error
+        con.set("pomona.url_retries", turn)
+        con.unregister(f"t{number % 3}")
+
+threads = [threading.Thread(target=work, args=[number]) for number in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+    assert python(code).stdout.strip() == "done"

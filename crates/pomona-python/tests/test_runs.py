@@ -205,10 +205,14 @@ def test_a_terminal_of_its_own_shows_the_stages(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=follower, stderr=follower)
     os.close(follower)
     shown = b""
+    # A process that hangs would keep its terminal open.
+    watch = threading.Timer(PATIENCE, process.kill)
+    watch.start()
     # The system ends the reading of a terminal that nobody writes to any more with an error.
     with contextlib.suppress(OSError), os.fdopen(leader, "rb", buffering=0) as terminal:
         while part := terminal.read(4096):
             shown += part
+    watch.cancel()
     assert process.wait(PATIENCE) == 0
     assert b"features" in shown and b"/48" in shown and shown.endswith(b"\r\x1b[K")
 

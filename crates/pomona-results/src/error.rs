@@ -50,7 +50,7 @@ pub enum ResultsError {
     /// A file of a finished run is gone or not as it was.
     #[error(
         "'{output}' cannot be continued, because {path} is not there as manifest.json names it: \
-         put it back, choose another --output, or --overwrite it; pomona verify --integrity names \
+         put it back, choose another --output, or pass --overwrite; pomona verify --integrity names \
          every such file"
     )]
     FileMissing {
@@ -125,6 +125,32 @@ pub enum ResultsError {
         output: String,
         /// The folder of its files.
         folder: String,
+    },
+
+    /// Results are no longer those that were opened.
+    #[error(
+        "the results of '{output}' are no longer those that were opened: {reason}. Open them again: \
+         pomona.open('{output}') in Python, CREATE OR REPLACE EXTERNAL TABLE in SQL"
+    )]
+    Replaced {
+        /// The folder of the run.
+        output: String,
+        /// What is not as it was.
+        reason: String,
+    },
+
+    /// The files of a folder of results cannot be read.
+    #[error(
+        "the files of '{folder}' in '{output}' cannot be read: {reason}; pomona verify --integrity names those \
+         that are damaged"
+    )]
+    FilesUnreadable {
+        /// The folder of the run.
+        output: String,
+        /// The folder of its files.
+        folder: String,
+        /// What the reader says.
+        reason: String,
     },
 
     /// Results have no file of a name.

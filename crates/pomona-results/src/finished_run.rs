@@ -188,12 +188,46 @@ impl FinishedRun {
 
     /// The URLs of the Parquet files below a folder of the results, such as `features/`.
     pub fn urls(&self, below: &str) -> Vec<String> {
-        let files = self.manifest.files.iter();
-        let files = files.filter(|file| file.path.starts_with(below));
-        let files = files.filter(|file| file.path.ends_with(".parquet"));
-        files
+        self.parquet_files(below)
             .map(|file| self.location.below(self.place(file)))
             .collect()
+    }
+
+    /// The first Parquet file below a folder of the results that is not there as the manifest names it: removed,
+    /// or replaced by a later run.
+    pub(crate) async fn first_missing(
+        &self,
+        runtime: &RuntimeEnv,
+        below: &str,
+    ) -> Result<Option<String>, ResultsError> {
+        let folder = StoreFolder::of(runtime, &self.location)?;
+        let mut objects = folder.list(below).await?;
+        if !self.staged.is_empty() {
+            objects.extend(folder.list(TEMPORARY).await?);
+        }
+        let there: BTreeMap<String, u64> = objects
+            .into_iter()
+            .map(|object| (folder.relative(&object.location), object.size))
+            .collect();
+        let mut files = self.parquet_files(below);
+        let missing = files.find(|file| there.get(self.place(file)) != Some(&file.bytes));
+        Ok(missing.map(|file| file.path.clone()))
+    }
+
+    /// The first Parquet file below a folder of the results in whose place another run has put another file.
+    pub(crate) fn first_changed(&self, other: &Self, below: &str) -> Option<String> {
+        let is_changed = |file: &&PublishedFile| {
+            let mut theirs = other.manifest.files.iter();
+            theirs.any(|theirs| theirs.path == file.path && theirs != *file)
+        };
+        let file = self.parquet_files(below).find(is_changed);
+        file.map(|file| file.path.clone())
+    }
+
+    /// The Parquet files below a folder of the results.
+    fn parquet_files<'a>(&'a self, below: &'a str) -> impl Iterator<Item = &'a PublishedFile> {
+        let files = self.manifest.files.iter();
+        files.filter(move |file| file.path.starts_with(below) && file.path.ends_with(".parquet"))
     }
 
     /// Reads a file that the manifest names, such as `report.html`, whole.

@@ -182,6 +182,7 @@ impl Drop for Taking {
             let _ = ended.send(());
         });
         let _ = stopped.recv_timeout(RELEASE);
+        self.place.folder.remove_empty_folders("_temporary");
     }
 }
 

@@ -4,6 +4,7 @@
 //! else under the names of results was put there by somebody else, and refuses the output.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, stream};
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::checkpoint::Checkpoint;
 use crate::layout::{MANIFEST, PUBLICATION, TEMPORARY, is_run, is_temporary};
 use crate::lock::{OutputLock, is_lock};
+use crate::made_folders::MadeFolders;
 use crate::manifest::PublishedFile;
 use crate::publication::Publication;
 use crate::store_folder::StoreFolder;
@@ -29,6 +31,8 @@ pub struct Output {
     location: Location,
     pub(crate) folder: StoreFolder,
     staging: String,
+    /// Removed again where the run leaves nothing in them.
+    _made: MadeFolders,
 }
 
 /// What an output holds when a run begins.
@@ -41,17 +45,19 @@ pub struct Prepared {
 }
 
 impl Output {
-    /// The output of a run, which is made where it must be.
+    /// The output of a run, which is made where it must be. Dropping it, after its lock, removes the folders that
+    /// were made as long as they are empty.
     ///
     /// # Errors
     /// When it cannot be made, and when no store serves it.
     pub fn open(ctx: &SessionContext, location: Location, run: &str) -> Result<Self, ResultsError> {
         let folder = StoreFolder::open(ctx, &location)?;
-        folder.create_folder()?;
+        let made = folder.create_folder()?;
         Ok(Self {
             location,
             folder,
             staging: format!("{TEMPORARY}/{run}"),
+            _made: made,
         })
     }
 
@@ -272,6 +278,24 @@ impl Output {
         Ok(())
     }
 
+    /// Removes what this run staged on a disk, unless a checkpoint of it or a publication needs it: a run that is
+    /// cancelled does not come to [`discard`](Self::discard).
+    fn remove_halves(&self) {
+        let Some(root) = &self.folder.local else {
+            return;
+        };
+        let run = &self.staging[TEMPORARY.len() + 1..];
+        let records = fs::read_dir(root.join(TEMPORARY).join("checkpoints"));
+        let mut records = records.into_iter().flatten().flatten();
+        let has_chunks =
+            records.any(|record| record.file_name().to_string_lossy().starts_with(run));
+        if !has_chunks && !root.join(PUBLICATION).exists() {
+            // It is out of the way of readers, so what cannot be removed may stay.
+            let _ = fs::remove_dir_all(root.join(&self.staging));
+            self.folder.remove_empty_folders(TEMPORARY);
+        }
+    }
+
     pub(crate) fn missing(&self, path: String) -> ResultsError {
         ResultsError::FileMissing {
             output: self.location.to_string(),
@@ -293,5 +317,11 @@ impl Output {
                 path: path.to_string(),
                 reason: error.to_string(),
             })
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.remove_halves();
     }
 }

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::attempts::{Attempts, storage};
 use crate::layout::{FOLDERS, MODEL_INFO, REPORT};
+use crate::made_folders::MadeFolders;
 use crate::publication::Sizes;
 use crate::{ResultsError, disk};
 
@@ -48,17 +49,18 @@ impl StoreFolder {
         })
     }
 
-    /// Makes the folder where folders must be made: on a disk.
+    /// Makes the folder where folders must be made: on a disk. What is made is removed again with the value that
+    /// this returns, as long as it is empty.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn create_folder(&self) -> Result<(), ResultsError> {
+    pub fn create_folder(&self) -> Result<MadeFolders, ResultsError> {
         match &self.local {
-            Some(path) => fs::create_dir_all(path).map_err(|source| ResultsError::MakeFolder {
+            Some(path) => MadeFolders::make(path).map_err(|source| ResultsError::MakeFolder {
                 path: path.clone(),
                 source,
             }),
-            None => Ok(()),
+            None => Ok(MadeFolders::default()),
         }
     }
 

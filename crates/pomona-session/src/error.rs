@@ -47,6 +47,26 @@ pub enum SessionError {
         reason: String,
     },
 
+    /// An option of the session is unknown, or has a value that it does not accept.
+    #[error("{name} cannot be '{value}': {reason}")]
+    Option {
+        /// The option.
+        name: String,
+        /// The value.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// Files are not what their names or the statement say.
+    #[error("{files} cannot be read: {reason}")]
+    Unreadable {
+        /// The file, or the folder of the files, in quotes.
+        files: String,
+        /// What the reader says.
+        reason: String,
+    },
+
     /// A parameter of a statement has no value.
     #[error("the parameter {name} has no value: pass a list for $1, $2, …, or a mapping for $name")]
     NoValue {

@@ -13,13 +13,16 @@ use datafusion::datasource::listing::{
 };
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
 use glob::Pattern;
+use object_store::ObjectMeta;
 use pomona_images::{
     ImageLocation, ImageTable, ImageTableOptions, first_paths, is_archive_name, is_image_name,
     resolve,
 };
 
 use crate::SessionError;
+use crate::statements::{is_of_format, unreadable};
 
 /// A context in which a name that is no table's is that of a file, a folder or a glob: of images,
 /// or of Parquet, CSV, JSON, Arrow or Avro.
@@ -170,13 +173,47 @@ async fn data(
     let glob = glob.map_err(|error| plan_datafusion_err!("{location}: {error}"))?;
     let url = ListingTableUrl::try_new(location.encoded_url()?, glob)?;
     let options = ListingOptions::new(format).with_file_extension(ending);
-    let config = ListingTableConfig::new(url)
-        .with_listing_options(options)
+    let config = ListingTableConfig::new(url.clone())
+        .with_listing_options(options.clone())
         .infer_partitions_from_path(state)
         .await?
         .infer_schema(state)
-        .await?;
-    Ok(Arc::new(ListingTable::try_new(config)?))
+        .await;
+    match config {
+        Ok(config) => Ok(Arc::new(ListingTable::try_new(config)?)),
+        Err(error) if is_of_format(error.find_root()) => {
+            let file = first_unreadable(state, &url, &options).await;
+            let named = match file.filter(|_| !location.is_object()) {
+                Some(file) => format!("'{file}' in '{location}'"),
+                None => format!("'{location}'"),
+            };
+            Err(unreadable(named, &error).into())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The name of the first file that cannot be read for its schema: the reader's error has no name.
+async fn first_unreadable(
+    state: &SessionState,
+    url: &ListingTableUrl,
+    options: &ListingOptions,
+) -> Option<String> {
+    let store = state.runtime_env().object_store(url).ok()?;
+    let files = url.list_all_files(state, store.as_ref(), &options.file_extension);
+    let files: Vec<ObjectMeta> = files.await.ok()?.try_collect().await.ok()?;
+    for file in files.iter().filter(|file| file.size > 0) {
+        let one = std::slice::from_ref(file);
+        if options
+            .format
+            .infer_schema(state, &store, one)
+            .await
+            .is_err()
+        {
+            return file.location.filename().map(str::to_owned);
+        }
+    }
+    None
 }
 
 /// What to write for a location that holds images and files of another format.

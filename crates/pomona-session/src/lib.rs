@@ -34,7 +34,7 @@ mod weights_objects;
 mod writes;
 
 pub use config::session_config;
-pub use configure::configure;
+pub use configure::{configure, set_option};
 pub use error::{SessionError, plain_message};
 pub use file_names::with_file_names;
 pub use job_name::name_jobs;

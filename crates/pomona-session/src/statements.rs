@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use datafusion::common::{ParamValues, Result, plan_datafusion_err};
-use datafusion::logical_expr::{LogicalPlan, Statement as PlannedStatement};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlannedStatement};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
-use crate::SessionError;
+use crate::configure::option_error;
+use crate::{SessionError, plain_message};
 
 /// Parses SQL text into its statements, in the session's dialect.
 ///
@@ -87,10 +89,57 @@ async fn execute(
     plan: LogicalPlan,
     text: StatementText,
 ) -> Result<DataFrame> {
-    let frame = ctx.execute_logical_plan(plan).await?;
+    let named = name_of(&plan);
+    let executed = ctx.execute_logical_plan(plan).await;
+    let frame = executed.map_err(|error| named.in_error(error))?;
     let (mut state, plan) = frame.into_parts();
     state.config_mut().set_extension(Arc::new(text));
     Ok(DataFrame::new(state, plan))
+}
+
+/// What an error of a definition is about, which the engine's own does not say.
+enum Named {
+    Option(String, String),
+    Files(String),
+    Nothing,
+}
+
+fn name_of(plan: &LogicalPlan) -> Named {
+    match plan {
+        LogicalPlan::Statement(PlannedStatement::SetVariable(set)) => {
+            Named::Option(set.variable.clone(), set.value.clone())
+        }
+        LogicalPlan::Ddl(DdlStatement::CreateExternalTable(table)) => {
+            Named::Files(format!("'{}'", table.locations.join("', '")))
+        }
+        _ => Named::Nothing,
+    }
+}
+
+impl Named {
+    fn in_error(self, error: DataFusionError) -> DataFusionError {
+        match (self, error.find_root()) {
+            (Self::Option(name, value), _) => option_error(&name, &value, &error).into(),
+            (Self::Files(files), root) if is_of_format(root) => unreadable(files, &error).into(),
+            _ => error,
+        }
+    }
+}
+
+/// Whether an error is that of a reader of a format, which knows bytes and no file.
+pub(crate) fn is_of_format(root: &DataFusionError) -> bool {
+    matches!(
+        root,
+        DataFusionError::ParquetError(_) | DataFusionError::ArrowError(..)
+    )
+}
+
+/// The error of files that cannot be read, with their name.
+pub(crate) fn unreadable(files: String, error: &DataFusionError) -> SessionError {
+    SessionError::Unreadable {
+        files,
+        reason: plain_message(error),
+    }
 }
 
 #[cfg(test)]

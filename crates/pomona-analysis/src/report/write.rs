@@ -43,7 +43,7 @@ pub async fn write_report(
     html: String,
 ) -> Result<(), AnalysisError> {
     let folder = StoreFolder::open(ctx, folder)?;
-    folder.create_folder()?;
+    let _made = folder.create_folder()?;
     Ok(folder.write(name, html.into_bytes()).await?)
 }
 

@@ -70,6 +70,8 @@ fn a_run_stops_and_publishes_nothing() {
     );
     assert!(!place.path("out/manifest.json").exists());
     assert!(!place.path("out/features").exists());
+    // No chunk was complete, and the folder was not there before.
+    assert!(!place.path("out").exists());
 }
 
 #[test]

@@ -226,6 +226,25 @@ fn no_image_that_can_be_decoded_is_an_error() {
     assert!(!files_below(&place.path("out")));
 }
 
+#[test]
+fn a_run_that_fails_leaves_no_folder_that_was_not_there() {
+    let place = Workplace::new();
+    fs::create_dir(place.path("empty")).unwrap();
+    let failing: [(&[&str], i32); 3] = [
+        (&["-i", "empty", "-o", "new/out"], 1),
+        (&["-i", "nowhere", "-o", "new/out"], 1),
+        (&["-i", "images", "-o", "new/out", "-k", "100"], 1),
+    ];
+    for (run, code) in failing {
+        place.run(run).code(code);
+        assert!(!place.path("new").exists(), "{run:?}");
+    }
+    // One that was there stays.
+    fs::create_dir_all(place.path("mine/out")).unwrap();
+    place.run(&["-i", "empty", "-o", "mine/out"]).code(1);
+    assert_eq!(fs::read_dir(place.path("mine/out")).unwrap().count(), 0);
+}
+
 /// Whether there is any file below a folder.
 fn files_below(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|entries| {

@@ -122,7 +122,7 @@ impl<'a> Pack<'a> {
             surplus = record.surplus(&earlier);
         }
         self.check_shards(&folder, &mut record).await?;
-        folder.create_folder()?;
+        let _made = folder.create_folder()?;
         record.write(&folder).await?;
 
         let images = planned.iter().map(PlannedShard::images).sum();

@@ -34,6 +34,8 @@ class ImageError(PomonaError, ValueError):
 
     index: int | None
     """Its place in the list of images that was passed, from 0; None where there was no list."""
+    path: str | None
+    """Its file, where it was passed as a path."""
 
 class WeightsError(PomonaError):
     """Weights cannot be had, or are not those that are needed."""
@@ -64,6 +66,7 @@ def connect(
     memory_limit: int | str | None = None,
     partitions: int | None = None,
     settings: Mapping[str, str] | None = None,
+    config: str | PathLike[str] | None = None,
 ) -> Connection:
     """Opens a session, as ``pomona sql`` does.
 
@@ -74,6 +77,7 @@ def connect(
     memory_limit: bytes, or text as ``"10g"``.
     partitions: how many to compute in parallel, 1 to 1024; the number of cores.
     settings: names and values, as with ``SET``.
+    config: a file of settings, below the arguments and the environment, as ``pomona --config``.
     """
 
 @final
@@ -88,8 +92,9 @@ class Connection:
         """Plans one statement. A query runs when its result is read; a definition, SET, COPY or INSERT
         runs now. ``$1``, ``$2``, … take a sequence, ``$name`` a mapping.
 
-        Values: None, bool, int, float, str, bytes, date, datetime, timedelta, Decimal, lists of these,
-        NumPy's scalars and 1-D arrays, and anything with ``__arrow_c_array__`` and one element.
+        Values: None, bool, int, float, str, bytes (bytearray, memoryview), date, time, datetime, timedelta,
+        Decimal, lists and dictionaries (structs) of these, NumPy's scalars and 1-D arrays with datetime64 and
+        timedelta64, pandas' NaT and NA (NULL), and anything with ``__arrow_c_array__`` and one element.
         """
     def execute(self, script: str) -> Result | None:
         """Runs several statements, and returns the result of the last one, not yet run if it is a query."""
@@ -99,6 +104,9 @@ class Connection:
         The stream is read to its end now, without a copy of its buffers, so that queries can read the
         table as often as they like, on a cluster too.
         """
+    def register_reader(self, name: str, reader: object) -> None:
+        """``register`` of a reader of pyarrow, with ``schema`` and ``read_next_batch``: what its Python raises is
+        raised as it is."""
     def deregister(self, name: str) -> None:
         """Removes a table, if there is one of this name."""
     def images(
@@ -107,7 +115,7 @@ class Connection:
         """``CREATE EXTERNAL TABLE name STORED AS IMAGES LOCATION location OPTIONS (…)``, in the place of an
         earlier table of this name. Returns its rows, as ``SELECT * FROM name``."""
     def set(self, name: str, value: object) -> None:
-        """``SET name = value``."""
+        """``SET name = value``. Raises UsageError with the name, the value and what is wrong."""
     def close(self) -> None:
         """Closes the session; a cluster inside this process ends with the last result that uses it."""
     @property
@@ -150,16 +158,28 @@ class Result:
     def rows(
         self, max_rows: int | None = None, max_bytes: int | None = None
     ) -> list[tuple[Any, ...]]:
-        """Rows as Python objects, without pyarrow: None, bool, int, float, str, bytes, list, dict (structs),
-        date, datetime, timedelta, Decimal; anything else as its text. Ends after the row with which the
-        bytes of values exceed max_bytes."""
+        """Rows as Python objects, without pyarrow: None, bool, int, float, str, bytes, list, dict (structs and
+        maps), date, time, datetime, timedelta, Decimal; anything else as its text. What is shorter than a
+        microsecond is cut off. Ends after the row with which the bytes of values exceed max_bytes."""
+    def cursor(self) -> Cursor:
+        """One reading of the rows, batch by batch."""
+    def whole_numbers(self, column: str) -> list[int | None]:
+        """A column of dates, moments or lengths of time as the whole numbers that Arrow has for them."""
     def text(self, max_rows: int | None = 40, max_chars: int | None = None) -> str:
         """The table as ``pomona sql`` prints it, with at most max_rows rows (None: all). With max_chars, bytes are
         their length, ``5,731 bytes``, and texts, lists and structs that are longer are cut, with ``…`` at their
         end. A plan is always whole."""
     def vectors(self, column: str) -> Vectors:
         """A column of lists of Float32 or Float64 that are equally long, as an array ``[n, d]``; a NULL is a
-        row of NaN. No copy where the rows are one batch without NULL, else one copy of each vector."""
+        row of NaN. Without any vector d is that of the type or of the function of the query, and 0 where neither
+        says it. No copy where the rows are one batch without NULL, else one copy of each vector."""
+
+@final
+class Cursor:
+    """One reading of the rows of a query. It may be used by several threads, one after the other."""
+
+    def next_rows(self) -> list[tuple[Any, ...]] | None:
+        """The rows of the next batch, as ``Result.rows`` has them; None after the last, and after an error."""
 
 @final
 class Vectors:
@@ -180,6 +200,7 @@ def run(
     connection: Connection | None,
     options: Mapping[str, object],
     progress: Callable[[dict[str, Any]], object] | None = None,
+    config: str | PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """``pomona run``, in a session of its own with the cluster, the weights and the settings of
     ``connection``.
@@ -189,8 +210,10 @@ def run(
     ``max_error_rate``, ``url_hosts``, ``ui``, ``metrics_file``, ``max_pixels``, ``max_decode_bytes``,
     ``decode_timeout``, ``exif_orientation``, ``truncated``, those of the report, and without a
     connection ``weights``, ``scheduler``, ``standalone``, ``tls_ca``, ``tls_cert``, ``tls_key``,
-    ``memory_limit``, ``partitions``. None and False leave an option out. Each is checked as the command
-    checks it.
+    ``memory_limit``, ``partitions``. None leaves an option out, and so does False one that takes no value. Each
+    is checked as the command checks it, and errors have its name here.
+
+    config: a file of settings, below the options and the environment, as ``pomona --config``.
 
     progress: called on this thread with ``{"event": "note" | "warned", "message"}``,
     ``{"event": "found", "images"}``, ``{"event": "started", "stage", "images"}``,
@@ -198,7 +221,8 @@ def run(
     ``{"event": "finished", "stage", "seconds", "images"}``. An exception in it cancels the run and is
     raised.
 
-    Returns ``{"output": str, "changed": bool, "manifest": str (JSON), "error_rate_exceeded": bool}``.
+    Returns ``{"output": str, "changed": bool, "manifest": str (JSON), "error_rate_exceeded": bool,
+    "max_error_rate": float}``.
     """
 
 def manifest(connection: Connection | None, output: str) -> str:
@@ -207,17 +231,29 @@ def manifest(connection: Connection | None, output: str) -> str:
     Raises OutputError where there is none.
     """
 
-def read_results(connection: Connection | None, output: str, folder: str) -> Result:
+# ``run`` is the identifier of a run: OutputError is raised where the folder holds another one.
+
+def read_results(
+    connection: Connection | None, output: str, folder: str, run: str | None = None
+) -> Result:
     """The rows of a folder of a finished run, such as ``features``, ``pca/parquet``, ``metadata``,
-    ``model``, ``stats``, ``errors``: the files that its manifest names, and no others.
+    ``model``, ``stats``, ``errors``: the files that its manifest names, and no others. Each reading raises
+    OutputError when they have been removed, or replaced by a later run.
 
     Raises OutputError where there is no finished run or no such file.
     """
 
-def read_file(connection: Connection | None, output: str, path: str) -> bytes:
+def read_file(
+    connection: Connection | None, output: str, path: str, run: str | None = None
+) -> bytes:
     """A file of a finished run, such as ``report.html``, from a disk or a store."""
 
-def report(connection: Connection | None, output: str, language: str | None = None) -> None:
+def report(
+    connection: Connection | None,
+    output: str,
+    language: str | None = None,
+    run: str | None = None,
+) -> None:
     """Writes ``report.html`` of a finished run anew, as ``pomona report``; ``"en"`` or ``"fr"``."""
 
 def thumbnail(content: bytes, side: int) -> tuple[bytes, int, int] | None:
@@ -230,11 +266,14 @@ def similar(
     image: str | bytes,
     count: int = 10,
     by: Literal["features", "pca"] = "features",
+    run: str | None = None,
 ) -> Result:
     """The images of a run most similar to one, as ``pomona similar``: an image of the run by its path or the
     end of it, a file, a URL, or the bytes of a file."""
 
-def outliers(connection: Connection | None, output: str, count: int = 20) -> Result:
+def outliers(
+    connection: Connection | None, output: str, count: int = 20, run: str | None = None
+) -> Result:
     """The images that the principal components describe worst, as ``pomona outliers``."""
 
 def suspects(
@@ -243,6 +282,7 @@ def suspects(
     count: int = 20,
     neighbours: int = 5,
     by: Literal["features", "pca"] = "pca",
+    run: str | None = None,
 ) -> Result:
     """The images whose nearest neighbours have another label, as ``pomona suspects``."""
 
@@ -304,7 +344,7 @@ class Extractor:
         """Features ``[n, feature_length]`` float32 of files, as bytes or paths.
 
         errors: ``raise`` raises ImageError (StorageError for a file that cannot be read), whose text names the
-        image by its index from 0; ``nan`` makes its row NaN.
+        image by its index from 0 and its path, where it is one; ``nan`` makes its row NaN.
         """
     def image_errors(self, images: Sequence[bytes | str | PathLike[str]]) -> list[str | None]:
         """Why each image cannot be decoded; None where it can."""

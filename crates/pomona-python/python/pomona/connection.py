@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pomona import _native
+from pomona.arguments import whole
 from pomona.errors import UsageError
 from pomona.relation import Relation
 
@@ -24,6 +25,7 @@ def connect(
     memory_limit: int | str | None = None,
     partitions: int | None = None,
     settings: Mapping[str, object] | None = None,
+    config: str | os.PathLike[str] | None = None,
 ) -> Connection:
     """Connects to this process, or to a cluster.
 
@@ -40,9 +42,12 @@ def connect(
         memory_limit: The most memory of queries, in bytes or as `"10g"`. Without it there is no limit.
         partitions: How many parts of a query are computed in parallel, from 1 to 1024. Without it as many as there are cores.
         settings: Options of the session by their names, such as `{"pomona.truncated": "pad"}`; `SET` in SQL does the same.
+        config: A file of settings as the command has it, such as `"pomona.toml"`: `weights`, `scheduler`, `standalone`, `tls-…`, `memory-limit`
+            and `partitions` of it hold where they are not arguments and not in the environment. Without it no file is read, whatever lies
+            in the current folder.
 
     Raises:
-        UsageError: An argument or an option is wrong as it is written.
+        UsageError: An argument, an option or a setting of the file is wrong as it is written.
         ClusterError: The cluster cannot be reached, or a certificate cannot be read.
     """
     if url is not None and standalone:
@@ -54,8 +59,9 @@ def connect(
             standalone=standalone,
             tls=None if tls is None else {name: os.fspath(file) for name, file in tls.items()},
             memory_limit=memory_limit,
-            partitions=partitions,
+            partitions=None if partitions is None else whole("partitions", partitions, 1, 1024),
             settings=None if settings is None else {name: written(value) for name, value in settings.items()},
+            config=None if config is None else os.fspath(config),
         )
     )
 
@@ -122,12 +128,17 @@ class Connection:
 
         Args:
             query: One statement. `execute` runs several.
-            parameters: Values of `$1`, `$2`, …, or of `$name`. Values never become a part of the statement.
+            parameters: Values of `$1`, `$2`, …, or of `$name`. Values never become a part of the statement. `None`, `pandas.NA` and every
+                `NaT` are NULL; NaN is the number NaN.
 
         Raises:
             SqlError: The statement cannot be parsed or planned: a name is unknown, types do not fit.
         """
         return Relation(self._native.sql(query, given(parameters)))
+
+    def query(self, query: str, parameters: Sequence[object] | Mapping[str, object] | None = None) -> Relation:
+        """`sql`, by its name in DuckDB."""
+        return self.sql(query, parameters)
 
     def execute(self, script: str) -> Relation | None:
         """Runs statements one after the other, and returns the rows of the last one if it has any.
@@ -150,13 +161,26 @@ class Connection:
             >>> con.sql("SELECT count(*) FROM images JOIN calories USING (label)").fetchone()
             (6,)
 
-        The batches are shared, not copied.
+        The data is read to its end now, and its batches are shared, not copied. What a generator behind a `pyarrow.RecordBatchReader` raises
+        is raised as it is; of any other stream the C interface has but the text, which is that of a `PomonaError`, or of the
+        `KeyboardInterrupt` of Ctrl-C.
 
         Raises:
             UsageError: The data is no Arrow stream.
         """
-        self._native.register(name, data._native if isinstance(data, Relation) else data)
+        if hasattr(data, "read_next_batch") and hasattr(data, "schema"):
+            self._native.register_reader(name, data)
+        else:
+            self._native.register(name, data._native if isinstance(data, Relation) else data)
         return self.table(name)
+
+    def unregister(self, name: str) -> None:
+        """Removes a table or a view, and what was registered, by its name. That there is none is no error.
+
+            >>> gone = con.register("gone", con.sql("SELECT 1 AS n"))
+            >>> con.unregister("gone")
+        """
+        self._native.deregister(name)
 
     def set(self, name: str, value: object) -> None:
         """Sets an option of the session, such as `pomona.weights`.
@@ -179,8 +203,22 @@ class Connection:
         return open(output, connection=self)
 
     def close(self) -> None:
-        """Ends the session, and the cluster inside this process if it has one. Relations of it cannot be read any more."""
+        """Ends the session. Relations that were made of it have what they need, and a cluster inside this process ends with the last of them."""
         self._native.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._native.closed
+
+    def __repr__(self) -> str:
+        return repr(self._native)
+
+    def __reduce__(self) -> NoReturn:
+        """A connection belongs to this process: its tables, and where it computes."""
+        raise TypeError(
+            "a Connection cannot be pickled or copied: it belongs to this process. Pass the arguments of connect(), and call it in the other process"
+        )
 
     def __enter__(self) -> Connection:
         return self
@@ -212,6 +250,12 @@ def given(parameters: Sequence[object] | Mapping[str, object] | None) -> list[ob
 
 
 def plain(value: object) -> object:
-    """A number or an array of NumPy as Python's own, and anything else as it is."""
-    as_python = getattr(value, "tolist", None)
-    return value if as_python is None else as_python()
+    """A value as the native module reads it: a column of another library as a list, and anything else as it is."""
+    # Arrays of NumPy keep their types, and a view of memory is bytes. A masked array says NULL in its list alone.
+    if isinstance(value, memoryview) or (hasattr(value, "__array_interface__") and not hasattr(value, "mask")):
+        return value
+    for method in ("tolist", "to_pylist", "to_list", "as_py"):
+        as_python = getattr(value, method, None)
+        if as_python is not None:
+            return as_python()
+    return value

@@ -6,20 +6,21 @@ import os
 from typing import Literal
 
 from pomona import _native
+from pomona.arguments import whole
 from pomona.relation import Relation
 from pomona.runs import Run
 
 
 def similar(
     image: str | bytes | os.PathLike[str],
-    *,
     in_: Run | str | os.PathLike[str],
     n: int = 10,
+    *,
     by: Literal["features", "pca"] = "features",
 ) -> Relation:
     """Returns the images of a run most like an image: path, label, similarity (the cosine, from -1 to 1), the nearest first.
 
-        >>> nearest = pomona.similar("Kiwi/0.jpg", in_="pomona-demo/results", n=3)
+        >>> nearest = pomona.similar("Kiwi/0.jpg", "pomona-demo/results", n=3)
         >>> nearest.columns
         ['path', 'label', 'similarity']
         >>> nearest.count()
@@ -36,12 +37,12 @@ def similar(
 
     Raises:
         UsageError: No image, or more than one, is meant.
-        OutputError: There is no finished run.
+        OutputError: There is no finished run, or another has taken the place of this one.
         ImageError: The image cannot be decoded.
     """
-    connection, output = _where(in_)
+    connection, output, run = _where(in_)
     asked = bytes(image) if isinstance(image, (bytes, bytearray, memoryview)) else os.fspath(image)
-    return Relation(_native.similar(connection, output, asked, n, by))
+    return Relation(_native.similar(connection, output, asked, whole("n", n, 1), by, run))
 
 
 def outliers(in_: Run | str | os.PathLike[str], n: int = 20) -> Relation:
@@ -54,8 +55,8 @@ def outliers(in_: Run | str | os.PathLike[str], n: int = 20) -> Relation:
     Raises:
         OutputError: There is no finished run, or it has no components.
     """
-    connection, output = _where(in_)
-    return Relation(_native.outliers(connection, output, n))
+    connection, output, run = _where(in_)
+    return Relation(_native.outliers(connection, output, whole("n", n, 1), run))
 
 
 def suspects(
@@ -74,12 +75,13 @@ def suspects(
     Raises:
         OutputError: There is no finished run, or it has no components.
     """
-    connection, output = _where(in_)
-    return Relation(_native.suspects(connection, output, n, neighbours, by))
+    connection, output, run = _where(in_)
+    voters = whole("neighbours", neighbours, 1, 1000)
+    return Relation(_native.suspects(connection, output, whole("n", n, 1), voters, by, run))
 
 
-def _where(run: Run | str | os.PathLike[str]) -> tuple[_native.Connection | None, str]:
-    """The connection and the folder of a run."""
+def _where(run: Run | str | os.PathLike[str]) -> tuple[_native.Connection | None, str, str | None]:
+    """The connection, the folder and the identifier of a run; the finished one in a folder has any."""
     if isinstance(run, Run):
-        return run.connection._native, run.output
-    return None, os.fspath(run)
+        return run.connection._native, run.output, run.manifest["run"]
+    return None, os.fspath(run), None

@@ -34,18 +34,23 @@ class MobileNetV2(Transformer):
     Args:
         weights: `imagenet` (fetched once from the Hugging Face Hub), `fruits` (inside the package), or the path or URL of a MobileNetV2
             safetensors file.
+        device: Where the network runs: `auto`, which is the first graphics processor that the package is compiled for and the machine has,
+            else the CPU; `cpu`, `cuda:0` or `metal`. The package as it is published is compiled for the CPU.
         precision: What the network computes in: `f32`, or `bf16`, which is faster where the processor has AMX or AVX512_BF16.
-        errors: What becomes of an image that cannot be decoded: `raise` an error that names it by its position, or a row of `nan`.
+        errors: What becomes of an image that cannot be decoded: `raise` an error that names it by its position and its path, or a row of
+            `nan`.
     """
 
     def __init__(
         self,
         weights: str | os.PathLike[str] = "imagenet",
         *,
+        device: str = "auto",
         precision: Literal["f32", "bf16"] = "f32",
         errors: Literal["raise", "nan"] = "raise",
     ) -> None:
         self.weights = weights
+        self.device = device
         self.precision = precision
         self.errors = errors
 
@@ -60,7 +65,8 @@ class MobileNetV2(Transformer):
             X: The images: a list, an array or a column of encoded files (`bytes`) or their paths.
 
         Raises:
-            ImageError: An image cannot be decoded; the message has its position, from 0.
+            ImageError: An image cannot be decoded; the message has its position, from 0, and the path that was passed. So do `index` and
+                `path` of the error.
             StorageError: A file cannot be read.
             WeightsError: The weights cannot be had.
         """
@@ -74,7 +80,7 @@ class MobileNetV2(Transformer):
 
     def _extractor(self) -> _native.Extractor:
         # The process loads the weights once, and again when their file has been replaced.
-        return _native.Extractor(os.fspath(self.weights), precision=self.precision)
+        return _native.Extractor(os.fspath(self.weights), self.device, self.precision)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pomona import _native, display
+from pomona.arguments import whole
 from pomona.errors import UsageError, need
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ HTML_ROWS = 20
 # The most characters of a cell in a terminal: 1280 numbers of a vector are 10 KB.
 TEXT_CHARACTERS = 80
 
+# More rows than that are shown to nobody.
+MOST_SHOWN = 2**31
+
 # What a notebook reads of one result, in bytes of values: a table of photographs of 50 MB ends early.
 HTML_BYTES = 64 << 20
 
@@ -33,6 +39,11 @@ _DTYPES = {
     **{f"{kind}{bits}": f"{kind.lower()}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)},
     **{f"Float{bits}": f"float{bits}" for bits in (16, 32, 64)},
 }
+
+
+# Dates and times as NumPy has them. It knows no zones: a moment with one stays Python's.
+_MOMENT = re.compile(r"(Timestamp|Duration)\((s|ms|µs|ns)\)")
+_NAT = -(2**63)
 
 
 class Relation:
@@ -50,12 +61,16 @@ class Relation:
 
     In Jupyter it is a table in which images are shown, a vector is a curve, and a struct is readable; in a terminal it is the
     table of `pomona sql`, with long values cut and images as their lengths. To show it runs the query for the first rows alone.
+
+    A loop over it has its rows as tuples, a batch in memory at a time. `len(relation)` counts them, which is a query of its own, and so does
+    `list(relation)`, which asks for the length first: `fetchall()` does not. `numpy.asarray(relation)` is a matrix of its numbers.
     """
 
     def __init__(self, native: _native.Result) -> None:
         self._native = native
         self._cursor: Iterator[tuple[Any, ...]] | None = None
-        self._cursor_lock = Lock()
+        # A handler of a signal may ask for rows while its thread waits for some.
+        self._cursor_lock = RLock()
 
     @property
     def columns(self) -> list[str]:
@@ -81,9 +96,7 @@ class Relation:
 
     def head(self, rows: int = 5) -> Relation:
         """The first rows, of as many as there are. Images of other rows are not read."""
-        if rows < 0:
-            raise UsageError(f"head() takes 0 rows or more, and not {rows}")
-        return Relation(self._native.head(rows))
+        return Relation(self._native.head(whole("rows", rows)))
 
     def limit(self, rows: int) -> Relation:
         """`head`, by its name in DuckDB."""
@@ -101,26 +114,73 @@ class Relation:
         """
         return self._native.count()
 
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        """All rows as tuples of Python's own values: a vector is a list, a struct a dictionary, bytes are bytes.
+    def __len__(self) -> int:
+        """`count()`, by the name of Python.
 
-        After `fetchone` those that are left.
+            >>> len(con.sql("SELECT * FROM images WHERE label = 'Kiwi'"))
+            6
+        """
+        return self.count()
+
+    def __bool__(self) -> bool:
+        """Whether there is a row; no more than one is computed."""
+        return self._native.head(1).count() > 0
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """The rows as `fetchall` has them, batch by batch as they are computed, from the first.
+
+            >>> for label, images in con.sql("SELECT label, count(*) FROM images GROUP BY label ORDER BY label LIMIT 2"):
+            ...     print(label, images)
+            Apple Green 6
+            Apple Red 6
+        """
+        cursor = self._native.cursor()
+        while (rows := cursor.next_rows()) is not None:
+            yield from rows
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """All rows as tuples of Python's own values: a vector is a list, a struct and a map are dictionaries, bytes are bytes.
+
+        After `fetchone` and `fetchmany` those that are left.
         """
         with self._cursor_lock:
-            rows = self._native.rows() if self._cursor is None else list(self._cursor)
+            if self._cursor is None:
+                return self._native.rows()
+            rows = self._next(None)
             self._cursor = None
             return rows
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row, or `None` after the last one. The first call runs the query.
+        """The next row, or `None` after the last one. The first call begins the query.
 
             >>> con.sql("SELECT count(*) FROM images").fetchone()
             (48,)
         """
+        rows = self.fetchmany(1)
+        return rows[0] if rows else None
+
+    def fetchmany(self, size: int = 1) -> list[tuple[Any, ...]]:
+        """So many of the next rows, or those that are left; an empty list after the last one. The first call begins the query.
+
+            >>> rows = con.sql("SELECT label FROM images GROUP BY label ORDER BY label")
+            >>> rows.fetchmany(2)
+            [('Apple Green',), ('Apple Red',)]
+            >>> len(rows.fetchmany(100))
+            6
+        """
+        size = whole("size", size)
         with self._cursor_lock:
             if self._cursor is None:
-                self._cursor = iter(self._native.rows())
-            return next(self._cursor, None)
+                self._cursor = iter(self)
+            return self._next(size)
+
+    def _next(self, size: int | None) -> list[tuple[Any, ...]]:
+        """The next rows of the cursor. After an error, and after Ctrl-C, it begins again: the rows that are left are not known."""
+        try:
+            return list(islice(self._cursor or (), size))
+        except BaseException:
+            self._cursor = None
+            raise
 
     def to_arrow(self) -> pyarrow.Table:
         """All rows as a table of pyarrow, without a copy."""
@@ -163,8 +223,10 @@ class Relation:
             ((48, 1280), dtype('float32'))
 
         Vectors become the rows of a matrix, [rows, length], in their own type, with a row of NaN for NULL; NumPy takes the numbers where
-        they are. Numbers become an array [rows], with NaN for NULL; anything else an array of objects. Other columns are not computed.
-        The rows of two calls belong together only after `collect()`, or with `ORDER BY`.
+        they are. Where there are no vectors the length is that of the type, or of the function that makes them: the features of no images are
+        [0, 1280]; where nothing says it, it is 0. Numbers become an array [rows], with NaN for NULL; dates, times and lengths of time
+        `datetime64` and `timedelta64`, with NaT; anything else an array of objects, and so do moments with a zone. Other columns are not
+        computed. The rows of two calls belong together only after `collect()`, or with `ORDER BY`.
 
         Args:
             column: The name of the column; where there is one, it need not be named.
@@ -175,18 +237,62 @@ class Relation:
         (numpy,) = need("to_numpy()", "numpy")
         name = self._named(column)
         kind = self.types[self.columns.index(name)]
-        if "List" in kind.partition("(")[0].partition("<")[0]:
+        if _is_vector(kind):
             matrix: Array = numpy.asarray(self._native.select([name]).vectors(name))
             return matrix
+        moment = _moment(kind)
+        if moment is not None:
+            wholes = self._native.whole_numbers(name)
+            moments: Array = numpy.array([_NAT if one is None else one for one in wholes], "int64").view(moment)
+            return moments
         values = [row[0] for row in self._native.select([name]).rows()]
-        dtype = _DTYPES.get(kind)
-        if dtype is not None:
-            has_null = any(value is None for value in values)
-            numbers: Array = numpy.array(values, "float64" if has_null else dtype)
-            return numbers
+        if kind in _DTYPES:
+            return _numbers(numpy, values, kind)
         objects: Array = numpy.empty(len(values), object)
         objects[:] = values
         return objects
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """What `numpy.asarray(relation)` is: one column as `to_numpy` has it, and several columns of numbers as the columns of a matrix.
+
+            >>> import numpy
+            >>> numpy.asarray(con.sql("SELECT 1 AS a, 0.5 AS b"))
+            array([[1. , 0.5]])
+
+        Raises:
+            TypeError: One of several columns has no numbers.
+            ValueError: `copy=False` is asked for and cannot be: only one column of vectors is not copied, in its own type.
+        """
+        (numpy,) = need("numpy.asarray()", "numpy")
+        columns, kinds = self.columns, self.types
+        is_vector = len(columns) == 1 and _is_vector(kinds[0])
+        if len(columns) == 1:
+            array = self.to_numpy()
+        else:
+            for name, kind in zip(columns, kinds):
+                if kind not in _DTYPES:
+                    raise TypeError(
+                        f"numpy.asarray() makes a matrix of columns of numbers, and {name} is {kind}: name the columns with "
+                        "select(), or one with to_numpy()"
+                    )
+            rows = self._native.rows()
+            numbers = [_numbers(numpy, [row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
+            array = numpy.stack(numbers, 1)
+        is_same = dtype is None or array.dtype == dtype
+        if copy is False and not (is_vector and is_same):
+            raise ValueError("the rows of a relation are computed, so that an array of them is a copy: leave copy=False out")
+        if not is_same:
+            array = array.astype(dtype)
+        elif copy and is_vector:
+            array = array.copy()
+        return array
+
+    def __reduce__(self) -> NoReturn:
+        """A relation belongs to a session of this process."""
+        raise TypeError(
+            "a Relation cannot be pickled or copied: it belongs to a connection of this process. Pass its rows, to_arrow(), to_pandas() or "
+            "fetchall(), or the query, and connect() in the other process"
+        )
 
     def _named(self, column: str | None) -> str:
         """The name of a column that is there."""
@@ -218,6 +324,7 @@ class Relation:
             | Apple Red   | 6      |
             +-------------+--------+
         """
+        max_rows = whole("max_rows", max_rows, most=MOST_SHOWN)
         print(self._text(self._first(max_rows), max_rows))
 
     def to_html(self, max_rows: int = HTML_ROWS, thumbnail: int = 72) -> str:
@@ -227,7 +334,8 @@ class Relation:
             max_rows: The number of rows.
             thumbnail: The longer side of an image in pixels, at most 512.
         """
-        return self._html(self._first(max_rows), max_rows, thumbnail)
+        max_rows = whole("max_rows", max_rows, most=MOST_SHOWN)
+        return self._html(self._first(max_rows), max_rows, whole("thumbnail", thumbnail))
 
     def _first(self, rows: int) -> _native.Result:
         """So many rows, and one more where there are more."""
@@ -250,3 +358,26 @@ class Relation:
         """Both forms of one run of the query, where a notebook would run it for each."""
         first = self._first(HTML_ROWS)
         return {"text/plain": self._text(first, HTML_ROWS), "text/html": self._html(first, HTML_ROWS, 72)}
+
+
+def _is_vector(kind: str) -> bool:
+    """Whether a type is a list, of whatever kind."""
+    return "List" in kind.partition("(")[0].partition("<")[0]
+
+
+def _moment(kind: str) -> str | None:
+    """The type of NumPy of a date, a moment without a zone, or a length of time."""
+    if kind == "Date32":
+        return "datetime64[D]"
+    found = _MOMENT.fullmatch(kind)
+    if found is None:
+        return None
+    unit = found[2].replace("µ", "u")
+    return f"datetime64[{unit}]" if found[1] == "Timestamp" else f"timedelta64[{unit}]"
+
+
+def _numbers(numpy: Any, values: list[Any], kind: str) -> Array:
+    """Numbers of one type, or of float64 where one is NULL, which is NaN."""
+    has_null = any(value is None for value in values)
+    numbers: Array = numpy.array(values, "float64" if has_null else _DTYPES[kind])
+    return numbers

@@ -21,15 +21,16 @@ _REPORT = "report.html"
 
 def run(
     *,
-    input: str | os.PathLike[str],
-    output: str | os.PathLike[str],
+    input: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
     components: int | float | str | None = None,
     weights: str | os.PathLike[str] | None = None,
     connection: Connection | None = None,
     progress: bool | Progress = True,
     report: bool = True,
     lang: Literal["en", "fr"] | None = None,
-    max_error_rate: float = 0.01,
+    max_error_rate: float | None = None,
+    config: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Run:
     """Computes features and principal components of a folder of images, and writes them: `pomona run`.
@@ -54,9 +55,12 @@ def run(
             "stage": "features", "seconds": 0.4, "images": 48}`, and `{"event": "note", "message": "…"}` or `"warned"`.
         report: Whether to write the report.
         lang: The language of the report: `en` or `fr`.
-        max_error_rate: The share of bad images above which a `BadImagesWarning` is raised.
+        max_error_rate: The share of bad images above which there is a `BadImagesWarning`: 0.01, unless it is given.
+        config: A file of settings as the command has it, such as `"pomona.toml"`. What it has under `[run]`, and in the environment, holds where
+            it is no argument; `input` and `output` may stand there, too. Without it no file is read. Where there is a connection, that
+            says where the run computes.
         options: The other options of `pomona run`, with `_` for `-`: `filter="label LIKE 'Apple%'"`, `limit=300`, `overwrite=True`,
-            `prune=True`, `checkpoint`, `format="parquet,csv"`, `file_size="64m"`, `force_unlock`, `max_pixels`, `truncated="pad"`, …
+            `prune=True`, `checkpoint`, `device="cuda:0"`, `precision="bf16"`, `format="parquet,csv"`, `file_size="64m"`, `force_unlock`, `max_pixels`, `truncated="pad"`, …
 
     Raises:
         UsageError: An option is wrong as it is written.
@@ -67,8 +71,8 @@ def run(
     if connection is not None and weights is not None:
         raise UsageError("the connection has weights already: pass weights to connect(), or no connection")
     given: dict[str, object] = {
-        "input": os.fspath(input),
-        "output": os.fspath(output),
+        "input": None if input is None else os.fspath(input),
+        "output": None if output is None else os.fspath(output),
         "components": components,
         "weights": None if weights is None else os.fspath(weights),
         "no_report": not report,
@@ -78,7 +82,9 @@ def run(
     }
     shown = reporter(progress)
     try:
-        outcome = _native.run(None if connection is None else connection._native, given, shown)
+        outcome = _native.run(
+            None if connection is None else connection._native, given, shown, None if config is None else os.fspath(config)
+        )
     finally:
         if isinstance(shown, Stages):
             shown.end()
@@ -86,7 +92,7 @@ def run(
     if outcome["error_rate_exceeded"]:
         counts = finished.counts
         warnings.warn(
-            f"{counts['errors']} of {counts['images']} images have no features, more than max_error_rate={max_error_rate} allows: "
+            f"{counts['errors']} of {counts['images']} images have no features, more than max_error_rate={outcome['max_error_rate']} allows: "
             "run.errors has the reasons",
             BadImagesWarning,
             stacklevel=2,
@@ -116,7 +122,11 @@ def open(output: str | os.PathLike[str], *, connection: Connection | None = None
 
 
 class Run:
-    """The results of a finished run: relations over its files, which `manifest.json` names, and its report."""
+    """The results of a finished run: relations over its files, which `manifest.json` names, and its report.
+
+    They are those of this run. When they are removed, or another run has put others in their place, whatever reads them raises an
+    `OutputError`, and `pomona.open` opens those that are there.
+    """
 
     def __init__(self, output: str, manifest: dict[str, Any], connection: Connection | None = None, *, changed: bool = False) -> None:
         self.output = output
@@ -124,15 +134,22 @@ class Run:
         self.manifest = manifest
         """`manifest.json`: parameters, versions, the sha256 of the weights, counts, timings, files."""
         self._connection = connection
+        self._own: Connection | None = None
         self.changed = changed
         """Whether this call wrote results; it is false where nothing had changed, and for a run that was opened."""
 
     @property
     def connection(self) -> Connection:
         """Where the relations are computed: what the run was given, or this process."""
-        if self._connection is None:
-            self._connection = connect()
-        return self._connection
+        if self._connection is not None:
+            return self._connection
+        if self._own is None:
+            self._own = connect()
+        return self._own
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle keeps: all but a connection that this object made for itself, and can make again."""
+        return {**self.__dict__, "_own": None}
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -183,19 +200,19 @@ class Run:
         Raises:
             OutputError: The run has no report: `write_report` makes one.
         """
-        page = _native.read_file(self.connection._native, self.output, _REPORT)
+        page = _native.read_file(self.connection._native, self.output, _REPORT, self._id)
         return Report(f"{self.output.rstrip('/')}/{_REPORT}", page.decode("utf-8"))
 
     def write_report(self, lang: Literal["en", "fr"] | None = None) -> Report:
         """Writes the page of the run anew, and returns it: `pomona report`."""
-        _native.report(self.connection._native, self.output, lang)
+        _native.report(self.connection._native, self.output, lang, self._id)
         return self.report
 
     def similar(self, image: str | bytes | os.PathLike[str], n: int = 10, *, by: Literal["features", "pca"] = "features") -> Relation:
         """`pomona.similar` in this run."""
         from pomona.lookups import similar
 
-        return similar(image, in_=self, n=n, by=by)
+        return similar(image, self, n, by=by)
 
     def outliers(self, n: int = 20) -> Relation:
         """`pomona.outliers` of this run."""
@@ -210,7 +227,13 @@ class Run:
         return suspects(self, n, neighbours=neighbours, by=by)
 
     def _results(self, folder: str) -> Relation:
-        return Relation(_native.read_results(self.connection._native, self.output, folder))
+        return Relation(_native.read_results(self.connection._native, self.output, folder, self._id))
+
+    @property
+    def _id(self) -> str:
+        """The run's identifier, by which it is known from a later one in the same folder."""
+        run: str = self.manifest["run"]
+        return run
 
     def _summary(self) -> str:
         counts = self.counts

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext};
 use futures::poll;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -19,8 +19,9 @@ use object_store::memory::InMemory;
 use pomona_images::Location;
 use pomona_results::{
     FinishedRun, Integrity, Manifest, Output, PublishedFile, StoreFolder, parquet_rows,
+    read_results,
 };
-use pomona_session::{RuntimeOptions, session_context};
+use pomona_session::{RuntimeOptions, plain_message, session_context};
 use serde_json::json;
 
 use crate::mortal_store::MortalStore;
@@ -271,4 +272,122 @@ async fn a_run_that_is_stopped_while_it_takes_the_lock_leaves_none() {
         }
     }
     assert!(stopped > 0);
+}
+
+/// What a query over results says, of which the first column is text.
+async fn answer(frame: &DataFrame) -> Result<Vec<String>, String> {
+    let batches = frame.clone().collect().await;
+    let batches = batches.map_err(|error| plain_message(&error))?;
+    let texts = batches.iter().map(|batch| {
+        let text = cast(batch.column(0), &DataType::Utf8).unwrap();
+        let text = text.as_string::<i32>().iter().flatten();
+        text.map(str::to_string).collect::<Vec<_>>()
+    });
+    let mut texts: Vec<String> = texts.flatten().collect();
+    texts.sort();
+    Ok(texts)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_were_opened_are_read_as_they_were_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("out").to_str().unwrap().to_string();
+    let place = Place::new(url.clone(), Arc::new(LocalFileSystem::new()));
+    place.publish(RUNS[0], &OLD, &[], i64::MAX).await.unwrap();
+    let ctx = place.session();
+    let open = async |below: &str| {
+        let run = FinishedRun::open(&ctx, place.location()).await.unwrap();
+        read_results(&ctx, run, below).await.unwrap()
+    };
+    let before = [
+        open("features/").await,
+        open("model/").await,
+        open("stats/").await,
+    ];
+    assert_eq!(answer(&before[0]).await.unwrap(), ["a", "b", "c"]);
+    assert_eq!(answer(&before[2]).await.unwrap(), ["old"]);
+
+    let stay = ["features/one.parquet", "features/stays.parquet"];
+    let next = [("stats/stats.parquet", NEW[3].1), NEW[1]];
+    place
+        .publish(RUNS[1], &next, &stay, i64::MAX)
+        .await
+        .unwrap();
+    // Files that the next run has kept are those that were opened.
+    assert_eq!(answer(&before[0]).await.unwrap(), ["a", "b", "c"]);
+    // One that is gone is no table without rows, and another of the same name is not the same.
+    for (frame, file) in [
+        (&before[1], "model/old.parquet"),
+        (&before[2], "stats/stats.parquet"),
+    ] {
+        let said = answer(frame).await.unwrap_err();
+        assert!(
+            said.contains(&url) && said.contains(file) && said.contains("Open them again"),
+            "{said}"
+        );
+        assert!(
+            said.contains(RUNS[0]) && said.contains(RUNS[1]),
+            "both runs: {said}"
+        );
+    }
+    let now = open("features/").await;
+    assert_eq!(answer(&now).await.unwrap(), ["a", "b", "c", "e"]);
+
+    std::fs::remove_file(folder.path().join("out/features/three.parquet")).unwrap();
+    let said = answer(&now).await.unwrap_err();
+    assert!(said.contains("features/three.parquet"), "{said}");
+    let run = FinishedRun::open(&ctx, place.location()).await.unwrap();
+    let said = read_results(&ctx, run, "features/").await.unwrap_err();
+    assert!(
+        said.to_string().contains("features/three.parquet"),
+        "{said}"
+    );
+    std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+    let said = answer(&now).await.unwrap_err();
+    assert!(said.contains("no manifest.json any more"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_of_results_is_named_with_its_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("out").to_str().unwrap().to_string();
+    let place = Place::new(url.clone(), Arc::new(LocalFileSystem::new()));
+    place.publish(RUNS[0], &OLD, &[], i64::MAX).await.unwrap();
+    let file = folder.path().join("out/stats/stats.parquet");
+    let bytes = std::fs::metadata(&file).unwrap().len() as usize;
+    std::fs::write(&file, vec![b'x'; bytes]).unwrap();
+    let ctx = place.session();
+    let run = FinishedRun::open(&ctx, place.location()).await.unwrap();
+    let said = read_results(&ctx, run, "stats/").await.unwrap_err();
+    let said = said.to_string();
+    assert!(said.contains(&url) && said.contains("stats/"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_stops_early_leaves_nothing_that_was_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("new/out");
+    let location = Location::parse(url.to_str().unwrap()).unwrap();
+    let ctx = session_context(RuntimeOptions::default()).unwrap();
+    {
+        let output = Output::open(&ctx, location.clone(), RUNS[0]).unwrap();
+        let _lock = output.lock(RUNS[0], false, &|_| ()).await.unwrap();
+        let half = output.staged("chunks/000000/features/half.parquet");
+        output.folder().write(&half, vec![1]).await.unwrap();
+    }
+    assert!(!folder.path().join("new").exists());
+    // What the next run can go on with stays.
+    {
+        let output = Output::open(&ctx, location, RUNS[1]).unwrap();
+        let _lock = output.lock(RUNS[1], false, &|_| ()).await.unwrap();
+        let chunk = output.staged("chunks/000000/features/whole.parquet");
+        output.folder().write(&chunk, vec![1]).await.unwrap();
+        let record = format!("_temporary/checkpoints/{}-000000.json", RUNS[1]);
+        output.folder().write(&record, vec![1]).await.unwrap();
+    }
+    let chunk = format!(
+        "_temporary/{}/chunks/000000/features/whole.parquet",
+        RUNS[1]
+    );
+    assert!(url.join(chunk).exists());
 }

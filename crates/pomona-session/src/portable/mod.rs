@@ -30,7 +30,9 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use pomona_functions::{aggregate_functions, scalar_functions};
 use pomona_images::{ImageTable, ImageTableOptions, read_functions};
 
-use crate::{RuntimeOptions, runtime_env, session_config, session_state, weights_objects};
+use crate::{
+    RuntimeOptions, runtime_env, session_config, session_state, set_option, weights_objects,
+};
 use aggregate::PortableAggregate;
 use factory::PortableFactory;
 use scalar::PortableFunc;
@@ -52,7 +54,7 @@ impl Portable {
     pub fn new<'a>(options: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         let mut config = session_config()?;
         for (name, value) in options {
-            config.options_mut().set(name, value)?;
+            set_option(config.options_mut(), name, value)?;
         }
         let state = session_state(config, runtime_env(RuntimeOptions::default())?)?;
         Ok(Self { state })
