@@ -65,6 +65,22 @@ def test_what_is_no_list_of_files_is_refused(paths):
         pomona.MobileNetV2("nowhere.safetensors").transform(paths)
 
 
+def test_the_device_is_taken_or_named(paths, features):
+    assert (pomona.MobileNetV2("fruits", device="cpu").transform(paths) == features).all()
+    with pytest.raises(pomona.UsageError, match="no device is named 'gpu': the names are 'auto', 'cpu', 'cuda:0' and 'metal'"):
+        pomona.MobileNetV2("fruits", device="gpu").transform(paths)
+    # No package has code for all of them.
+    for device in ["cuda:9", "metal:9"]:
+        with pytest.raises(pomona.UsageError, match=f"device '{device}'"):
+            pomona.MobileNetV2("fruits", device=device).transform(paths)
+    con = pomona.connect(weights="fruits", settings={"pomona.device": "cuda:9"})
+    with pytest.raises(pomona.UsageError, match="device 'cuda:9'"):
+        con.sql("SELECT mobilenet_v2($1)", [paths[0].read_bytes()]).fetchall()
+    with pytest.raises(pomona.UsageError, match="device 'cuda:9'"):
+        pomona.run(input=paths[0].parent, output="of-no-device", weights="fruits", device="cuda:9", progress=False)
+    assert not Path("of-no-device").exists()
+
+
 def test_it_goes_first_in_a_pipeline(paths):
     labels = [path.parent.name for path in paths]
     pipeline = make_pipeline(pomona.MobileNetV2("fruits"), pomona.PCA(10), LogisticRegression(max_iter=1000))

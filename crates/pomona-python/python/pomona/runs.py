@@ -60,7 +60,8 @@ def run(
             it is no argument; `input` and `output` may stand there, too. Without it no file is read. Where there is a connection, that
             says where the run computes.
         options: The other options of `pomona run`, with `_` for `-`: `filter="label LIKE 'Apple%'"`, `limit=300`, `overwrite=True`,
-            `prune=True`, `checkpoint`, `device="cuda:0"`, `precision="bf16"`, `format="parquet,csv"`, `file_size="64m"`, `force_unlock`, `max_pixels`, `truncated="pad"`, …
+            `prune=True`, `checkpoint`, `device="cuda:0"`, `precision="bf16"`, `format="parquet,csv"`, `file_size="64m"`, `force_unlock`,
+            `max_pixels`, `truncated="pad"`, …
 
     Raises:
         UsageError: An option is wrong as it is written.
