@@ -100,6 +100,6 @@ fn a_run_that_fails_says_why_on_its_page() {
     let (mut run, address) = start(&place, "s3://nowhere/", "--ui=0");
     let mut live = open(address, "GET /live/", &[], "").unwrap();
     let events = followed_to_its_end(&mut live, &is_followed);
-    assert!(events.contains("bucket nowhere"), "{events}");
+    assert!(events.contains("NoSuchBucket"), "{events}");
     assert_eq!(run.wait().unwrap().code(), Some(1));
 }

@@ -310,15 +310,21 @@ async fn memory_is_flat() {
         "SELECT count(*) FROM images",
         "SELECT sum(length) FROM images",
     ] {
-        peak_memory();
-        let (begin, pages) = (Instant::now(), store.pages());
-        assert_eq!(number(&ctx, sql).await, objects as i64);
-        let (peak, pages) = (peak_memory(), store.pages() - pages);
-        println!(
-            "{sql}: {objects} objects, {pages} pages, {:?}, {} MB",
-            begin.elapsed(),
-            peak >> 20
-        );
-        assert!(peak < 250 << 20, "{} MB", peak >> 20);
+        for round in 1.. {
+            peak_memory();
+            let (begin, pages) = (Instant::now(), store.pages());
+            assert_eq!(number(&ctx, sql).await, objects as i64);
+            let (peak, pages) = (peak_memory(), store.pages() - pages);
+            println!(
+                "{sql}: {objects} objects, {pages} pages, {:?}, {} MB",
+                begin.elapsed(),
+                peak >> 20
+            );
+            // Other tests of this process may have had much in one of the rounds.
+            if peak < 250 << 20 {
+                break;
+            }
+            assert!(round < 5, "{} MB", peak >> 20);
+        }
     }
 }
