@@ -19,6 +19,7 @@ mod more_formats;
 mod outages;
 mod outliers;
 mod ownership;
+mod pack_kills;
 mod places;
 mod progress;
 mod publishing;
