@@ -40,9 +40,43 @@ impl Tar {
         self.member("PaxHeaders/0", b'x', &bytes)
     }
 
+    /// Appends a sparse file as GNU's old format has it: pieces of a block each at every second
+    /// block, four in the header and 21 in each block behind it.
+    pub fn sparse(mut self, name: impl AsRef<[u8]>, pieces: usize) -> Self {
+        let segment = |piece: usize| format!("{:011o}\0{:011o}\0", 1024 * piece, 512);
+        let segments = |pieces: std::ops::Range<usize>| pieces.map(segment).collect::<String>();
+        let size = format!("{:011o}\0", 512 * pieces);
+        self = self.with_header(name.as_ref(), b'S', size.as_bytes(), |block| {
+            block[257..265].copy_from_slice(b"ustar  \0");
+            let first = segments(0..pieces.min(4));
+            block[386..386 + first.len()].copy_from_slice(first.as_bytes());
+            block[482] = u8::from(pieces > 4);
+            let whole = format!("{:011o}\0", 1024 * pieces);
+            block[483..495].copy_from_slice(whole.as_bytes());
+        });
+        for begin in (4..pieces).step_by(21) {
+            let end = pieces.min(begin + 21);
+            let mut block = [0; 512];
+            let more = segments(begin..end);
+            block[..more.len()].copy_from_slice(more.as_bytes());
+            block[504] = u8::from(end < pieces);
+            self.0.extend_from_slice(&block);
+        }
+        self.data(&vec![b's'; 512 * pieces])
+    }
+
     /// Appends a header with these twelve bytes as its size.
-    pub fn header(mut self, name: impl AsRef<[u8]>, kind: u8, size: &[u8]) -> Self {
-        let name = name.as_ref();
+    pub fn header(self, name: impl AsRef<[u8]>, kind: u8, size: &[u8]) -> Self {
+        self.with_header(name.as_ref(), kind, size, |_| {})
+    }
+
+    fn with_header(
+        mut self,
+        name: &[u8],
+        kind: u8,
+        size: &[u8],
+        change: impl FnOnce(&mut [u8; 512]),
+    ) -> Self {
         let mut block = [0; 512];
         let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
         put(0, &name[..name.len().min(100)]);
@@ -52,6 +86,7 @@ impl Tar {
         put(148, b"        ");
         put(156, &[kind]);
         put(257, b"ustar\x0000");
+        change(&mut block);
         let sum: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         self.0.extend_from_slice(&block);

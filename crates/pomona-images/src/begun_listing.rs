@@ -12,6 +12,10 @@ use crate::selection::Selection;
 /// location can be divided, ranges of keys travel.
 const ROWS_IN_A_PLAN: usize = 10_000;
 
+/// The most entries that are listed to divide a location, in some requests. Where there are more, parts
+/// of about equal size are looked for.
+const MOST_LISTED: usize = 32 * PAGE;
+
 /// How far a listing is when the plan is made.
 pub(crate) enum Begun {
     /// All images that are selected.
@@ -20,10 +24,13 @@ pub(crate) enum Begun {
     Part(Vec<ListedObject>, Pages),
     /// More than a plan is to hold; keys among theirs.
     Divided(KeySample),
+    /// More than are listed to divide them.
+    Long,
 }
 
 /// Lists until a page is full, or so many images are selected, or to the end where the whole
-/// listing is wanted. Of a location that is divisible no more images are kept than a plan is to hold.
+/// listing is wanted. Of a location that is divisible no more images are kept than a plan is to hold,
+/// and where they are that many not all are listed.
 pub(crate) async fn begin(
     mut pages: Pages,
     selection: &Selection,
@@ -56,6 +63,11 @@ pub(crate) async fn begin(
         {
             let sample = sample.get_or_insert_with(|| KeySample::new(&location.store));
             objects.drain(..).for_each(|object| sample.add(&object));
+            if entries > MOST_LISTED {
+                // Who lists all of them says what is passed over.
+                report.forget();
+                return Ok(Begun::Long);
+            }
         }
         pages = rest;
     }

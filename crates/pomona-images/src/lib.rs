@@ -38,6 +38,7 @@ mod image_location;
 mod images_function;
 mod in_flight;
 mod io_runtime;
+mod key_space;
 mod list_ranges_exec;
 mod listing;
 mod listing_exec;

@@ -53,10 +53,14 @@ pub struct ListRangesConfig {
     pub(crate) scope: Scope,
     /// The columns of the output, of those that a listing fills.
     pub(crate) columns: Vec<usize>,
-    /// The objects that there were when the keys were divided, before any condition.
+    /// The objects that there were when the keys were divided.
     pub(crate) objects: u64,
     /// Their bytes.
     pub(crate) bytes: u64,
+    /// Whether both are estimates: the keys were not listed when they were divided, and what is passed
+    /// over is said by who lists them.
+    #[serde(default)]
+    pub(crate) is_estimate: bool,
 }
 
 /// Lists the ranges of keys that are its input's rows, and returns a row an object.
@@ -131,6 +135,7 @@ pub(crate) fn ranges_plan(
         columns,
         objects: sample.objects(),
         bytes: sample.bytes(),
+        is_estimate: sample.is_estimate(),
     };
     let Some(predicate) = selection.predicate() else {
         let config = config(columns);
@@ -184,7 +189,7 @@ fn ranges_of(batch: &RecordBatch) -> Result<Vec<KeyRange>> {
     Ok(ranges.collect())
 }
 
-/// What was passed over was said when the keys were divided: the client lists them all for that.
+/// What was passed over was said when the keys were divided, if all were listed for that.
 fn said_before(pages: Pages) -> Pages {
     let silent = |page: Page| Page {
         skipped: Skipped::default(),
@@ -205,9 +210,10 @@ impl DisplayAs for ListRangesExec {
             writeln!(f, "objects={}", config.objects)?;
             return writeln!(f, "bytes={}", config.bytes);
         }
+        let about = if config.is_estimate { "~" } else { "" };
         write!(
             f,
-            "{}: columns=[{columns}], objects={}, bytes={}",
+            "{}: columns=[{columns}], objects={about}{}, bytes={about}{}",
             Self::NAME,
             config.objects,
             config.bytes
@@ -279,6 +285,8 @@ impl ExecutionPlan for ListRangesExec {
         let rows = context.session_config().batch_size().max(1);
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let (schema, columns) = (self.schema(), config.columns.clone());
+        let is_said = !config.is_estimate;
+        let report = Report::new(context.session_config());
         let input = self.input.execute(partition, context)?;
         let listed = async move {
             let batches: Vec<_> = input.try_collect().await?;
@@ -289,12 +297,16 @@ impl ExecutionPlan for ListRangesExec {
                 .collect::<Result<Vec<_>>>()?
                 .concat()
             {
-                pages.push(said_before(source.pages_between(&range)?));
+                let listed = source.pages_between(&range)?;
+                pages.push(match is_said {
+                    true => said_before(listed),
+                    false => listed,
+                });
             }
             let begin = Begin {
                 first: vec![],
                 rest: stream::iter(pages).flatten().boxed(),
-                report: Report::default(),
+                report,
             };
             let run = ListingRun::new(begin, Selection::default(), None);
             Ok::<_, DataFusionError>((run, schema, columns, metrics))

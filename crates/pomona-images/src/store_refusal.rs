@@ -76,6 +76,15 @@ pub enum StoreRefusal {
         code: &'static str,
         region: Option<String>,
     },
+    /// Nothing says where the bucket is, and S3 does not either.
+    #[error(
+        "the region of the bucket '{bucket}' cannot be found ({reason}): set AWS_REGION, or \
+         AWS_ENDPOINT_URL if it is on a server of your own"
+    )]
+    NoRegion { bucket: String, reason: String },
+    /// What is known of the bucket makes no client.
+    #[error("no client for the bucket '{bucket}' can be made: {reason}")]
+    NoClient { bucket: String, reason: String },
     /// No connection.
     #[error(
         "the server of the bucket '{bucket}' cannot be reached ({reason}): check the network, and \
@@ -135,6 +144,37 @@ impl StoreRefusal {
                 reason: unreachable(error)?,
             },
         })
+    }
+
+    /// Whether it is about this bucket alone, so that others may be read with the same settings and
+    /// credentials.
+    pub(crate) fn is_about_one_bucket(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSuchBucket { .. } | Self::NoRegion { .. } | Self::NoClient { .. }
+        )
+    }
+
+    /// What the answer means to somebody who asked S3 for a bucket's region.
+    pub fn no_region(error: &StoreError, bucket: &str) -> Self {
+        let last = causes(error).last();
+        let reason = last.map_or_else(String::new, ToString::to_string);
+        let bucket = bucket.to_owned();
+        // The types of these errors are object_store's own.
+        match causes(error).any(|cause| cause.to_string() == format!("Bucket '{bucket}' not found"))
+        {
+            true => Self::NoSuchBucket { bucket },
+            false => Self::NoRegion { bucket, reason },
+        }
+    }
+
+    /// Why no client of a bucket can be made.
+    pub fn no_client(error: &StoreError, bucket: &str) -> Self {
+        let last = causes(error).last();
+        Self::NoClient {
+            bucket: bucket.to_owned(),
+            reason: last.map_or_else(String::new, ToString::to_string),
+        }
     }
 
     /// The refusal that an error is or has as its cause.
@@ -223,6 +263,27 @@ mod tests {
         assert_eq!(StoreRefusal::of(&denied, "photos", Request::Read), None);
         let absent = answered("<Code>NoSuchKey</Code>");
         assert_eq!(StoreRefusal::of(&absent, "photos", Request::Read), None);
+    }
+
+    #[test]
+    fn a_bucket_without_a_region_is_not_there_or_not_found() {
+        let said = |text: &str| StoreError::Generic {
+            store: "S3",
+            source: text.into(),
+        };
+        let absent = StoreRefusal::no_region(&said("Bucket 'photos' not found"), "photos");
+        assert!(absent.to_string().contains("does not exist"), "{absent}");
+        let lost = StoreRefusal::no_region(&said("connection refused"), "photos");
+        let text = lost.to_string();
+        assert!(
+            text.contains("'photos' cannot be found (connection refused)"),
+            "{text}"
+        );
+        assert!(absent.is_about_one_bucket() && lost.is_about_one_bucket());
+        let secret = StoreRefusal::WrongSecret {
+            bucket: "photos".to_owned(),
+        };
+        assert!(!secret.is_about_one_bucket());
     }
 
     #[test]

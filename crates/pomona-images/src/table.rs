@@ -21,6 +21,7 @@ use crate::error::ImagesError;
 use crate::exec::{ImageScanConfig, ImageScanExec, listed_columns, path_ordering};
 use crate::first_page::first_objects;
 use crate::image_location::ImageLocation;
+use crate::key_space::sample_keys;
 use crate::list_ranges_exec::ranges_plan;
 use crate::listing::{ListedObject, PAGE, Report, Scope, Source};
 use crate::listing_exec::{ImageListingExec, ListingScan};
@@ -250,6 +251,10 @@ impl TableProvider for ImageTable {
         let schema = listed_schema(&projected_schema(&listed), self.has_listing_file());
         let partitions = state.config().target_partitions();
         let listing = match begun {
+            Begun::Long => {
+                let sample = sample_keys(&source, &selection, partitions).await?;
+                ranges_plan(state, &source, sample, &selection, listed)?
+            }
             Begun::Divided(sample) => ranges_plan(state, &source, sample, &selection, listed)?,
             Begun::Part(objects, rest) => {
                 let scan = ListingScan {

@@ -124,8 +124,15 @@ fn crates_use_what_they_depend_on() {
     for package in metadata["packages"].as_array().expect("packages") {
         let dependencies = package["dependencies"].as_array().expect("dependencies");
         let normal = dependencies.iter().filter(|one| one["kind"].is_null());
-        let names: Vec<&str> = normal
-            .filter_map(|dependency| dependency["name"].as_str())
+        // The name that the sources know it by.
+        let name = |dependency: &'_ Value| {
+            let renamed = dependency["rename"].as_str();
+            renamed.or(dependency["name"].as_str()).map(str::to_owned)
+        };
+        let names: Vec<String> = normal.filter_map(name).collect();
+        let names: Vec<&str> = names
+            .iter()
+            .map(String::as_str)
             .filter(|name| !NAMED_BY_MACROS.contains(name))
             .collect();
         let manifest = package["manifest_path"].as_str().expect("a path");

@@ -16,6 +16,8 @@ mod distribution;
 mod fields;
 mod functions;
 mod hostile_plans;
+#[path = "../../../crates/pomona-images/tests/images/invented.rs"]
+mod invented;
 mod json;
 mod leaves;
 mod memory;

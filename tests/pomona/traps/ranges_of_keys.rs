@@ -1,7 +1,7 @@
 //! The scheduler divides ranges of keys as it divides rows in memory, and a plan with them stays small.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballista_scheduler::state::task_builder::restrict_plan_to_partitions;
@@ -17,6 +17,7 @@ use pomona_images::{ListRangesExec, ListWhilePlanning};
 use pomona_session::{RuntimeOptions, runtime_env, session_config, session_state};
 use url::Url;
 
+use super::invented::InventedStore;
 use crate::engine::{query, set};
 
 /// A session whose plans travel, with a bucket of so many objects of a byte in a thousand folders.
@@ -83,29 +84,49 @@ async fn each_task_lists_its_own_keys() -> Result<()> {
     Ok(())
 }
 
+/// The same with a bucket that invents its objects, a thousand in a folder.
+async fn invented(objects: usize) -> Result<(SessionContext, InventedStore)> {
+    let config = session_config()?.with_extension(Arc::new(ListWhilePlanning));
+    let state = session_state(config, runtime_env(RuntimeOptions::default())?)?;
+    let ctx = SessionContext::new_with_state(state);
+    set(&ctx, "datafusion.execution.target_partitions", "16")?;
+    let store = InventedStore::new(objects / 1_000, 1_000, Duration::ZERO);
+    let registered: Arc<dyn ObjectStore> = Arc::new(store.clone());
+    ctx.register_object_store(&Url::parse("s3://photographs")?, registered);
+    let table = "CREATE EXTERNAL TABLE images STORED AS IMAGES LOCATION 's3://photographs/d'";
+    query(&ctx, table).await?;
+    Ok((ctx, store))
+}
+
 #[tokio::test]
 async fn a_plan_with_ranges_is_small() -> Result<()> {
     let objects = match std::env::var("POMONA_TEST_KEYS") {
         Ok(objects) => objects.parse()?,
-        Err(_) => 20_000,
+        Err(_) => 200_000,
     };
-    let ctx = session(objects).await?;
-    let mut sizes = vec![];
-    // What a limit leaves travels as rows.
-    for sql in [
-        format!("SELECT path, content FROM images LIMIT {objects}"),
-        "SELECT path, content FROM images".to_owned(),
-    ] {
-        let begin = Instant::now();
-        let plan = plan(&ctx, &sql).await?;
-        let bytes = encoded(&plan)?.len();
-        println!(
-            "{objects} objects, {sql}: {bytes} bytes, {:?}",
-            begin.elapsed()
-        );
-        sizes.push(bytes);
+    for objects in [20_000, objects] {
+        let (ctx, store) = invented(objects).await?;
+        let (mut sizes, mut lists) = (vec![], vec![]);
+        // What a limit leaves travels as rows.
+        for sql in [
+            format!("SELECT path, content FROM images LIMIT {objects}"),
+            "SELECT path, content FROM images".to_owned(),
+        ] {
+            let (begin, before) = (Instant::now(), store.pages());
+            let plan = plan(&ctx, &sql).await?;
+            let bytes = encoded(&plan)?.len();
+            let asked = store.pages() - before;
+            println!(
+                "{objects} objects, {sql}: {bytes} bytes, {asked} LIST requests, {:?}",
+                begin.elapsed()
+            );
+            sizes.push(bytes);
+            lists.push(asked);
+        }
+        assert!(sizes[0] > 50 * objects, "{sizes:?}");
+        assert!(sizes[1] < 16_000, "{sizes:?}");
+        // All of a listing that is no longer than some pages, and some of any other.
+        assert!(lists[1] <= 250.min(lists[0] + 40), "{lists:?}");
     }
-    assert!(sizes[0] > 50 * objects, "{sizes:?}");
-    assert!(sizes[1] < 16_000, "{sizes:?}");
     Ok(())
 }

@@ -20,6 +20,7 @@ mod network;
 mod outages;
 mod outliers;
 mod ownership;
+mod pack_kills;
 mod places;
 mod progress;
 mod publishing;

@@ -129,6 +129,83 @@ fn a_run_over_shards_makes_a_hundredth_of_the_requests() {
     assert_eq!(estimate["requests"]["list"], 1);
 }
 
+/// A BMP file of noise: three bytes a pixel, which no format makes fewer.
+fn noise(seed: u64, side: u32) -> Vec<u8> {
+    let length = 54 + 3 * side * side;
+    let mut file = b"BM".to_vec();
+    file.extend(
+        [length, 0, 54, 40, side, side]
+            .map(u32::to_le_bytes)
+            .concat(),
+    );
+    file.extend([1, 0, 24, 0]);
+    file.resize(54, 0);
+    let mut state = seed;
+    while file.len() < length as usize {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(99);
+        file.push((state >> 33) as u8);
+    }
+    file
+}
+
+#[test]
+fn a_shard_of_a_hundred_megabytes_goes_up_in_parts_and_is_read_in_ranges() {
+    // One request in four is refused, or late.
+    let server = S3Server::start_with_faults(&["photos", "results"], 4).unwrap();
+    let place = Workplace::new().with_environment(server.environment());
+    let objects = server.bucket("photos").join("objects");
+    for number in 0..40 {
+        let folder = objects.join(["Apple Red", "Kiwi"][number % 2]);
+        fs::create_dir_all(&folder).unwrap();
+        // Lines of 2,700 bytes need no padding.
+        fs::write(
+            folder.join(format!("{number}.bmp")),
+            noise(number as u64, 900),
+        )
+        .unwrap();
+    }
+    let run = |input: &str| {
+        let (input, output) = (
+            format!("s3://photos/{input}/"),
+            format!("s3://results/{input}"),
+        );
+        let asked = ["-i", &input, "-o", &output, "--partitions", "2"];
+        requests(&server, || {
+            place.run(&asked).code(0);
+        })
+    };
+    run("objects");
+    let expected = features(&place, "s3://results/objects", "s3://photos/objects/");
+    assert_eq!(expected.len(), 40);
+
+    for kind in ["tar", "parquet"] {
+        let output = format!("s3://photos/{kind}");
+        let input = "s3://photos/objects/";
+        let pack = ["pack", "--as", kind, "-i", input, "-o", &output];
+        let uploads = requests(&server, || {
+            place.pomona(pack).code(0).says("in 1 shard in");
+        });
+        let shard = format!("/photos/{kind}/shard-000000.{kind}");
+        let parts = uploads.iter().filter(|request| {
+            request.method == "PUT"
+                && request.path == shard
+                && request.query.contains("partNumber=")
+        });
+        assert!(parts.count() >= 9, "{uploads:?}");
+        let over_shards = run(kind);
+        let ranges = over_shards.iter().filter(|request| request.path == shard);
+        let ranges = ranges.filter(|request| request.method == "GET").count();
+        eprintln!("{kind}: {ranges} ranges of a shard of 97 MB");
+        // Of the tar at least three for its headers, and three for its images.
+        assert!((4..=80).contains(&ranges), "{over_shards:?}");
+        let found = features(&place, &format!("s3://results/{kind}"), "s3://photos/");
+        assert_eq!(found, expected, "{kind}");
+    }
+    assert!(server.faults() > 10);
+}
+
 #[test]
 fn a_run_over_damaged_shards_has_a_row_for_each_fault() {
     let place = Workplace::new();
@@ -190,7 +267,7 @@ fn a_run_over_damaged_shards_has_a_row_for_each_fault() {
 }
 
 /// The files of a folder and their bytes.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().flatten();
     let files = entries.map(|entry| {
         let name = entry.file_name().into_string().unwrap();

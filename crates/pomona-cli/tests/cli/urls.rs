@@ -101,3 +101,42 @@ fn a_column_of_paths_has_any_name() {
         .says("'images' is no CSV or Parquet file that lists images");
     assert!(!place.path("none/manifest.json").exists());
 }
+
+#[test]
+fn a_bucket_without_a_region_is_the_reason_of_its_urls_alone() {
+    // What asks S3 for the region of a bucket goes through this proxy, and nobody listens there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let place = Workplace::new().with_environment([
+        ("AWS_ACCESS_KEY_ID", "key".to_string()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_string()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_string()),
+        ("HTTPS_PROXY", proxy.clone()),
+        ("https_proxy", proxy),
+        ("NO_PROXY", String::new()),
+        ("no_proxy", String::new()),
+    ]);
+    let file = place.path("images/Kiwi/0.png");
+    let sql = format!(
+        "SELECT i, try_read_image(url) IS NULL AS none, read_error(url) AS reason FROM (VALUES \
+         (1, 's3://far-away/1.jpg'), (2, 's3://far-away/2.jpg'), (3, 'file://{}')) t(i, url) \
+         ORDER BY i",
+        file.display()
+    );
+    let rows = place.query(&sql);
+    let rows: Vec<_> = rows.lines().collect();
+    for (row, begin) in rows[1..3].iter().zip(["1,true,", "2,true,"]) {
+        assert!(row.starts_with(begin), "{rows:?}");
+        assert!(
+            row.contains("the region of the bucket 'far-away' cannot be found (")
+                && row.contains("set AWS_REGION"),
+            "{rows:?}"
+        );
+    }
+    assert_eq!(rows[3], "3,false,");
+    place
+        .pomona(["sql", "-c", "SELECT read_image('s3://far-away/1.jpg')"])
+        .code(1)
+        .says("the region of the bucket 'far-away' cannot be found");
+}

@@ -8,6 +8,7 @@
 //! enough stops the listing, and no more than a few pages are in memory at once.
 
 mod chooser;
+mod divided_keys;
 mod local_walk;
 mod object;
 mod pages;
@@ -18,9 +19,10 @@ mod scope;
 mod tree;
 
 pub(crate) use chooser::{Chooser, Entry};
+pub(crate) use divided_keys::DividedKeys;
 pub(crate) use object::{Known, ListedObject};
 pub(crate) use pages::{Page, Pages, Source};
-pub(crate) use ranges::{KeyRange, KeySample};
+pub(crate) use ranges::{KeyPart, KeyRange, KeySample};
 pub(crate) use report::Report;
 pub use report::SkippedSink;
 pub use requests::ListRequests;

@@ -11,10 +11,11 @@ use object_store::path::{Path, PathPart};
 use object_store::{Error, ObjectStore, ObjectStoreExt};
 
 use super::chooser::{Chooser, Entry};
+use super::divided_keys::DividedKeys;
 use super::local_walk::{LocalWalk, walk};
 use super::ranges::KeyRange;
 use super::scope::{Part, Scope, levels};
-use super::tree::{FOLDERS_AT_ONCE, Pace, between, objects, range, tree};
+use super::tree::{FOLDERS_AT_ONCE, Pace, objects, range, tree};
 use super::{ListedObject, PAGE};
 use crate::error::ImagesError;
 use crate::image_location::ImageLocation;
@@ -157,6 +158,20 @@ impl Source {
     /// # Errors
     /// If there is none, it has no path in its store, or a glob is none.
     pub(crate) fn pages_between(&self, range: &KeyRange) -> Result<Pages, ImagesError> {
+        let keys = self.divided_keys()?;
+        let parts = 0..keys.parts.len();
+        let listed: Vec<_> = parts.map(|part| keys.between(part, range)).collect();
+        Ok(stream::iter(listed)
+            .flatten()
+            .map(move |entries| keys.page(entries))
+            .boxed())
+    }
+
+    /// The keys of the [`divisible`](Self::divisible) location.
+    ///
+    /// # Errors
+    /// If there is none, it has no path in its store, or a glob is none.
+    pub(crate) fn divided_keys(&self) -> Result<DividedKeys, ImagesError> {
         let Some(location) = self.divisible() else {
             let location = self.locations.first().map(ToString::to_string);
             return Err(ImagesError::InvalidLocation {
@@ -164,23 +179,17 @@ impl Source {
                 reason: "its keys are listed as a whole".to_owned(),
             });
         };
-        let chooser = Chooser::new(&self.locations, 0, &self.options)?;
-        let pace = Pace {
-            at_once: 1,
-            page: PAGE,
-        };
         let parts = self.scope.parts(location, &self.options).into_iter();
         let parts = parts.filter_map(|part| match part {
-            Part::Tree(folder) => Some((folder, String::new())),
-            Part::Range { folder, name } => Some((folder, name)),
+            Part::Tree(folder) => Some((literal(&folder), String::new())),
+            Part::Range { folder, name } => Some((literal(&folder), name)),
             Part::Objects(_) | Part::Labels { .. } => None,
         });
-        let listed = parts
-            .map(|(folder, name)| between(&self.stores[0], &literal(&folder), &name, range, pace));
-        Ok(stream::iter(listed.collect::<Vec<_>>())
-            .flatten()
-            .map(move |entries| chooser.page(entries, Skipped::default()))
-            .boxed())
+        Ok(DividedKeys {
+            store: Arc::clone(&self.stores[0]),
+            chooser: Chooser::new(&self.locations, 0, &self.options)?,
+            parts: parts.collect(),
+        })
     }
 
     /// The table's options.

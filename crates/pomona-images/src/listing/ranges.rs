@@ -18,6 +18,18 @@ pub(crate) struct KeyRange {
     pub until: Option<String>,
 }
 
+/// Keys that lie together, and how many there are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyPart {
+    /// The first of them.
+    pub first: String,
+    /// The objects among them that are wanted, and their bytes.
+    pub objects: u64,
+    pub bytes: u64,
+    /// What it takes to list them all and to read these.
+    pub work: u64,
+}
+
 /// Keys of a listing, each with the bytes of those that it stands for.
 #[derive(Debug)]
 pub(crate) struct KeySample {
@@ -30,6 +42,7 @@ pub(crate) struct KeySample {
     open: (usize, u64),
     objects: u64,
     bytes: u64,
+    is_estimate: bool,
 }
 
 impl KeySample {
@@ -42,7 +55,33 @@ impl KeySample {
             open: (0, 0),
             objects: 0,
             bytes: 0,
+            is_estimate: false,
         }
+    }
+
+    /// The sample of which a part stands for all of its keys.
+    pub(crate) fn of_parts(mut parts: Vec<KeyPart>) -> Self {
+        parts.sort_unstable_by(|a, b| a.first.cmp(&b.first));
+        let mut sample = Self {
+            is_estimate: true,
+            ..Self::new("")
+        };
+        let mut work = None;
+        for part in parts {
+            // The work before a key stands at that key.
+            if let Some(before) = work.replace(part.work) {
+                sample.keys.push((part.first, before));
+            }
+            sample.objects += part.objects;
+            sample.bytes += part.bytes;
+        }
+        sample.open.1 = work.unwrap_or_default();
+        sample
+    }
+
+    /// Whether objects and bytes are estimates, since not all of them were listed.
+    pub(crate) fn is_estimate(&self) -> bool {
+        self.is_estimate
     }
 
     pub(crate) fn add(&mut self, object: &ListedObject) {
@@ -81,6 +120,7 @@ impl KeySample {
     pub(crate) fn ranges(mut self, count: usize) -> Vec<KeyRange> {
         self.keys.sort_unstable();
         let total: u128 = self.keys.iter().map(|(_, bytes)| u128::from(*bytes)).sum();
+        let total = total + u128::from(self.open.1);
         let mut ranges = vec![];
         let (mut before, mut after) = (0_u128, None);
         for (key, bytes) in self.keys {
@@ -154,6 +194,30 @@ mod tests {
                 assert!(share.abs_diff(whole) < slack, "{share} of {whole}");
             }
         }
+    }
+
+    #[test]
+    fn parts_are_divided_by_their_work() {
+        let part = |first: &str, work| KeyPart {
+            first: first.to_owned(),
+            objects: 7,
+            bytes: 70,
+            work,
+        };
+        let parts = vec![part("c", 10), part("a", 30), part("d", 40), part("b", 40)];
+        let sample = KeySample::of_parts(parts.clone());
+        assert_eq!((sample.objects(), sample.bytes()), (28, 280));
+        assert!(sample.is_estimate());
+        let bounds = |count| {
+            let ranges = KeySample::of_parts(parts.clone()).ranges(count).into_iter();
+            ranges.map(|range| range.until).collect::<Vec<_>>()
+        };
+        assert_eq!(bounds(1), [None]);
+        assert_eq!(bounds(2), [Some("c".to_owned()), None]);
+        // A part is in one range.
+        let three = [Some("b".to_owned()), Some("c".to_owned()), None];
+        assert_eq!(bounds(4), three);
+        assert_eq!(KeySample::of_parts(vec![]).ranges(3).len(), 1);
     }
 
     #[test]

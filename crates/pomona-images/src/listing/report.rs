@@ -53,6 +53,11 @@ impl Report {
     pub(crate) fn add(&mut self, skipped: Skipped) {
         self.skipped.add(skipped);
     }
+
+    /// Says nothing of what was added so far.
+    pub(crate) fn forget(&mut self) {
+        self.skipped = Skipped::default();
+    }
 }
 
 impl Drop for Report {

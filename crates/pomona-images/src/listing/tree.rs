@@ -117,11 +117,11 @@ impl Folder {
         match self {
             Self::New(path, seen) => {
                 let rest = store.list(Some(&path));
-                begin(path, seen, rest, Begun::Tree, pace).await
+                begun(path, seen, rest, Begun::Tree, pace).await
             }
             Self::Objects(path) => {
                 let rest = store.list(Some(&path));
-                begin(path, HashSet::new(), rest, Begun::Objects, pace).await
+                begun(path, HashSet::new(), rest, Begun::Objects, pace).await
             }
             Self::Begun(path, seen, rest, wanted) => {
                 if !is_worth_opening(&path, &seen, wanted, pace) {
@@ -152,7 +152,7 @@ impl Folder {
     }
 }
 
-async fn begin(
+async fn begun(
     path: Path,
     seen: HashSet<Path>,
     mut rest: BoxStream<'static, Entry>,
@@ -231,6 +231,14 @@ pub(super) fn range(
     between(store, folder, name, &KeyRange::default(), pace)
 }
 
+/// What those keys begin with.
+pub(super) fn begin(folder: &Path, name: &str) -> String {
+    match folder.as_ref() {
+        "" => name.to_owned(),
+        folder => format!("{folder}/{name}"),
+    }
+}
+
 /// Of those keys the ones that are in a range.
 pub(super) fn between(
     store: &Arc<dyn ObjectStore>,
@@ -239,10 +247,7 @@ pub(super) fn between(
     range: &KeyRange,
     pace: Pace,
 ) -> BoxStream<'static, Vec<Entry>> {
-    let begin = match folder.as_ref() {
-        "" => name.to_owned(),
-        folder => format!("{folder}/{name}"),
-    };
+    let begin = begin(folder, name);
     let after = range
         .after
         .as_deref()
@@ -251,7 +256,7 @@ pub(super) fn between(
     if is_before || after.is_some_and(|after| !after.starts_with(&begin)) {
         return stream::empty().boxed();
     }
-    // Keys of a range are listed ones, and paths.
+    // The bounds of ranges are paths.
     let after = after.and_then(|after| Path::parse(after).ok());
     let listing = match after.or_else(|| before(&begin)) {
         Some(offset) => store.list_with_offset(Some(folder), &offset),

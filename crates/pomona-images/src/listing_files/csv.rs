@@ -12,6 +12,7 @@ use flate2::write::MultiGzDecoder;
 use futures::stream::{self, BoxStream, StreamExt};
 use object_store::{Error, ObjectStoreExt};
 
+use super::checksum::Sum;
 use super::{BATCH, Opened, RowFile};
 use crate::error::ImagesError;
 
@@ -34,6 +35,7 @@ pub(super) async fn open(
         chunks: opened.into_stream(),
         chunk: Bytes::new(),
         gzip: is_gzip.then(|| MultiGzDecoder::new(vec![])),
+        sum: file.checksum.is_some().then(Sum::default),
         file,
     };
     let mut ready = vec![];
@@ -134,6 +136,8 @@ struct Text {
     /// What is left of the last chunk.
     chunk: Bytes,
     gzip: Option<MultiGzDecoder<Vec<u8>>>,
+    /// Of what has come, where it is to be compared.
+    sum: Option<Sum>,
     file: RowFile,
 }
 
@@ -141,7 +145,12 @@ impl Text {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, ImagesError> {
         if self.chunk.is_empty() {
             match self.chunks.next().await {
-                Some(Ok(chunk)) => self.chunk = chunk,
+                Some(Ok(chunk)) => {
+                    if let Some(sum) = &mut self.sum {
+                        sum.add(&chunk);
+                    }
+                    self.chunk = chunk;
+                }
                 Some(Err(error)) => return Err(self.file.failed(error)),
                 None => return self.finish(),
             }
@@ -158,8 +167,11 @@ impl Text {
         Ok(Some(std::mem::take(gzip.get_mut())))
     }
 
-    /// The last text of a compressed file, of which nothing is missing.
+    /// The last text of a compressed file, of which nothing is missing and nothing was changed.
     fn finish(&mut self) -> Result<Option<Vec<u8>>, ImagesError> {
+        if let Some(sum) = self.sum.take() {
+            self.file.check_bytes(sum.finish())?;
+        }
         let Some(mut gzip) = self.gzip.take() else {
             return Ok(None);
         };
@@ -197,6 +209,7 @@ mod tests {
             path,
             url: "s3://bucket/a.csv".to_owned(),
             length: None,
+            checksum: None,
         };
         let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         file.csv(is_gzip, names).try_collect().await

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::error::ArrowError;
+use bytes::Bytes;
 use chrono::DateTime;
 use futures::stream::{self, StreamExt};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt};
+use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
+use super::checksum::Checksum;
 use super::columns::{at, length, moment, number, text, time, yes};
-use super::{ListingFile, ListingReader, RowFile, once};
+use super::{ListingFile, ListingReader, MANIFEST, RowFile, once};
 use crate::error::ImagesError;
 use crate::image_location::ImageLocation;
 use crate::listing::{Chooser, Entry, Known, Page, Pages};
@@ -22,6 +24,12 @@ use crate::urls::ReadFault;
 
 /// The largest manifest: it names a file of millions of keys in some 200 bytes.
 const MOST_MANIFEST: u64 = 256 << 20;
+
+/// The file with the MD5 of the manifest.
+const CHECKSUM: &str = "manifest.checksum";
+
+/// The largest of them: it has 32 digits, and perhaps the end of a line.
+const MOST_CHECKSUM: u64 = 100;
 
 /// Data files that are read at once where all are wanted.
 const FILES_AT_ONCE: usize = 4;
@@ -45,6 +53,9 @@ struct Manifest {
 struct DataFile {
     key: String,
     size: Option<u64>,
+    /// Of the file as it is stored.
+    #[serde(default, rename = "MD5checksum")]
+    md5: String,
 }
 
 /// How the data files are written.
@@ -74,6 +85,7 @@ async fn open(
         return Err(listing.refused(format!("it has {} bytes", object.meta.size)));
     }
     let bytes = object.bytes().await.map_err(failed)?;
+    check(&listing, &*store, &bytes).await?;
     let manifest: Manifest = serde_json::from_slice(&bytes)
         .map_err(|error| listing.refused(format!("it is no manifest of S3 Inventory: {error}")))?;
     let layout = match manifest.file_format.to_lowercase().as_str() {
@@ -124,6 +136,42 @@ async fn open(
         true => files.flatten_unordered(FILES_AT_ONCE).boxed(),
         false => files.flatten().boxed(),
     })
+}
+
+/// Fails where a manifest has not the checksum that `manifest.checksum` beside it says. One that is
+/// not there, as with a copy, or may not be read, says nothing.
+async fn check(
+    listing: &ListingFile,
+    store: &dyn ObjectStore,
+    manifest: &[u8],
+) -> Result<(), ImagesError> {
+    let (path, url) = (&listing.file.path, listing.file.url());
+    let beside = |text: &str| format!("{}{CHECKSUM}", text.strip_suffix(MANIFEST).unwrap_or(text));
+    let failed = |source| ImagesError::List {
+        location: beside(&url),
+        source,
+    };
+    let Ok(path) = Path::parse(beside(path)) else {
+        return Ok(());
+    };
+    let object = match store.get(&path).await {
+        Err(Error::NotFound { .. } | Error::PermissionDenied { .. }) => return Ok(()),
+        object => object.map_err(failed)?,
+    };
+    let expected = match object.meta.size <= MOST_CHECKSUM {
+        true => object.bytes().await.map_err(failed)?,
+        false => Bytes::new(),
+    };
+    let expected = String::from_utf8_lossy(&expected);
+    let Some(expected) = Checksum::parse(expected.trim()) else {
+        return Err(listing.refused(format!("{CHECKSUM} beside it is no MD5")));
+    };
+    match Checksum::of(manifest) {
+        found if found == expected => Ok(()),
+        found => Err(listing.refused(format!(
+            "its MD5 is {found}, and {expected} by {CHECKSUM} beside it: it was damaged or replaced"
+        ))),
+    }
 }
 
 /// A name of `fileSchema` as Parquet has it: `IsDeleteMarker` is `is_delete_marker`, `ETag` `e_tag`.
@@ -204,11 +252,19 @@ impl Place {
     fn file(&self, file: &DataFile) -> Result<RowFile, ImagesError> {
         let location = Location::parse(&format!("{}{}", self.root, file.key))?.literal(true);
         let (store, path) = self.reader.store(&location)?;
+        let checksum = match file.md5.as_str() {
+            "" => None,
+            md5 => Some(Checksum::parse(md5).ok_or_else(|| ImagesError::Listing {
+                file: location.url(),
+                reason: format!("its MD5checksum in the manifest, '{md5}', is no MD5"),
+            })?),
+        };
         Ok(RowFile {
             store,
             path,
             url: location.url(),
             length: file.size,
+            checksum,
         })
     }
 }

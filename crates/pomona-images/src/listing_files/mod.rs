@@ -9,6 +9,7 @@
 //! memory. What a row names is held to `pomona.url_hosts` ([`AllowedHosts`](crate::AllowedHosts)),
 //! as a URL of any other table is.
 
+mod checksum;
 mod columns;
 mod csv;
 mod inventory;
@@ -24,6 +25,7 @@ use object_store::path::Path;
 
 use arrow::array::RecordBatch;
 
+use self::checksum::Checksum;
 use crate::error::ImagesError;
 use crate::image_location::ImageLocation;
 use crate::listing::Pages;
@@ -172,6 +174,8 @@ struct RowFile {
     url: String,
     /// The bytes that it must have, where that is known.
     length: Option<u64>,
+    /// The checksum that they must have.
+    checksum: Option<Checksum>,
 }
 
 impl RowFile {
@@ -194,6 +198,16 @@ impl RowFile {
         match self.length {
             Some(expected) if expected != length => Err(self.refused(format!(
                 "it has {length} bytes, and {expected} by its manifest"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails where the bytes of the file have not the checksum that they must have.
+    fn check_bytes(&self, found: Checksum) -> Result<(), ImagesError> {
+        match &self.checksum {
+            Some(expected) if *expected != found => Err(self.refused(format!(
+                "its MD5 is {found}, and {expected} by its manifest: it was damaged or replaced"
             ))),
             _ => Ok(()),
         }

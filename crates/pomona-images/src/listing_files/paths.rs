@@ -36,6 +36,7 @@ async fn open(
         path,
         url: listing.file.url(),
         length: None,
+        checksum: None,
     };
     let named = reader.table.path_column.clone();
     let is_path = move |name: &str| match &named {

@@ -4,7 +4,7 @@ use super::blocks::Fault;
 use super::gzip::Input;
 use super::members::{LARGEST_SIDECAR, Members, Role};
 use super::place::At;
-use super::tar_header::{BLOCK, Header, Kind, Records};
+use super::tar_header::{BLOCK, Header, Kind, Records, is_extended};
 
 /// The most bytes of a name or of records about a member.
 const MOST_RECORDS: u64 = 1 << 20;
@@ -113,6 +113,9 @@ impl Walk {
             Kind::LongLink | Kind::PaxGlobal => return self.pass(header.size).await,
             _ => {}
         }
+        if header.is_extended {
+            self.pass_segments().await?;
+        }
         let records = std::mem::take(&mut self.records);
         let name = self.name.take();
         let name = records.path.or(name).unwrap_or(header.name);
@@ -192,6 +195,18 @@ impl Walk {
         match bytes.len() as u64 == header.size && self.pass_rest(header.size).await? {
             true => Ok(bytes),
             false => Err(Fault::Data("the archive ends within a header".to_owned())),
+        }
+    }
+
+    /// Passes over the blocks between the header and the bytes of a sparse file.
+    async fn pass_segments(&mut self) -> Result<(), Fault> {
+        loop {
+            let block = self.read(BLOCK as u64).await?;
+            let block = <[u8; BLOCK]>::try_from(block)
+                .map_err(|_| Fault::Data("the archive ends within a header".to_owned()))?;
+            if !is_extended(&block) {
+                return Ok(());
+            }
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Header {
     pub name: Vec<u8>,
     /// The bytes that follow it.
     pub size: u64,
+    /// Whether more segments of a sparse file stand in a block behind it.
+    pub is_extended: bool,
 }
 
 impl Header {
@@ -70,8 +72,20 @@ impl Header {
             Kind::Link | Kind::Other => 0,
             _ => size,
         };
-        Ok(Self { kind, name, size })
+        // Four segments of 24 bytes stand in the header, from byte 386 on.
+        let is_extended = kind == Kind::Sparse && block[482] != 0;
+        Ok(Self {
+            kind,
+            name,
+            size,
+            is_extended,
+        })
     }
+}
+
+/// Whether a block of 21 more segments of a sparse file has another one behind it.
+pub(super) fn is_extended(segments: &[u8; BLOCK]) -> bool {
+    segments[21 * 24] != 0
 }
 
 /// What PAX records say of a member.
@@ -88,6 +102,7 @@ impl Records {
     pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, &'static str> {
         const DAMAGED: &str = "its PAX records are damaged";
         let mut records = Self::default();
+        let mut sparse_name = None;
         while !bytes.is_empty() && bytes[0] != 0 {
             let space = bytes.iter().position(|&byte| byte == b' ').ok_or(DAMAGED)?;
             let length = std::str::from_utf8(&bytes[..space]).ok();
@@ -102,7 +117,7 @@ impl Records {
             match key {
                 b"path" => records.path = Some(value.to_vec()),
                 b"GNU.sparse.name" => {
-                    records.path = Some(value.to_vec());
+                    sparse_name = Some(value.to_vec());
                     records.is_sparse = true;
                 }
                 b"size" => {
@@ -114,6 +129,8 @@ impl Records {
             }
             bytes = &bytes[length..];
         }
+        // A path beside it is what programs call the file that do not know sparse ones.
+        records.path = sparse_name.or(records.path);
         Ok(records)
     }
 }
@@ -184,6 +201,9 @@ mod tests {
                 .unwrap()
                 .is_sparse
         );
+        let both = b"25 GNU.sparse.name=a.jpg\n20 path=GNU.0/a.jpg\n";
+        let records = Records::parse(both).unwrap();
+        assert_eq!(records.path.as_deref(), Some(&b"a.jpg"[..]));
         for bytes in [
             &b"x"[..],
             b"99 a=b\n",

@@ -265,7 +265,8 @@ static CONTENT_OR_NULL: LazyLock<Documentation> = LazyLock::new(|| {
         SECTION,
         "Returns the bytes behind a URL as read_image does, or NULL if it cannot be read; read_error(url) \
          beside it has the reason, and both are one request. try_read_file is another name. Fails if the \
-         credentials for a bucket are wrong or it does not answer, which is no matter of one URL.",
+         credentials for a bucket are wrong or its server does not answer, which is no matter of one URL; \
+         that a bucket does not exist or its region cannot be found is one.",
         "try_read_image(url)",
     )
     .with_sql_example(
@@ -279,7 +280,8 @@ static REASON: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         SECTION,
         "Returns why a URL cannot be read, or NULL if it can. The URL is read for that, once for all \
-         functions of it in a SELECT. Fails if the credentials for a bucket are wrong or it does not answer.",
+         functions of it in a SELECT. Fails if the credentials for a bucket are wrong or its server does not \
+         answer.",
         "read_error(url)",
     )
     .with_sql_example(

@@ -1,10 +1,11 @@
 //! [`Reader`]: the bytes of a URL, wherever it leads.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path as FilePath;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use datafusion::execution::object_store::ObjectStoreRegistry;
@@ -26,6 +27,8 @@ pub(crate) struct Reader {
     options: ReadOptions,
     /// Objects denied since the last one that could be read.
     denied: AtomicU64,
+    /// Buckets that cannot be read: to ask again for each of their URLs would take as long each time.
+    refused: Mutex<HashMap<String, StoreRefusal>>,
 }
 
 impl Reader {
@@ -34,6 +37,7 @@ impl Reader {
             stores,
             options,
             denied: AtomicU64::new(0),
+            refused: Mutex::default(),
         }
     }
 
@@ -78,9 +82,16 @@ impl Reader {
         if location.is_folder {
             return Ok(Err(ReadFault::NoUrl("it names no object".to_owned())));
         }
-        let Ok(store) = self.stores.get_store(&store_url) else {
-            let reason = format!("there is no store for {store_url}");
-            return Ok(Err(ReadFault::Other(reason)));
+        let bucket = store_url.host_str().unwrap_or_default();
+        if let Some(refusal) = self.refused().get(bucket) {
+            return Ok(Err(ReadFault::Other(refusal.to_string())));
+        }
+        let store = match self.stores.get_store(&store_url) {
+            Ok(store) => store,
+            Err(error) => {
+                let reason = format!("there is no store for {store_url}: {error}");
+                return Ok(Err(ReadFault::Other(reason)));
+            }
         };
         let most = self.options.max_bytes;
         let bytes = async {
@@ -96,13 +107,25 @@ impl Reader {
                 Ok(Ok(bytes))
             }
             Ok(None) => Ok(Err(ReadFault::TooLarge(most))),
-            Err(source) => self.denial(url, source).map(Err),
+            Err(source) => self.denial(url, bucket, source).map(Err),
         }
     }
 
-    /// What of a store's error is about this object alone.
-    fn denial(&self, url: &str, source: object_store::Error) -> Result<ReadFault, ImagesError> {
-        if let Some(refusal @ StoreRefusal::NoSuchBucket { .. }) = StoreRefusal::find(&source) {
+    fn refused(&self) -> MutexGuard<'_, HashMap<String, StoreRefusal>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What of a store's error is about this object alone, or its bucket.
+    fn denial(
+        &self,
+        url: &str,
+        bucket: &str,
+        source: object_store::Error,
+    ) -> Result<ReadFault, ImagesError> {
+        let refusal = StoreRefusal::find(&source).filter(|found| found.is_about_one_bucket());
+        if let Some(refusal) = refusal {
+            let mut refused = self.refused();
+            refused.insert(bucket.to_owned(), refusal.clone());
             return Ok(ReadFault::Other(refusal.to_string()));
         }
         let error = ImagesError::from_get(url.to_owned(), source);

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::DateTime;
 use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
@@ -64,7 +63,7 @@ impl InventedStore {
         let (class, inside) = (number / self.each, number % self.each);
         ObjectMeta {
             location: format!("d/class {class:04}/{inside:07}.jpg").into(),
-            last_modified: DateTime::UNIX_EPOCH,
+            last_modified: Default::default(),
             size: 1,
             e_tag: None,
             version: None,

@@ -13,6 +13,7 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::SessionContext;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use md5::{Digest, Md5};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -24,11 +25,23 @@ use crate::session::{create, plan, run, session, strings, table};
 const CSV_SCHEMA: &str =
     "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass";
 
-fn manifest(format: &str, schema: &str, files: &[(&str, usize)]) -> String {
+/// A file as a manifest names it: its key, its size and its MD5.
+type Listed<'a> = (&'a str, usize, String);
+
+fn listed<'a>(key: &'a str, bytes: &[u8]) -> Listed<'a> {
+    (key, bytes.len(), md5(bytes))
+}
+
+fn md5(bytes: &[u8]) -> String {
+    let digits = Md5::digest(bytes);
+    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn manifest(format: &str, schema: &str, files: &[Listed<'_>]) -> String {
     let files: Vec<_> = files
         .iter()
-        .map(|(key, size)| {
-            format!(r#"{{"key": "{key}", "size": {size}, "MD5checksum": "f11166069f1990abeb9c97ace9cdfabc"}}"#)
+        .map(|(key, size, md5)| {
+            format!(r#"{{"key": "{key}", "size": {size}, "MD5checksum": "{md5}"}}"#)
         })
         .collect();
     format!(
@@ -93,13 +106,13 @@ impl Stores {
         schema: &str,
         files: &[(&str, Vec<u8>)],
     ) -> Self {
-        let listed: Vec<_> = files
-            .iter()
-            .map(|(key, bytes)| (*key, bytes.len()))
-            .collect();
+        let listed = files.iter().map(|(key, bytes)| listed(key, bytes));
+        let listed: Vec<_> = listed.collect();
         let manifest = manifest(format, schema, &listed).into_bytes();
         let mut all = files.to_vec();
         let place = format!("{HOME}/2026-01-02T00-00Z/manifest.json");
+        let checksum = format!("{HOME}/2026-01-02T00-00Z/manifest.checksum");
+        all.push((&checksum, md5(&manifest).into_bytes()));
         all.push((&place, manifest));
         let stores = Self::new(keys, &all).await;
         create(&stores.ctx, &format!("s3://inventory/{place}"), "")
@@ -244,11 +257,11 @@ async fn an_inventory_streams_and_stops() {
     assert_eq!(number(ctx, sql).await, 2_500);
     insta::assert_snapshot!(plan(ctx, "SELECT path FROM images").await, @"ImageListingExec: columns=[path], locations=1, partitions=2");
 
-    // The manifest, and the first of its files.
+    // The manifest, its checksum, and the first of its files.
     let before = stores.inventory.gets();
     let sql = "SELECT path FROM images LIMIT 7";
     assert_eq!(strings(ctx, sql).await.len(), 7);
-    assert_eq!(stores.inventory.gets() - before, 2);
+    assert_eq!(stores.inventory.gets() - before, 3);
 }
 
 #[tokio::test]
@@ -259,25 +272,29 @@ async fn an_inventory_that_is_none_is_refused_by_name() {
     );
     let other = row("1.jpg", true, false, "1").replace("\"bucket\"", "\"other\"");
     let other = ("inv/bucket/daily/data/o.csv.gz", gzip(&other));
-    let size = data.1.len();
+    let (size, sum) = (data.1.len(), md5(&data.1));
     for (text, words) in [
         (manifest("ORC", "struct<…>", &[]), "ORC, which is not read"),
         (manifest("CSV", "Key, Size", &[]), "no bucket"),
         (
-            manifest("CSV", CSV_SCHEMA, &[(data.0, size + 1)]),
+            manifest("CSV", CSV_SCHEMA, &[(data.0, size + 1, sum.clone())]),
             "by its manifest",
         ),
         (
-            manifest("CSV", CSV_SCHEMA, &[("inv/none.csv.gz", 1)]),
+            manifest("CSV", CSV_SCHEMA, &[listed("inv/none.csv.gz", b"1")]),
             "inv/none.csv.gz",
         ),
         (
-            manifest("CSV", CSV_SCHEMA, &[(other.0, other.1.len())]),
+            manifest("CSV", CSV_SCHEMA, &[listed(other.0, &other.1)]),
             "of the bucket other",
         ),
         (
-            manifest("CSV", "Bucket, Key", &[(data.0, size)]),
+            manifest("CSV", "Bucket, Key", &[(data.0, size, sum)]),
             "1.csv.gz",
+        ),
+        (
+            manifest("CSV", CSV_SCHEMA, &[(data.0, size, "abc=".to_owned())]),
+            "1.csv.gz cannot be used: its MD5checksum in the manifest, 'abc=', is no MD5",
         ),
         ("{}".to_owned(), "no manifest of S3 Inventory"),
         ("no json".to_owned(), "no manifest of S3 Inventory"),
@@ -297,6 +314,61 @@ async fn an_inventory_that_is_none_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_file_of_an_inventory_that_was_damaged_is_named() {
+    let rows = |key: &str| {
+        let bucket: ArrayRef = Arc::new(StringArray::from(vec!["bucket"; 3]));
+        let keys: ArrayRef = Arc::new(StringArray::from(vec!["1.jpg", "2.jpg", key]));
+        parquet(&RecordBatch::try_from_iter([("bucket", bucket), ("key", keys)]).unwrap())
+    };
+    let csv = |key: &str| gzip(&(row("1.jpg", true, false, "7") + &row(key, true, false, "7")));
+    for (format, data, written, found) in [
+        ("CSV", "data/1.csv.gz", csv("3.jpg"), csv("8.jpg")),
+        ("Parquet", "data/1.parquet", rows("3.jpg"), rows("8.jpg")),
+    ] {
+        let text = |bytes: &[u8]| {
+            let listed = (data, bytes.len(), md5(&written));
+            manifest(format, CSV_SCHEMA, &[listed])
+        };
+        let right = md5(text(&written).as_bytes());
+        let damaged = format!("{data} cannot be used: its MD5 is");
+        for (bytes, checksum, words) in [
+            (&written, right.clone(), ""),
+            (&written, format!("{}\n", right.to_uppercase()), ""),
+            (&found, md5(text(&found).as_bytes()), damaged.as_str()),
+            (
+                &written,
+                md5(b"another"),
+                "manifest.json cannot be used: its MD5 is",
+            ),
+            (
+                &written,
+                "<Error/>".to_owned(),
+                "manifest.checksum beside it is no MD5",
+            ),
+        ] {
+            let files = [
+                (data, bytes.clone()),
+                ("2026/manifest.json", text(bytes).into_bytes()),
+                ("2026/manifest.checksum", checksum.into_bytes()),
+            ];
+            let stores = Stores::new(&[], &files).await;
+            create(&stores.ctx, "s3://inventory/2026/manifest.json", "")
+                .await
+                .unwrap();
+            let read = run(&stores.ctx, "SELECT path FROM images").await;
+            match read {
+                Ok(rows) => assert!(words.is_empty() && !rows.is_empty(), "{format}: {words}"),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(!words.is_empty() && error.contains(words), "{error}");
+                    assert!(error.contains("s3://inventory/"), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_copy_of_an_inventory_finds_its_files() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("copies").join(HOME);
@@ -307,7 +379,7 @@ async fn a_copy_of_an_inventory_finds_its_files() {
     let text = manifest(
         "CSV",
         CSV_SCHEMA,
-        &[("inv/bucket/daily/data/1.csv.gz", data.len())],
+        &[listed("inv/bucket/daily/data/1.csv.gz", &data)],
     );
     fs::write(home.join("2026/manifest.json"), text).unwrap();
     let stores = Stores::new(&["A/1.jpg"], &[]).await;

@@ -1,5 +1,9 @@
 //! Archives that are damaged, odd or hostile: each fault is a row with its reason.
 
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::process::Command;
+
 use pomona_tests::archives::{Tar, Zip, ZipMember, gzip};
 
 use crate::session::{create, run, session, strings};
@@ -91,6 +95,80 @@ async fn tars_with_odd_members() {
         rows("x.tar", tar).await,
         expected.map(|row| format!("x.tar/{row}"))
     );
+}
+
+#[tokio::test]
+async fn a_sparse_file_of_many_segments_is_one_row_and_ends_no_shard() {
+    let sparse = "it is a sparse file, which is not read";
+    for pieces in [0, 1, 4, 5, 25, 26, 46, 47, 200] {
+        let tar = Tar::new()
+            .file("1.jpg", b"one")
+            .sparse("sparse.jpg", pieces)
+            .file("2.jpg", b"two!");
+        let whole = tar.clone().finish();
+        for (path, bytes) in [("x.tar", whole.clone()), ("x.tgz", gzip(&whole))] {
+            let expected = ["/1.jpg: 3", "/2.jpg: 4", &format!("/sparse.jpg: {sparse}")];
+            let expected = expected.map(|row| format!("{path}{row}"));
+            assert_eq!(rows(path, bytes).await, expected, "{pieces}");
+        }
+    }
+    // Within the blocks that have the segments.
+    let cut = Tar::new().file("1.jpg", b"one").sparse("x.jpg", 200).cut();
+    let rows = rows("x.tar", cut[..1024 + 512 * 4].to_vec()).await;
+    assert_eq!(
+        rows,
+        ["x.tar: the archive ends within a header", "x.tar/1.jpg: 3"]
+    );
+}
+
+/// Archives that GNU tar makes of sparse files, in each of its formats, where there is a GNU tar.
+#[tokio::test]
+async fn sparse_files_of_gnu_tar_are_rows_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let version = Command::new("tar").arg("--version").output();
+    if !version.is_ok_and(|version| version.stdout.starts_with(b"tar (GNU tar)")) {
+        return eprintln!("skipped: no GNU tar to write archives");
+    }
+    let long = "d".repeat(120);
+    fs::create_dir(place.join(&long)).unwrap();
+    fs::write(place.join("1.jpg"), "one").unwrap();
+    fs::write(place.join("2.jpg"), "two!").unwrap();
+    fs::write(place.join("3.jpg"), "3").unwrap();
+    let names = ["1.jpg", "a.jpg", "2.jpg", &format!("{long}/b.jpg"), "3.jpg"];
+    // Sixty pieces with holes between them.
+    for name in [names[1], names[3]] {
+        let file = File::create(place.join(name)).unwrap();
+        for piece in 0..60 {
+            file.write_all_at(&[b'x'; 700], piece * 8192).unwrap();
+        }
+        if file.metadata().unwrap().blocks() * 512 >= 59 * 8192 {
+            return eprintln!("skipped: the file system has no holes");
+        }
+    }
+    let sparse = "it is a sparse file, which is not read";
+    for format in [
+        &["--format=gnu"][..],
+        &["--format=oldgnu"],
+        &["--format=posix", "--sparse-version=0.0"],
+        &["--format=posix", "--sparse-version=0.1"],
+        &["--format=posix", "--sparse-version=1.0"],
+    ] {
+        let mut tar = Command::new("tar");
+        tar.args(["--sparse", "--hole-detection=raw", "-cf", "x.tar"]);
+        let made = tar.args(format).args(names).current_dir(place);
+        assert!(made.status().unwrap().success(), "{format:?}");
+        let bytes = fs::read(place.join("x.tar")).unwrap();
+        let expected = [
+            "1.jpg: 3".to_owned(),
+            "2.jpg: 4".to_owned(),
+            "3.jpg: 1".to_owned(),
+            format!("a.jpg: {sparse}"),
+            format!("{long}/b.jpg: {sparse}"),
+        ];
+        let expected = expected.map(|row| format!("x.tar/{row}"));
+        assert_eq!(rows("x.tar", bytes).await, expected, "{format:?}");
+    }
 }
 
 #[tokio::test]

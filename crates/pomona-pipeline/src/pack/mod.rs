@@ -123,6 +123,9 @@ impl<'a> Pack<'a> {
         }
         self.check_shards(&folder, &mut record).await?;
         let _made = folder.create_folder()?;
+        if let Some(place) = folder.local_file("") {
+            remove_halves(&place, &record);
+        }
         record.write(&folder).await?;
 
         let images = planned.iter().map(PlannedShard::images).sum();
@@ -259,9 +262,6 @@ impl<'a> Pack<'a> {
             shard: self.options.output.below(&shard.name),
             reason: source.to_string(),
         };
-        if let Some(file) = folder.local_file(&shard.name) {
-            remove_halves(&file);
-        }
         let members = Members {
             names: &shard.names,
             lengths: &shard.lengths,
@@ -335,19 +335,19 @@ fn images(batch: &RecordBatch) -> Result<Vec<Image<'_>>, PackError> {
     (0..batch.num_rows()).map(image).collect()
 }
 
-/// Removes what a crash left of this shard on a disk: files that object_store would have renamed.
-fn remove_halves(file: &Path) {
-    let (Some(parent), Some(name)) = (file.parent(), file.file_name()) else {
-        return;
-    };
-    let begin = format!("{}#", name.to_string_lossy());
-    let Ok(entries) = std::fs::read_dir(parent) else {
+/// Removes what a crash left on a disk of the files of a record: those that object_store would have
+/// renamed, `shard-000000.tar#1`.
+fn remove_halves(folder: &Path, record: &Record) {
+    let own: HashSet<&str> = record.names().chain([RECORD]).collect();
+    let Ok(entries) = std::fs::read_dir(folder) else {
         return;
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(&begin));
-        if number.is_some_and(|number| number.parse::<u32>().is_ok()) {
+        let half = name.to_str().and_then(|name| name.rsplit_once('#'));
+        let is_half =
+            |(name, number): (&str, &str)| own.contains(name) && number.parse::<u32>().is_ok();
+        if half.is_some_and(is_half) {
             let _ = std::fs::remove_file(entry.path());
         }
     }

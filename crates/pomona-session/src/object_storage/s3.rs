@@ -17,7 +17,7 @@ use object_store::{
 use pomona_images::{Request, StoreRefusal};
 use tokio::sync::OnceCell;
 
-use super::s3_connection::{Connection, connect};
+use super::s3_connection::{Connection, connect, refused};
 use super::s3_keys::{KeyLister, Page, PageRequest};
 use super::s3_traffic::Attempts;
 
@@ -32,6 +32,8 @@ use super::s3_traffic::Attempts;
 pub(super) struct S3Store {
     bucket: Arc<str>,
     connection: Arc<OnceCell<Connection>>,
+    /// When the last attempt at a connection failed, and why.
+    failed: Arc<Mutex<Option<(Instant, StoreRefusal)>>>,
     outage: Arc<Outage>,
 }
 
@@ -61,12 +63,29 @@ impl S3Store {
         Self {
             bucket: Arc::from(bucket),
             connection: Arc::default(),
+            failed: Arc::default(),
             outage: Arc::default(),
         }
     }
 
     async fn connection(&self) -> Result<&Connection> {
-        let connect = || connect(&self.bucket);
+        let begin = Instant::now();
+        let failed = || self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let connect = || async {
+            // Who waited while another attempt failed would find the same.
+            if let Some((at, refusal)) = &*failed()
+                && *at > begin
+            {
+                return Err(refused(refusal.clone()));
+            }
+            let made = connect(&self.bucket).await;
+            if let Err(error) = &made
+                && let Some(refusal) = StoreRefusal::find(error)
+            {
+                *failed() = Some((Instant::now(), refusal.clone()));
+            }
+            made
+        };
         self.connection.get_or_try_init(connect).await
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, resolve_bucket_region};
 use object_store::client::{HttpClient, HttpConnector, SpawnedReqwestConnector};
 use object_store::{ClientOptions, Result};
-use pomona_images::{io_runtime, slow_answers};
+use pomona_images::{StoreRefusal, io_runtime, slow_answers};
 use url::Url;
 
 use super::credentials::{SdkCredentials, sdk_config};
@@ -82,11 +82,14 @@ pub(super) async fn connect(bucket: &str) -> Result<Connection> {
     }
     // A server that is named by its endpoint takes any region; AWS takes only the bucket's own.
     if set(&builder, AmazonS3ConfigKey::Region).is_none() && !has_endpoint {
-        builder = builder.with_region(resolve_bucket_region(bucket, &ClientOptions::new()).await?);
+        let found = resolve_bucket_region(bucket, &ClientOptions::new()).await;
+        let found = found.map_err(|error| refused(StoreRefusal::no_region(&error, bucket)));
+        builder = builder.with_region(found?);
     }
     let bucket_url = bucket_url(bucket, &builder);
     let region = set(&builder, AmazonS3ConfigKey::Region);
-    let client = builder.build()?;
+    let client = builder.build();
+    let client = client.map_err(|error| refused(StoreRefusal::no_client(&error, bucket)))?;
     let http = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(http) = &http {
         http.count();
@@ -102,6 +105,14 @@ pub(super) async fn connect(bucket: &str) -> Result<Connection> {
         retry: settings.retry,
     });
     Ok(Connection { client, keys })
+}
+
+/// Of the kind that may pass: the network may be back for another attempt.
+pub(super) fn refused(refusal: StoreRefusal) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "S3",
+        source: Box::new(refusal),
+    }
 }
 
 /// Where the bucket's requests go, by the rules of `AmazonS3Builder::build`, which does not expose it;
