@@ -35,7 +35,8 @@ def test_options_of_a_run_are_named_as_they_were_passed():
     assert "max_decode_bytes" in refused(run, max_decode_bytes="much")
     assert "format" in refused(run, format="xml")
     said = refused(pomona.run, input="pomona-demo/images", weights="fruits")
-    assert said.endswith("were not provided: output"), said
+    assert said == "run() needs output, as an argument or in the file of config"
+    assert "run() needs input and output" in refused(pomona.run)
     with pytest.raises(pomona.PomonaError, match="standalone|scheduler"):
         run(scheduler="df://127.0.0.1:1", standalone=True)
 
@@ -161,3 +162,5 @@ def test_what_is_wrong_in_a_file_of_settings_is_said_with_its_line(tmp_path):
             call()
     with pytest.raises(pomona.UsageError, match="nowhere.toml"):
         pomona.connect(config="nowhere.toml")
+    file.write_text("[run]\ncomponents = 2\n")
+    assert refused(pomona.run, input="a", config=file).endswith("were not provided: output")

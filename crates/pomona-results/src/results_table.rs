@@ -93,6 +93,11 @@ fn external(error: ResultsError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
+/// The folder of a run as it was named.
+fn named(run: &FinishedRun) -> String {
+    run.location().to_string().trim_end_matches('/').to_string()
+}
+
 fn no_files(run: &FinishedRun, folder: String) -> ResultsError {
     ResultsError::NoFiles {
         output: run.written(),
@@ -120,7 +125,7 @@ impl ResultsTable {
             return Err(no_files(&run, below));
         }
         let unreadable = |reason: String| ResultsError::FilesUnreadable {
-            output: run.written(),
+            output: named(&run),
             folder: below.clone(),
             reason,
         };
@@ -152,7 +157,7 @@ impl ResultsTable {
     /// have put another file of the same name in the place of one.
     async fn there(&self, runtime: &RuntimeEnv) -> Result<FinishedRun, ResultsError> {
         let replaced = |reason: String| ResultsError::Replaced {
-            output: self.run.written(),
+            output: named(&self.run),
             reason,
         };
         let Some(now) = FinishedRun::find(runtime, self.run.location()).await? else {

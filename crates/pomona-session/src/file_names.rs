@@ -86,7 +86,7 @@ impl UrlTableFactory for FileNames {
                     .to_owned(),
             }
             .into()),
-            (None, Some(path)) => data(&state, &location, path).await.map(Some),
+            (None, Some(path)) => data(&state, name, &location, path).await.map(Some),
             (image, other) => Err(SessionError::NoTable {
                 name: name.to_owned(),
                 reason: match (image, other, paths.first()) {
@@ -161,9 +161,10 @@ fn is_over_folders(state: &SessionState, location: &ImageLocation) -> bool {
     pattern.contains('/') && options.listing_table_ignore_subdirectory
 }
 
-/// The table of files of the format that one of them has.
+/// The table of files of the format that one of them has, under the name that was written.
 async fn data(
     state: &SessionState,
+    name: &str,
     location: &ImageLocation,
     path: &str,
 ) -> Result<Arc<dyn TableProvider>> {
@@ -184,8 +185,8 @@ async fn data(
         Err(error) if is_of_format(error.find_root()) => {
             let file = first_unreadable(state, &url, &options).await;
             let named = match file.filter(|_| !location.is_object()) {
-                Some(file) => format!("'{file}' in '{location}'"),
-                None => format!("'{location}'"),
+                Some(file) => format!("'{file}' in '{name}'"),
+                None => format!("'{name}'"),
             };
             Err(unreadable(named, &error).into())
         }

@@ -136,9 +136,12 @@ pub(crate) fn is_of_format(root: &DataFusionError) -> bool {
 
 /// The error of files that cannot be read, with their name.
 pub(crate) fn unreadable(files: String, error: &DataFusionError) -> SessionError {
+    let said = plain_message(error);
+    // Both the engine and the reader say whose error it is.
+    let reason = said.strip_prefix("Parquet error: ").unwrap_or(&said);
     SessionError::Unreadable {
         files,
-        reason: plain_message(error),
+        reason: reason.to_string(),
     }
 }
 

@@ -71,6 +71,9 @@ def run(
     """
     if connection is not None and weights is not None:
         raise UsageError("the connection has weights already: pass weights to connect(), or no connection")
+    missing = [name for name, place in (("input", input), ("output", output)) if place is None]
+    if missing and config is None:
+        raise UsageError(f"run() needs {' and '.join(missing)}, as an argument or in the file of config")
     given: dict[str, object] = {
         "input": None if input is None else os.fspath(input),
         "output": None if output is None else os.fspath(output),
