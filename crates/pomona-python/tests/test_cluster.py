@@ -135,7 +135,7 @@ def test_whoever_shows_no_certificate_is_refused(cluster, tmp_path):
 
 
 def test_an_interrupt_cancels_the_job(cluster):
-    url, tls, _ = cluster
+    url, tls, flags = cluster
     code = f"""
 import pomona
 con = pomona.connect({url!r}, tls={ {name: str(file) for name, file in tls.items()} !r})

@@ -47,13 +47,11 @@ async fn a_query_that_is_dropped_before_its_job_is_known_is_cancelled() {
     let remote = Remote::new(SchedulerAddress::new("127.0.0.1", late.port()), None);
     let ctx = remote_session(remote, "").unwrap();
     let long = "SELECT sum(value) FROM generate_series(1, 1000000000000)";
-    let mut rows = ctx.sql(long).await.unwrap().execute_stream().await.unwrap();
+    let query = ctx.sql(long).await.unwrap();
+    assert!(cluster.jobs().unwrap().is_empty());
     // From now on the client hears nothing.
     may_answer.send(false).unwrap();
-    assert!(
-        cluster.jobs().unwrap().is_empty(),
-        "it knows its job already"
-    );
+    let mut rows = query.execute_stream().await.unwrap();
     let query = tokio::spawn(async move { rows.next().await.is_some() });
     cluster.wait_for_job("Running").unwrap();
     query.abort();
