@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use datafusion::config::{ConfigField, Visit};
-use datafusion::error::{DataFusionError, Result};
-use pomona_backbones::DeviceName;
+use datafusion::error::DataFusionError;
+use pomona_backbones::{DeviceError, DeviceName};
 
 /// Where networks run. Any name of a device is accepted where the option is set: it is for the
 /// executors of a cluster, too, which may have what this machine has not.
@@ -22,10 +22,9 @@ impl ConfigField for DeviceOption {
         v.some(key, self, description);
     }
 
-    fn set(&mut self, _key: &str, value: &str) -> Result<()> {
-        let device = value.parse();
-        self.0 = device
-            .map_err(|error| DataFusionError::Configuration(format!("pomona.device: {error}")))?;
+    fn set(&mut self, _key: &str, value: &str) -> Result<(), DataFusionError> {
+        let device: Result<DeviceName, DeviceError> = value.parse();
+        self.0 = device.map_err(|error| DataFusionError::Configuration(error.to_string()))?;
         Ok(())
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::config::ExtensionOptions;
+use datafusion::config::ConfigOptions;
 use pomona_backbones::Backbone;
 use pomona_functions::{LoadedNetwork, PomonaOptions, network};
-use pomona_session::{RuntimeOptions, runtime_env, weights_objects};
+use pomona_session::{RuntimeOptions, runtime_env, set_option, weights_objects};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
@@ -36,12 +36,14 @@ impl Extractor {
         device: &str,
         precision: &str,
     ) -> PyResult<Self> {
-        let mut options = PomonaOptions::default();
-        options.weights = weights.or_else(|| std::env::var("POMONA_WEIGHTS").ok());
+        let mut settings = ConfigOptions::new();
+        settings.extensions.insert(PomonaOptions::default());
         for (name, value) in [("device", device), ("precision", precision)] {
-            let set = ExtensionOptions::set(&mut options, name, value);
+            let set = set_option(&mut settings, &format!("pomona.{name}"), value);
             set.map_err(|error| from_datafusion(py, &error))?;
         }
+        let mut options = PomonaOptions::of(&settings);
+        options.weights = weights.or_else(|| std::env::var("POMONA_WEIGHTS").ok());
         let loaded = wait(py, async move {
             // It waits for the network or a disk.
             let loaded = tokio::task::spawn_blocking(move || open(&options)).await;

@@ -87,7 +87,7 @@ def test_it_goes_first_in_a_pipeline(paths):
     assert pipeline.fit(paths, labels).score(paths, labels) > 0.9
     again = pickle.loads(pickle.dumps(pipeline))
     assert (again.predict(paths[:5]) == pipeline.predict(paths[:5])).all()
-    assert clone(pipeline[0]).get_params() == {"errors": "raise", "precision": "f32", "weights": "fruits"}
+    assert clone(pipeline[0]).get_params() == {"device": "auto", "errors": "raise", "precision": "f32", "weights": "fruits"}
     frame = pomona.MobileNetV2("fruits").set_output(transform="pandas").fit_transform(paths[:2])
     assert frame.shape == (2, 1280) and frame.columns[-1] == "mobilenetv21279"
 
