@@ -12,10 +12,11 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 pub use crate::cluster_options::{ClusterOptions, SHORT_TIMEOUT_SECONDS, pomona_binary};
+use crate::patience::PATIENCE;
 use crate::ports::free_port;
 
 /// Everything here is ready within this, or something is wrong.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = PATIENCE;
 
 const PAUSE: Duration = Duration::from_millis(20);
 

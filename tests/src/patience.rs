@@ -3,9 +3,10 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Whatever has not happened by then never will: on a machine where a process gets a tenth of a core it takes ten
-/// times as long.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+/// Whatever has not happened by then never will. On a machine where a process gets a tenth of a core it takes ten times
+/// as long, and what an executor's tasks do takes more: Ballista gives their threads a priority of which the system
+/// makes a ninth of the share of others.
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 const PAUSE: Duration = Duration::from_millis(10);
 
