@@ -96,9 +96,10 @@ pub(crate) fn open_session(
 ) -> Result<SessionContext> {
     let ctx = match cluster {
         None => {
-            // Sooner than after a listing of a million images.
-            let device = network.device.unwrap_or_default().open();
-            device.map_err(FunctionError::from)?;
+            if let Some(device) = network.device {
+                // Sooner than after a listing of a million images.
+                device.open().map_err(FunctionError::from)?;
+            }
             session_context(runtime)?
         }
         Some(cluster) => cluster_context(runtime, cluster.clone())?,

@@ -6,6 +6,7 @@ use datafusion::common::Result;
 use datafusion::config::ConfigOptions;
 
 use crate::bytes::parse_bytes;
+use crate::session::set_given;
 
 /// Each sets the option `pomona.NAME`, and leaves it as it is where it is not given.
 #[derive(Debug, Clone, Args)]
@@ -49,11 +50,6 @@ impl DecodeArguments {
             ("exif_orientation", self.exif_orientation.clone()),
             ("truncated", self.truncated.clone()),
         ];
-        for (name, value) in given {
-            if let Some(value) = value {
-                options.set(&format!("pomona.{name}"), &value)?;
-            }
-        }
-        Ok(())
+        set_given(options, given)
     }
 }

@@ -6,6 +6,8 @@ use datafusion::common::Result;
 use datafusion::config::ConfigOptions;
 use pomona_backbones::DeviceName;
 
+use crate::session::set_given;
+
 /// Each sets the option `pomona.NAME`, and leaves it as it is where it is not given.
 #[derive(Debug, Clone, Default, Args)]
 pub struct NetworkArguments {
@@ -36,11 +38,6 @@ impl NetworkArguments {
             ("device", self.device.map(|device| device.to_string())),
             ("precision", self.precision.clone()),
         ];
-        for (name, value) in given {
-            if let Some(value) = value {
-                options.set(&format!("pomona.{name}"), &value)?;
-            }
-        }
-        Ok(())
+        set_given(options, given)
     }
 }

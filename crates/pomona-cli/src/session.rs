@@ -4,6 +4,7 @@ use std::env;
 use std::sync::Arc;
 
 use anyhow::Result;
+use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
@@ -91,4 +92,20 @@ pub fn open_context(
     })?;
     register_results_tables(&ctx);
     Ok(ctx)
+}
+
+/// Sets the options `pomona.NAME` that were given, and leaves the others as they are.
+///
+/// # Errors
+/// When the session has no such option, or the option no such value.
+pub(crate) fn set_given<const N: usize>(
+    options: &mut ConfigOptions,
+    given: [(&str, Option<String>); N],
+) -> datafusion::common::Result<()> {
+    for (name, value) in given {
+        if let Some(value) = value {
+            options.set(&format!("pomona.{name}"), &value)?;
+        }
+    }
+    Ok(())
 }
