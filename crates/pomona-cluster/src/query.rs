@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ballista_core::error::BallistaError;
 use ballista_core::serde::protobuf::KeyValuePair;
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
@@ -33,7 +32,7 @@ use super::job::{Ended, Job};
 use super::location::Cluster;
 use super::plan_depth::encode;
 use super::progress::Progress;
-use pomona_session::{ROWS_HANDLED, StatementText, plain_message};
+use pomona_session::{ROWS_HANDLED, StatementText, plain_message, with_schema};
 
 use crate::ClusterError;
 
@@ -260,21 +259,6 @@ impl<'a> Delivery<'a> {
         }
         true
     }
-}
-
-/// A batch under the schema that the client planned. What an executor reads of a plan can differ in
-/// what may be NULL, also inside lists and structs.
-fn with_schema(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    if batch.schema_ref() == schema {
-        return Ok(batch);
-    }
-    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns
-        .map(|(column, field)| cast(column, field.data_type()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let schema = Arc::clone(schema);
-    Ok(RecordBatch::try_new_with_options(schema, columns, &rows)?)
 }
 
 impl DisplayAs for ClusterQueryExec {

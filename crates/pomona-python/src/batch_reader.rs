@@ -5,13 +5,13 @@ use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 use std::vec;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::compute::cast;
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
+use pomona_session::with_schema;
 use pyo3::prelude::*;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
@@ -233,23 +233,6 @@ impl Future for Next<'_> {
     fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_recv(context)
     }
-}
-
-/// A batch under the schema that was announced: what a plan computes can differ in what may be NULL.
-fn with_schema(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    if batch.schema_ref() == schema {
-        return Ok(batch);
-    }
-    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns
-        .map(|(column, field)| cast(column, field.data_type()))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new_with_options(
-        Arc::clone(schema),
-        columns,
-        &rows,
-    )?)
 }
 
 fn text(error: DataFusionError) -> String {

@@ -14,8 +14,10 @@
 //! - [`session_context`]: a context over the state, for one process.
 //! - [`s3_traffic`]: the requests that the process sent to S3.
 //! - [`sorting_context`], [`spilling_context`]: sessions that sort within a bounded memory.
+//! - [`with_schema`]: batches under the schema that was announced for them.
 //! - [`Script`]: a file of SQL statements with `${name}` [`Variables`].
 
+mod announced_schema;
 mod config;
 mod configure;
 mod csv_nesting;
@@ -33,6 +35,7 @@ mod statements;
 mod weights_objects;
 mod writes;
 
+pub use announced_schema::with_schema;
 pub use config::session_config;
 pub use configure::{configure, set_option};
 pub use error::{SessionError, plain_message};
