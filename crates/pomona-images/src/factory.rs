@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider, TableProviderFactory};
 use datafusion::error::Result;
 use datafusion::logical_expr::CreateExternalTable;
+use futures::future::BoxFuture;
 
 use crate::error::ImagesError;
 use crate::options::ImageTableOptions;
@@ -20,21 +20,34 @@ impl ImageTableFactory {
     pub const FILE_TYPE: &'static str = "IMAGES";
 }
 
-#[async_trait]
 impl TableProviderFactory for ImageTableFactory {
-    async fn create(
-        &self,
-        state: &dyn Session,
-        cmd: &CreateExternalTable,
-    ) -> Result<Arc<dyn TableProvider>> {
-        if let Some((clause, reason)) = unsupported_clause(cmd) {
-            return Err(ImagesError::UnsupportedClause { clause, reason }.into());
-        }
-        let options = ImageTableOptions::parse(&cmd.options)?;
-        Ok(Arc::new(
-            ImageTable::try_new(state, &cmd.locations, options).await?,
-        ))
+    // What `async_trait` makes of an `async fn`, but for the statement, which has expressions: see the scan of a table.
+    fn create<'factory, 'state, 'statement, 'made>(
+        &'factory self,
+        state: &'state dyn Session,
+        cmd: &'statement CreateExternalTable,
+    ) -> BoxFuture<'made, Result<Arc<dyn TableProvider>>>
+    where
+        'factory: 'made,
+        'state: 'made,
+        'statement: 'made,
+        Self: 'made,
+    {
+        let options = options(cmd);
+        let locations = cmd.locations.clone();
+        Box::pin(async move {
+            let table = ImageTable::try_new(state, &locations, options?).await?;
+            Ok(Arc::new(table) as Arc<dyn TableProvider>)
+        })
     }
+}
+
+/// The options of a statement whose clauses all mean something.
+fn options(cmd: &CreateExternalTable) -> Result<ImageTableOptions> {
+    if let Some((clause, reason)) = unsupported_clause(cmd) {
+        return Err(ImagesError::UnsupportedClause { clause, reason }.into());
+    }
+    Ok(ImageTableOptions::parse(&cmd.options)?)
 }
 
 /// Clauses that would change nothing are refused rather than ignored.

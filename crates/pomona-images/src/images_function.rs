@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::datatypes::SchemaRef;
-use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
@@ -19,12 +18,13 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr as SqlExpr, FunctionArg, FunctionArgExpr, Ident, TableFactor,
 };
+use futures::future::BoxFuture;
 
 use crate::error::ImagesError;
 use crate::listing_files::names_listing;
 use crate::options::ImageTableOptions;
 use crate::schema::{listed_schema, table_schema};
-use crate::selection::pushdown;
+use crate::selection::{Conditions, pushdown};
 use crate::table::ImageTable;
 
 /// Plans the table function `images`. It is a planner of relations, because DataFusion's table
@@ -165,7 +165,6 @@ fn refuse<T>(reason: String) -> Result<T> {
     Err(ImagesError::Arguments { reason }.into())
 }
 
-#[async_trait]
 impl TableProvider for NamedImages {
     fn schema(&self) -> SchemaRef {
         let mut locations = self.locations.iter();
@@ -184,15 +183,26 @@ impl TableProvider for NamedImages {
         Ok(pushdown(filters))
     }
 
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+    // As that of `ImageTable`.
+    fn scan<'table, 'state, 'columns, 'filters, 'plan>(
+        &'table self,
+        state: &'state dyn Session,
+        projection: Option<&'columns Vec<usize>>,
+        filters: &'filters [Expr],
         limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let table = ImageTable::try_new(state, &self.locations, self.options.clone()).await?;
-        table.require_matches(state.runtime_env()).await?;
-        table.scan(state, projection, filters, limit).await
+    ) -> BoxFuture<'plan, Result<Arc<dyn ExecutionPlan>>>
+    where
+        'table: 'plan,
+        'state: 'plan,
+        'columns: 'plan,
+        'filters: 'plan,
+        Self: 'plan,
+    {
+        let conditions = Conditions::new(state, filters);
+        Box::pin(async move {
+            let table = ImageTable::try_new(state, &self.locations, self.options.clone()).await?;
+            table.require_matches(state.runtime_env()).await?;
+            table.plan(state, projection, conditions?, limit).await
+        })
     }
 }

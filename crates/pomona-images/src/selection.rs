@@ -11,9 +11,32 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{ColumnarValue, Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::PhysicalExpr;
 
-use crate::listing::ListedObject;
+use crate::listing::{ListedObject, Scope};
 use crate::rows::listing_batch;
 use crate::schema::{LISTED, listing_schema};
+
+/// The filters of a scan, as a listing applies them.
+#[derive(Debug)]
+pub(crate) struct Conditions {
+    /// What is to be listed.
+    pub(crate) scope: Scope,
+    /// What of that is selected.
+    pub(crate) selection: Selection,
+    /// Whether there are no filters, so that every object is selected.
+    pub(crate) are_none: bool,
+}
+
+impl Conditions {
+    /// # Errors
+    /// As [`Selection::new`].
+    pub(crate) fn new(state: &dyn Session, filters: &[Expr]) -> Result<Self> {
+        Ok(Self {
+            scope: Scope::new(filters),
+            selection: Selection::new(state, filters)?,
+            are_none: filters.is_empty(),
+        })
+    }
+}
 
 /// Filters that are all true of what is selected; without any, everything is.
 #[derive(Debug, Clone, Default)]

@@ -14,6 +14,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use futures::future::BoxFuture;
 
 use crate::assignment::assign;
 use crate::begun_listing::{Begun, begin};
@@ -23,7 +24,7 @@ use crate::first_page::first_objects;
 use crate::image_location::ImageLocation;
 use crate::key_space::sample_keys;
 use crate::list_ranges_exec::ranges_plan;
-use crate::listing::{ListedObject, PAGE, Report, Scope, Source};
+use crate::listing::{ListedObject, PAGE, Report, Source};
 use crate::listing_exec::{ImageListingExec, ListingScan};
 use crate::listing_files::{ListingFile, listing_location};
 use crate::options::{ImageTableOptions, Shards};
@@ -32,7 +33,7 @@ use crate::rows::listing_batches;
 use crate::schema::{
     E_TAG, all_columns, listed_schema, needs_object, projected_schema, table_schema,
 };
-use crate::selection::{Selection, pushdown};
+use crate::selection::{Conditions, pushdown};
 use crate::shards::{ShardKind, spread};
 use crate::urls::ReadOptions;
 
@@ -184,39 +185,28 @@ impl ImageTable {
             .try_with_sort_information(ordering)?;
         Ok(DataSourceExec::from_data_source(source))
     }
-}
 
-#[async_trait]
-impl TableProvider for ImageTable {
-    fn schema(&self) -> SchemaRef {
-        listed_schema(&table_schema(&self.options), self.has_listing_file())
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    fn supports_filters_pushdown(
-        &self,
-        filters: &[&Expr],
-    ) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(pushdown(filters))
-    }
-
-    async fn scan(
+    /// The plan of a scan.
+    ///
+    /// # Errors
+    /// As those of [`TableProvider::scan`].
+    pub(crate) async fn plan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+        conditions: Conditions,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let scope = Scope::new(filters);
+        let Conditions {
+            scope,
+            selection,
+            are_none,
+        } = conditions;
         let urls = ReadOptions::of(state.config_options())?;
         let source = Source::new(state.runtime_env(), &self.locations, &self.options, scope)?
             .with_urls(urls.clone());
-        let selection = Selection::new(state, filters)?;
         // Where every object is selected, so many objects are enough.
-        let enough = limit.filter(|_| filters.is_empty());
+        let enough = limit.filter(|_| are_none);
         let is_planned = state
             .config()
             .get_extension::<ListWhilePlanning>()
@@ -287,6 +277,44 @@ impl TableProvider for ImageTable {
         let locations = self.locations.iter().map(ToString::to_string).collect();
         let config = ImageScanConfig::new(columns, locations, &self.options).with_urls(urls);
         Ok(Arc::new(ImageScanExec::try_new(listing, config)?))
+    }
+}
+
+#[async_trait]
+impl TableProvider for ImageTable {
+    fn schema(&self) -> SchemaRef {
+        listed_schema(&table_schema(&self.options), self.has_listing_file())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(pushdown(filters))
+    }
+
+    // What `async_trait` makes of an `async fn`, but for the filters, which the future does not hold: to prove that
+    // it may go to another thread with expressions in it takes the compiler seconds, for each such method.
+    fn scan<'table, 'state, 'columns, 'filters, 'plan>(
+        &'table self,
+        state: &'state dyn Session,
+        projection: Option<&'columns Vec<usize>>,
+        filters: &'filters [Expr],
+        limit: Option<usize>,
+    ) -> BoxFuture<'plan, Result<Arc<dyn ExecutionPlan>>>
+    where
+        'table: 'plan,
+        'state: 'plan,
+        'columns: 'plan,
+        'filters: 'plan,
+        Self: 'plan,
+    {
+        let conditions = Conditions::new(state, filters);
+        Box::pin(async move { self.plan(state, projection, conditions?, limit).await })
     }
 
     async fn insert_into(
