@@ -12,6 +12,7 @@
 
 mod ahead;
 mod checked_plan;
+mod clients;
 mod executors;
 mod finished_jobs;
 mod guard;
@@ -281,7 +282,12 @@ fn routes(
     view: Arc<ClusterView>,
     access: ConsoleAccess,
 ) -> axum::Router {
-    let service = SchedulerService::new(Arc::clone(&server), guard, Arc::clone(&view));
+    let service = SchedulerService {
+        server: Arc::clone(&server) as _,
+        clients: Arc::clone(guard.clients()),
+        stopped: Arc::clone(guard.stopped()),
+        book: Arc::clone(view.book()),
+    };
     let mut grpc = RoutesBuilder::default();
     grpc.add_service(
         SchedulerGrpcServer::new(service)

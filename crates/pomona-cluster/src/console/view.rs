@@ -46,7 +46,7 @@ impl ClusterView {
         }
     }
 
-    pub(crate) fn book(&self) -> &JobBook {
+    pub(crate) fn book(&self) -> &Arc<JobBook> {
         &self.book
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ballista_core::JobId;
 use ballista_core::serde::protobuf::{RunningTask, task_status};
@@ -16,6 +16,7 @@ use ballista_scheduler::state::task_manager::JobInfoCache;
 use tokio::time::interval;
 
 use super::Server;
+use super::clients::Clients;
 use super::stopped_jobs::StoppedJobs;
 use crate::job::ABANDONED;
 
@@ -33,14 +34,11 @@ type Losses = HashMap<(usize, usize), usize>;
 pub(super) struct JobGuard {
     /// A job fails when one partition was running on so many executors that were lost; 0 is no limit.
     most_lost: usize,
-    /// How long a job runs on without a question from its client; `None` is no limit.
-    client_timeout: Option<Duration>,
+    clients: Arc<Clients>,
     stopped: Arc<StoppedJobs>,
     /// Tasks that were sent to an executor that was gone already.
     undelivered: Mutex<HashMap<String, HashSet<Task>>>,
     losses: Mutex<HashMap<JobId, Losses>>,
-    /// When a client last asked for its job.
-    asked: Mutex<HashMap<JobId, Instant>>,
     server: OnceLock<Weak<Server>>,
 }
 
@@ -50,14 +48,12 @@ impl JobGuard {
         client_timeout_seconds: u64,
         stopped: Arc<StoppedJobs>,
     ) -> Self {
-        let client_timeout = Duration::from_secs(client_timeout_seconds);
         Self {
             most_lost,
-            client_timeout: (!client_timeout.is_zero()).then_some(client_timeout),
+            clients: Arc::new(Clients::new(client_timeout_seconds)),
             stopped,
             undelivered: Mutex::default(),
             losses: Mutex::default(),
-            asked: Mutex::default(),
             server: OnceLock::new(),
         }
     }
@@ -68,45 +64,33 @@ impl JobGuard {
         if self.server.set(weak.clone()).is_err() {
             return;
         }
-        let Some(timeout) = self.client_timeout else {
+        let Some(timeout) = self.clients.timeout() else {
             return;
         };
         let guard = Arc::clone(self);
         tokio::spawn(async move {
             let mut looks = interval(LOOK.min(timeout / 4));
             while let Some(server) = weak.upgrade() {
-                guard.look_for_abandoned(&server, timeout).await;
+                guard.look_for_abandoned(&server).await;
                 drop(server);
                 looks.tick().await;
             }
         });
     }
 
-    /// A client has asked for its job.
-    pub(super) fn asked_for(&self, job: &JobId) {
-        if self.client_timeout.is_none() {
-            return;
-        }
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(job.clone(), Instant::now());
+    /// Who waits for the jobs.
+    pub(super) fn clients(&self) -> &Arc<Clients> {
+        &self.clients
     }
 
     /// The jobs that were ended here.
-    pub(super) fn stopped(&self) -> &StoppedJobs {
+    pub(super) fn stopped(&self) -> &Arc<StoppedJobs> {
         &self.stopped
     }
 
-    async fn look_for_abandoned(&self, server: &Server, timeout: Duration) {
+    async fn look_for_abandoned(&self, server: &Server) {
         let running = server.state.task_manager.get_running_job_cache();
-        let abandoned: Vec<_> = {
-            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            // One that is not running yet, or any more, needs no entry when its time is over.
-            asked.retain(|job, last| running.contains_key(job) || last.elapsed() < timeout);
-            let late = asked.iter().filter(|(_, last)| last.elapsed() >= timeout);
-            late.map(|(job, last)| (job.clone(), last.elapsed()))
-                .collect()
-        };
-        for (job, silence) in abandoned {
+        for (job, silence) in self.clients.gone(|job| running.contains_key(job)) {
             let reason = format!("{ABANDONED} {} s", silence.as_secs());
             self.stop(server, &job, reason).await;
         }

@@ -13,30 +13,29 @@ use ballista_core::serde::protobuf::{
     PollWorkResult, RegisterExecutorParams, RegisterExecutorResult, RemoveSessionParams,
     RemoveSessionResult, UpdateTaskStatusParams, UpdateTaskStatusResult, execute_query_result,
 };
+use futures::stream::BoxStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::Server;
-use super::guard::JobGuard;
-use crate::console::ClusterView;
+use super::clients::Clients;
+use super::stopped_jobs::StoppedJobs;
+use crate::console::JobBook;
 use crate::sql_header::sql_of;
+
+/// What a client hears of its job.
+type JobStatuses = BoxStream<'static, Result<GetJobStatusResult, Status>>;
+
+/// Ballista's service without the type of its state: the compiler would prove for each method here that all
+/// of that may go to another thread, which takes it 20 seconds.
+pub(super) type BallistaService = dyn SchedulerGrpc<ExecuteQueryPushStream = JobStatuses>;
 
 /// Passes every request on to Ballista. Four things are added: plans must be physical, a question
 /// for a job shows that its client lives, a job that the guard ended has the guard's reason, and the SQL of a
 /// query is kept for the pages.
 pub(super) struct SchedulerService {
-    server: Arc<Server>,
-    guard: Arc<JobGuard>,
-    view: Arc<ClusterView>,
-}
-
-impl SchedulerService {
-    pub(super) fn new(server: Arc<Server>, guard: Arc<JobGuard>, view: Arc<ClusterView>) -> Self {
-        Self {
-            server,
-            guard,
-            view,
-        }
-    }
+    pub(super) server: Arc<BallistaService>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) stopped: Arc<StoppedJobs>,
+    pub(super) book: Arc<JobBook>,
 }
 
 /// A logical plan would be planned here, with this machine's files and without bounds to its depth.
@@ -51,7 +50,7 @@ fn check_kind(request: &Request<ExecuteQueryParams>) -> Result<(), Status> {
 
 #[async_trait]
 impl SchedulerGrpc for SchedulerService {
-    type ExecuteQueryPushStream = <Server as SchedulerGrpc>::ExecuteQueryPushStream;
+    type ExecuteQueryPushStream = JobStatuses;
 
     async fn execute_query(
         &self,
@@ -62,9 +61,9 @@ impl SchedulerGrpc for SchedulerService {
         let response = self.server.execute_query(request).await?;
         if let Some(execute_query_result::Result::Success(job)) = &response.get_ref().result {
             let job = JobId::from(job.job_id.as_str());
-            self.guard.asked_for(&job);
+            self.clients.asked_for(&job);
             if let Some(sql) = sql {
-                self.view.book().keep_sql(job, &sql);
+                self.book.keep_sql(job, &sql);
             }
         }
         Ok(response)
@@ -84,12 +83,10 @@ impl SchedulerGrpc for SchedulerService {
     ) -> Result<Response<GetJobStatusResult>, Status> {
         let response = self.server.get_job_status(request).await?;
         if let Some(status) = &response.get_ref().status {
-            self.guard.asked_for(&JobId::from(status.job_id.as_str()));
+            self.clients.asked_for(&JobId::from(status.job_id.as_str()));
         }
         Ok(response.map(|result| GetJobStatusResult {
-            status: result
-                .status
-                .map(|status| self.guard.stopped().as_failed(status)),
+            status: result.status.map(|status| self.stopped.as_failed(status)),
             ..result
         }))
     }
@@ -119,7 +116,7 @@ impl SchedulerGrpc for SchedulerService {
         &self,
         request: Request<UpdateTaskStatusParams>,
     ) -> Result<Response<UpdateTaskStatusResult>, Status> {
-        SchedulerGrpc::update_task_status(&*self.server, request).await
+        self.server.update_task_status(request).await
     }
 
     async fn create_update_session(
@@ -154,7 +151,7 @@ impl SchedulerGrpc for SchedulerService {
         &self,
         request: Request<CancelJobParams>,
     ) -> Result<Response<CancelJobResult>, Status> {
-        SchedulerGrpc::cancel_job(&*self.server, request).await
+        self.server.cancel_job(request).await
     }
 
     async fn clean_job_data(
