@@ -1,3 +1,3 @@
--- The images of each label, and those of them without features.
-SELECT coalesce(label, '') AS label, count(*) AS images, count(error) AS errors
-FROM features GROUP BY 1 ORDER BY images DESC, label;
+-- The images of each label, and those of them without features. Needs labels.sql.
+SELECT coalesce(label, '') AS label, sum(images) AS images, sum(errors) AS errors
+FROM report_labels GROUP BY 1 ORDER BY images DESC, label;

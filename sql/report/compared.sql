@@ -1,3 +1,3 @@
--- The images to be compared with one another.
+-- The images to be compared with one another. Needs rows.sql.
 SELECT path, coalesce(label, '') AS label, pca, along_mean, squared_length
-FROM report_rows WHERE pca IS NOT NULL ORDER BY path;
+FROM report_sample WHERE is_sampled ORDER BY path;

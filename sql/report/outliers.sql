@@ -1,6 +1,6 @@
--- The images that the components describe worst, with the median error of all. What is within
--- rounding of nothing is no error.
+-- The images that the components describe worst, with the median error of the sample. What is within
+-- rounding of nothing is no error. Needs rows.sql; ${rows} is its table where that has all images.
 SELECT path, coalesce(label, '') AS label, error, share,
-       (SELECT median(error) FROM report_rows) AS median
-FROM report_rows WHERE share > 1e-9
+       (SELECT median(error) FROM report_sample WHERE is_sampled) AS median
+FROM ${rows} WHERE share > 1e-9
 ORDER BY error DESC, path LIMIT ${outliers};

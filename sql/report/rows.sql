@@ -1,11 +1,8 @@
--- One row an image with features: its place along the first two components, and how much of it the
--- components leave out. The reconstruction error of x is |x - m|^2 - |W (x - m)|^2, with the mean m and
--- the components W, because the rows of W are orthonormal; |x - m|^2 is |x|^2 - 2 x.m + |m|^2.
--- Images whose md5 sorts before ${sampled} keep their vector, to be compared with one another.
-CREATE OR REPLACE TABLE report_rows AS
-SELECT path, label, pca[1] AS x, coalesce(pca[2], 0) AS y,
-       error, CASE WHEN distance > 0 THEN error / distance ELSE 0 END AS share,
-       CASE WHEN md5(path) < '${sampled}' THEN pca END AS pca, along_mean, squared_length
+-- One row an image with features: its projection, and how much of it the components leave out. The
+-- reconstruction error of x is |x - m|^2 - |W (x - m)|^2, with the mean m and the components W, because
+-- the rows of W are orthonormal; |x - m|^2 is |x|^2 - 2 x.m + |m|^2.
+CREATE OR REPLACE VIEW report_rows AS
+SELECT *, CASE WHEN distance > 0 THEN error / distance ELSE 0 END AS share
 FROM (
     SELECT *, greatest(distance - inner_product(pca, pca), 0) AS error
     FROM (
@@ -20,3 +17,9 @@ FROM (
         )
     )
 );
+
+-- Those that are shown or compared are kept: the sample of images whose md5 sorts before ${sampled}, and
+-- the points of the map that are not in it.
+CREATE OR REPLACE TABLE report_sample AS
+SELECT path, label, pca, along_mean, squared_length, error, share, md5(path) < '${sampled}' AS is_sampled
+FROM report_rows WHERE md5(path) < '${sampled}' OR path IN (${not_sampled});

@@ -162,7 +162,7 @@ pub struct Reason {
 pub struct Outliers {
     /// The worst, the largest error first.
     pub worst: Vec<Outlier>,
-    /// The median error of all images with features.
+    /// The median error of the images with features, or of a sample of them.
     pub median: f64,
     /// The images with features.
     pub total: u64,

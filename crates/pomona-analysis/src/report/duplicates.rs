@@ -119,7 +119,7 @@ struct Compared {
     dimension: usize,
 }
 
-/// Finds the pairs of the table `report_rows`, and puts their images into the album.
+/// Finds the pairs of the table `report_sample`, and puts their images into the album.
 pub(super) async fn near_duplicates(
     queries: &Queries,
     model: &PcaModel,

@@ -30,7 +30,11 @@ const REASONS: usize = 20;
 const PATHS: usize = 5;
 
 /// The scripts of `sql/report/`.
-const SCRIPTS: [(&str, &str); 10] = [
+const SCRIPTS: [(&str, &str); 11] = [
+    (
+        "report/labels",
+        include_str!("../../../../sql/report/labels.sql"),
+    ),
     (
         "report/points",
         include_str!("../../../../sql/report/points.sql"),
@@ -102,14 +106,19 @@ pub async fn gather(
     let mut variables = Variables::new();
     variables
         .define("sampled", first_not_sampled(features, COMPARED))
+        .define("rows", rows_of_all(features))
         .define("points", POINTS.to_string())
         .define("outliers", OUTLIERS.to_string())
         .define("reasons", REASONS.to_string())
         .define("paths", PATHS.to_string());
-    let queries = Queries { ctx, variables };
-    let ctx = &queries.ctx;
-    let points = queries.run("report/points").await?.text("path")?;
-    let small = points.into_iter().map(|path| (path, Size::Small)).collect();
+    let mut queries = Queries { ctx, variables };
+    queries.run("report/labels").await?;
+    let points = queries.run("report/points").await?;
+    let not_sampled = literals(&points.text("not_sampled")?);
+    queries.variables.define_sql("not_sampled", not_sampled);
+    let (queries, ctx) = (&queries, &queries.ctx);
+    let points = points.text("path")?.into_iter();
+    let small = points.map(|path| (path, Size::Small)).collect();
     let small = reread.is_none().then(|| {
         let (ctx, input) = (ctx.clone(), input.clone());
         SpawnedTask::spawn(async move { thumbnails(&ctx, &input, small, None).await })
@@ -119,14 +128,20 @@ pub async fn gather(
     queries.run("report/rows").await?;
     let mut album = Album::new(&input_prefix(&input));
     let bytes = queries.run("report/totals").await?.counts("bytes")?;
-    let classes = classes(&queries).await?;
-    let errors = errors(&queries, &album).await?;
+    let classes = classes(queries).await?;
+    let errors = errors(queries, &album).await?;
     // What is put into the album first is read first, while there is room.
-    let outliers = outliers(&queries, features, &mut album).await?;
-    let duplicates = near_duplicates(&queries, &model, features, &mut album).await?;
-    let scatter = scatter(&queries, features, &mut album).await?;
-    ctx.deregister_table("report_rows")?;
-    ctx.deregister_table("report_points")?;
+    let outliers = outliers(queries, features, &mut album).await?;
+    let duplicates = near_duplicates(queries, &model, features, &mut album).await?;
+    let scatter = scatter(queries, features, &mut album).await?;
+    for table in [
+        "report_labels",
+        "report_points",
+        "report_rows",
+        "report_sample",
+    ] {
+        ctx.deregister_table(table)?;
+    }
     let mut made = match small {
         Some(small) => small
             .await
@@ -197,6 +212,26 @@ fn first_not_sampled(total: u64, most: usize) -> String {
     }
     let share = most as f64 / total as f64;
     format!("{:08x}", (share * f64::from(u32::MAX)) as u32)
+}
+
+/// The table with the rows of all images: the sample is kept, and the others are computed again.
+fn rows_of_all(total: u64) -> &'static str {
+    match total <= COMPARED as u64 {
+        true => "report_sample",
+        false => "report_rows",
+    }
+}
+
+/// A list of strings in SQL, which is never empty: no path is.
+fn literals(texts: &[String]) -> String {
+    let mut distinct = texts.to_vec();
+    distinct.push(String::new());
+    distinct.sort_unstable();
+    distinct.dedup();
+    let quoted = distinct
+        .iter()
+        .map(|text| format!("'{}'", text.replace('\'', "''")));
+    quoted.collect::<Vec<_>>().join(", ")
 }
 
 /// What the paths of the images in a folder begin with; paths are URLs as people write them.
@@ -291,5 +326,12 @@ mod tests {
         assert_eq!(first_not_sampled(100, 100), "g");
         assert_eq!(first_not_sampled(200, 100), "7fffffff");
         assert_eq!(first_not_sampled(1_600, 100), "0fffffff");
+    }
+
+    #[test]
+    fn a_list_has_each_text_once_and_is_never_empty() {
+        assert_eq!(literals(&[]), "''");
+        let texts = ["l'été.jpg", "", "a.jpg", "a.jpg"].map(str::to_string);
+        assert_eq!(literals(&texts), "'', 'a.jpg', 'l''été.jpg'");
     }
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::decoding::peak_memory;
 use crate::resume::counts;
 use crate::workplace::Workplace;
@@ -17,6 +19,9 @@ const LINKS: usize = 50_000;
 
 /// What a run over ten times as many images may take more: sorts that are not full yet.
 const MORE: u64 = 150 << 20;
+
+/// What packing them may take more: the sort of the listing. The names of all images took 45 MB.
+const MORE_TO_PACK: u64 = 40 << 20;
 
 /// Makes folders of files of one byte, and one with images.
 fn write_folders(place: &Workplace, name: &str, files: usize) {
@@ -51,6 +56,17 @@ fn run(place: &Workplace, input: &str, output: &Path) -> (Option<i32>, u64) {
     (status.code(), peak)
 }
 
+/// The most memory of packing a folder into small shards, in bytes.
+fn pack(place: &Workplace, input: &str) -> u64 {
+    let mut command = place.command(["pack", "--input", input, "--output", "shards"]);
+    command.args(["--as", "tar", "--shard-size", "16m"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (peak, status) = peak_memory(&mut command.spawn().unwrap());
+    assert!(status.success());
+    fs::remove_dir_all(place.path("shards")).unwrap();
+    peak
+}
+
 /// Prints what a first run over so many files takes, whose memory is below a gigabyte.
 fn first_run_of(files: usize) {
     let place = Workplace::new();
@@ -73,9 +89,10 @@ fn the_memory_of_a_run_does_not_grow_with_its_images() {
     }
     let place = Workplace::new();
     let sizes = [("few", 20_000), ("many", 200_000)];
-    let mut peaks = vec![];
+    let (mut peaks, mut packs) = (vec![], vec![]);
     for (name, files) in sizes {
         write_folders(&place, name, files);
+        packs.push(pack(&place, name));
         let out = place.path("out");
         // The second one finds the rows of all images there, and tries the bad ones again.
         for _ in 0..2 {
@@ -90,4 +107,54 @@ fn the_memory_of_a_run_does_not_grow_with_its_images() {
     }
     assert!(peaks[2] < peaks[0] + MORE, "{peaks:?}");
     assert!(peaks[3] < peaks[1] + MORE, "{peaks:?}");
+    println!("packed: {} MB, {} MB", packs[0] >> 20, packs[1] >> 20);
+    assert!(packs[1] < packs[0] + MORE_TO_PACK, "{packs:?}");
+}
+
+/// What a report of 300,000 images may take more than one of 5,000. The sample of 60,000 takes 60 MB, and rows of all
+/// images took 130 MB.
+const MORE_FOR_A_REPORT: u64 = 95 << 20;
+
+/// Puts rows of so many images, each with a vector of four numbers, into the files of a finished run.
+fn replace_rows(place: &Workplace, images: usize) {
+    let only_file = |folder: &str| {
+        let mut files = fs::read_dir(place.path(folder)).unwrap();
+        files.next().unwrap().unwrap().path().display().to_string()
+    };
+    let (features, metadata, model) = (
+        only_file("out/features"),
+        only_file("out/metadata/parquet"),
+        only_file("out/model"),
+    );
+    place.query(&format!(
+        "CREATE VIEW rows AS
+         SELECT '/images/class ' || (n % 7) || '/image number ' || lpad(n::VARCHAR, 9, '0') || '.jpg' AS path,
+                'class ' || (n % 7) AS label, 1 AS length, to_timestamp(n) AS modification_time,
+                [sin(n), cos(n), sin(n * 7), sin(n * n)]::FLOAT[] AS features, NULL::VARCHAR AS error
+         FROM generate_series(1, {images}) AS numbers(n);
+         COPY (SELECT * FROM rows) TO '{features}';
+         COPY (SELECT path, label, length, modification_time FROM rows) TO '{metadata}';
+         COPY (SELECT pca_fit(features, 3) AS model FROM '{features}') TO '{model}'"
+    ));
+    let manifest = place.path("out/manifest.json");
+    let mut counts: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    counts["counts"]["images"] = images.into();
+    counts["counts"]["features"] = images.into();
+    fs::write(manifest, counts.to_string()).unwrap();
+}
+
+#[test]
+fn the_memory_of_a_report_does_not_grow_with_its_images() {
+    let place = Workplace::new();
+    place.run(&["-i", "images", "-o", "out"]).code(0);
+    let peaks = [5_000, 300_000].map(|images| {
+        replace_rows(&place, images);
+        let mut command = place.command(["report", "out"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let (peak, status) = peak_memory(&mut command.spawn().unwrap());
+        assert!(status.success());
+        println!("{images} images: {} MB", peak >> 20);
+        peak
+    });
+    assert!(peaks[1] < peaks[0] + MORE_FOR_A_REPORT, "{peaks:?}");
 }

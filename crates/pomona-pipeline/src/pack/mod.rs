@@ -27,7 +27,7 @@ pub use plan::ShardFormat;
 
 use crate::scripts::{Selection, select_images};
 use members::Members;
-use plan::{PlannedShard, plan};
+use plan::{PlannedShard, plan, root};
 use record::{RECORD, Record, Shard};
 
 /// What is packed, and how.
@@ -262,11 +262,9 @@ impl<'a> Pack<'a> {
             shard: self.options.output.below(&shard.name),
             reason: source.to_string(),
         };
-        let members = Members {
-            names: &shard.names,
-            lengths: &shard.lengths,
-        };
-        let rows = self.rows(listing, shard).await?;
+        let listed = listing.rows(shard.rows.clone())?;
+        let members = &Members::new(&listed, &root(&self.options)?)?;
+        let rows = self.rows(listing, listed).await?;
         let mut writer = BufWriter::new(store, path);
         let written = match self.options.format {
             ShardFormat::Tar => tar_shard::write(&mut writer, rows, members, failed).await,
@@ -283,14 +281,13 @@ impl<'a> Pack<'a> {
     async fn rows(
         &self,
         listing: &Listing,
-        shard: &PlannedShard,
+        listed: RecordBatch,
     ) -> Result<SendableRecordBatchStream, PackError> {
         let mut state = self.ctx.state();
         let config = state.config_mut();
         *config = config.clone().with_target_partitions(1);
         let ctx = SessionContext::new_with_state(state);
-        let images = listing.rows(shard.rows.clone())?;
-        let images = Arc::new(listing.place().table(images).in_order());
+        let images = Arc::new(listing.place().table(listed).in_order());
         let columns = [
             "path",
             "label",

@@ -29,7 +29,7 @@ const FEATURES: &str = r#"{"info":{"features":{"image":{"_type":"Image"},"label"
 pub(super) async fn write(
     writer: &mut BufWriter,
     mut rows: SendableRecordBatchStream,
-    members: Members<'_>,
+    members: &Members,
     failed: impl Fn(io::Error) -> PackError,
 ) -> Result<(), PackError> {
     let failed = |error: ParquetError| failed(io::Error::other(error));

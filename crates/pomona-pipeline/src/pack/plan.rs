@@ -37,9 +37,6 @@ pub(super) struct PlannedShard {
     pub name: String,
     /// Its images, as positions in the listing.
     pub rows: Range<u64>,
-    /// What they are called in it.
-    pub names: Vec<String>,
-    pub lengths: Vec<u64>,
     /// The bytes of the images.
     pub bytes: u64,
     /// Of the names and versions of its images: what two plans compare.
@@ -58,7 +55,7 @@ pub(super) fn plan(
     listing: &Listing,
     options: &PackOptions,
 ) -> Result<Vec<PlannedShard>, PackError> {
-    let root = Location::parse(&options.input)?.before_glob().written();
+    let root = root(options)?;
     let mut division = Division::new(options.shard_size, options.format);
     listing.for_each(|path, e_tag, length| {
         division.add(member_name(path, &root), e_tag.unwrap_or_default(), length)
@@ -66,8 +63,13 @@ pub(super) fn plan(
     Ok(division.finish())
 }
 
+/// The input's folder, as paths begin with it.
+pub(super) fn root(options: &PackOptions) -> Result<String, PackError> {
+    Ok(Location::parse(&options.input)?.before_glob().written())
+}
+
 /// The path of an image below the input's folder.
-fn member_name(path: &str, root: &str) -> String {
+pub(super) fn member_name(path: &str, root: &str) -> String {
     let last = || path.rsplit_once('/').map_or(path, |(_, name)| name);
     path.strip_prefix(root).unwrap_or_else(last).to_owned()
 }
@@ -77,7 +79,9 @@ struct Division {
     shard_size: u64,
     format: ShardFormat,
     shards: Vec<PlannedShard>,
-    /// The bytes of the last shard.
+    /// The number of images.
+    images: u64,
+    /// The bytes of the last shard, and the names in it.
     size: u64,
     sha256: Sha256,
     names: HashSet<String>,
@@ -89,6 +93,7 @@ impl Division {
             shard_size,
             format,
             shards: vec![],
+            images: 0,
             size: 0,
             sha256: Sha256::new(),
             names: HashSet::new(),
@@ -96,10 +101,7 @@ impl Division {
     }
 
     fn add(&mut self, name: String, e_tag: &str, length: u64) -> Result<(), PackError> {
-        let row = self.names.len() as u64;
-        if !self.names.insert(name.clone()) {
-            return Err(PackError::SameName { name });
-        }
+        let row = self.images;
         let format = self.format;
         let taken = match format {
             ShardFormat::Tar => member_bytes(&name, length),
@@ -111,13 +113,13 @@ impl Division {
             self.shards.push(PlannedShard {
                 name: format!("shard-{:06}.{format}", self.shards.len()),
                 rows: row..row,
-                names: vec![],
-                lengths: vec![],
                 bytes: 0,
                 fingerprint: String::new(),
             });
             self.size = 0;
+            self.names.clear();
         }
+        self.images += 1;
         self.size = self.size.saturating_add(taken);
         if let Some(shard) = self.shards.last_mut() {
             self.sha256.update(name.as_bytes());
@@ -127,10 +129,11 @@ impl Division {
             self.sha256.update(length.to_le_bytes());
             shard.rows.end = row + 1;
             shard.bytes += length;
-            shard.names.push(name);
-            shard.lengths.push(length);
         }
-        Ok(())
+        match self.names.replace(name) {
+            Some(name) => Err(PackError::SameName { name }),
+            None => Ok(()),
+        }
     }
 
     fn end_shard(&mut self) {

@@ -1,5 +1,7 @@
 //! `pack.json`: the plan of the shards in a folder, and which of them are complete.
 
+use std::collections::{HashMap, HashSet};
+
 use pomona_results::StoreFolder;
 use serde::{Deserialize, Serialize};
 
@@ -76,20 +78,25 @@ impl Record {
 
     /// Takes over what is complete of an earlier plan.
     pub(super) fn keep(&mut self, earlier: &Self) {
+        let shards = earlier.shards.iter();
+        let earlier_shards: HashMap<_, _> = shards
+            .map(|shard| ((&shard.name, &shard.fingerprint), shard.size))
+            .collect();
         for shard in &mut self.shards {
-            let same = earlier
-                .shards
-                .iter()
-                .find(|other| other.name == shard.name && other.fingerprint == shard.fingerprint);
-            shard.size = same.and_then(|same| same.size);
+            let same = earlier_shards.get(&(&shard.name, &shard.fingerprint));
+            shard.size = same.copied().flatten();
         }
         self.replaced = self.surplus(earlier);
     }
 
     /// The files of an earlier plan that have no place in this one.
     pub(super) fn surplus(&self, earlier: &Self) -> Vec<String> {
-        let is_here = |name: &&str| self.shards.iter().any(|shard| shard.name == *name);
-        let names = earlier.names().filter(|name| !is_here(name));
+        let here: HashSet<_> = self
+            .shards
+            .iter()
+            .map(|shard| shard.name.as_str())
+            .collect();
+        let names = earlier.names().filter(|name| !here.contains(name));
         names.map(str::to_owned).collect()
     }
 

@@ -35,7 +35,7 @@ pub(super) fn member_bytes(name: &str, length: u64) -> u64 {
 pub(super) async fn write(
     writer: &mut BufWriter,
     mut rows: SendableRecordBatchStream,
-    members: Members<'_>,
+    members: &Members,
     failed: impl Fn(io::Error) -> PackError,
 ) -> Result<(), PackError> {
     let put = async |writer: &mut BufWriter, bytes: Vec<u8>| {
