@@ -3,6 +3,7 @@
 //! A store compares within the request that writes; on a disk a step of several requests is done
 //! by one process at a time; where neither can be had, what was written is read back.
 
+use std::fs;
 use std::time::Duration;
 
 use object_store::{ObjectStoreExt, PutMode, UpdateVersion};
@@ -10,7 +11,7 @@ use object_store::{ObjectStoreExt, PutMode, UpdateVersion};
 use crate::ResultsError;
 use crate::attempts::{Attempts, is_unsupported};
 use crate::disk::{self, Alone};
-use crate::layout::TEMPORARY;
+use crate::layout::{TEMPORARY, is_temporary};
 use crate::moment::Moment;
 use crate::store_folder::StoreFolder;
 
@@ -66,6 +67,15 @@ impl StoreFolder {
         below: &str,
         bytes: &[u8],
     ) -> Result<(Created, bool), ResultsError> {
+        if let Some(root) = &self.local {
+            // object_store would leave a file of another name where it is killed.
+            let _alone = self.alone().await?;
+            let (to, staged) = (root.join(below), root.join(staged(below)));
+            return Ok(match disk::create(to, staged, bytes.to_vec()).await? {
+                true => (Created::Here, true),
+                false => (Created::Exists, true),
+            });
+        }
         let path = self.path(below);
         let mut attempts = Attempts::default();
         loop {
@@ -179,6 +189,31 @@ impl StoreFolder {
         }
     }
 
+    /// Removes what killed runs left half-written beside the lock and the records of checkpoints; of other files the
+    /// folder goes as a whole. Only who holds the lock may: who wants it writes its file in a step of its own.
+    pub(crate) async fn remove_halves(&self) -> Result<(), ResultsError> {
+        let Some(root) = &self.local else {
+            return Ok(());
+        };
+        let _alone = self.alone().await?;
+        let temporary = root.join(TEMPORARY);
+        for folder in ["", "checkpoints/"] {
+            let entries = fs::read_dir(temporary.join(folder));
+            for entry in entries.into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                // As object_store and this crate name them.
+                let half = name.to_str().and_then(|name| name.rsplit_once('#'));
+                if half.is_some_and(|(whole, number)| {
+                    number.parse::<u32>().is_ok() && is_temporary(&format!("{folder}{whole}"))
+                }) {
+                    // It is in nobody's way, so what cannot be removed may stay.
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps other processes out of a step, where that can be had: on a disk.
     async fn alone(&self) -> Result<Alone, ResultsError> {
         match &self.local {
@@ -239,6 +274,33 @@ mod tests {
         let [store, disk] = locations.map(|location| Location::parse(location).unwrap());
         runtime.register_object_store(&store.url(), Arc::new(InMemory::new()));
         [store, disk].map(|location| StoreFolder::of(&runtime, &location).unwrap())
+    }
+
+    #[tokio::test]
+    async fn halves_of_our_files_are_removed() {
+        let disk = tempfile::tempdir().unwrap();
+        let [_, folder] = folders(disk.path());
+        let records = disk.path().join("_temporary/checkpoints");
+        fs::create_dir_all(&records).unwrap();
+        let ours = [
+            "lock.json#1",
+            "lock-after-20261129T101310.123456Z.json#0",
+            "publication.json#0",
+            "checkpoints/20261129T101310.123456Z-000001.json#12",
+        ];
+        let others = [
+            "lock.json",
+            "part-0#1",
+            "checkpoints/a.json#1",
+            "lock.json#",
+        ];
+        for name in ours.iter().chain(&others) {
+            fs::write(disk.path().join("_temporary").join(name), "x").unwrap();
+        }
+        folder.remove_halves().await.unwrap();
+        let is_there = |name: &&str| disk.path().join("_temporary").join(name).exists();
+        assert!(!ours.iter().any(is_there));
+        assert!(others.iter().all(is_there));
     }
 
     #[tokio::test]

@@ -85,6 +85,39 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Creates a file in one piece where there is none, by way of another name, and returns whether it did. What a
+/// crash leaves under that name the next call removes.
+pub(crate) async fn create(
+    to: PathBuf,
+    staged: PathBuf,
+    bytes: Vec<u8>,
+) -> Result<bool, ResultsError> {
+    blocking("create", to, move |to| {
+        write_anew(&staged, &bytes)?;
+        let linked = fs::hard_link(&staged, to);
+        fs::remove_file(&staged)?;
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            linked => linked.map(|()| true),
+        }
+    })
+    .await
+}
+
+/// Writes a file that has no other name: what is there may be a link to one that a crash left.
+fn write_anew(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
 /// Replaces a file in one piece, by way of another name; if `is_durable`, returns when it is on the
 /// disk.
 pub(crate) async fn replace(
@@ -94,14 +127,10 @@ pub(crate) async fn replace(
     is_durable: bool,
 ) -> Result<(), ResultsError> {
     blocking("write", to, move |to| {
-        for folder in [staged.as_path(), to]
-            .into_iter()
-            .filter_map(|path| path.parent())
-        {
+        if let Some(folder) = to.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut file = File::create(&staged)?;
-        file.write_all(&bytes)?;
+        let file = write_anew(&staged, &bytes)?;
         if is_durable {
             file.sync_all()?;
         }
@@ -167,6 +196,27 @@ mod tests {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(digest(path).await.unwrap(), (3, expected.to_string()));
         assert!(digest(folder.path().join("none")).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_file_is_created_once_whatever_a_crash_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let (to, staged) = (folder.path().join("a/x"), folder.path().join("a/x#0"));
+        let write = |bytes: &str| create(to.clone(), staged.clone(), bytes.into());
+        assert!(write("one").await.unwrap());
+        assert!(!write("two").await.unwrap());
+        // Killed before it had its name, and after.
+        fs::remove_file(&to).unwrap();
+        fs::write(&staged, "half").unwrap();
+        assert!(write("three").await.unwrap());
+        fs::hard_link(&to, &staged).unwrap();
+        assert!(!write("four").await.unwrap());
+        assert_eq!(fs::read_to_string(&to).unwrap(), "three");
+        fs::hard_link(&to, &staged).unwrap();
+        let replaced = replace(to.clone(), staged.clone(), "five".into(), false);
+        replaced.await.unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "five");
+        assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 1);
     }
 
     #[tokio::test]

@@ -72,19 +72,21 @@ impl OutputLock {
         let (stop, asked) = oneshot::channel();
         let (ended, stopped) = mpsc::channel();
         let (lose, lost) = watch::channel(None);
-        let held = place.clone();
+        let kept = place.clone();
         // On the threads of storage: the network keeps those of the query busy for seconds.
         io_runtime().spawn(async move {
-            held.keep(asked, lose).await;
+            kept.keep(asked, lose).await;
             let _ = ended.send(());
         });
-        Ok(Self {
+        let held = Self {
             place,
             checked: Mutex::new(Moment::now()),
             lost,
             stop: Some(stop),
             stopped,
-        })
+        };
+        folder.remove_halves().await?;
+        Ok(held)
     }
 
     /// Waits until the lock is lost, which it is not unless this process or its storage stood still.
