@@ -115,6 +115,9 @@ fn the_memory_of_a_run_does_not_grow_with_its_images() {
 /// images took 130 MB.
 const MORE_FOR_A_REPORT: u64 = 95 << 20;
 
+/// The one image of its label, whose md5 (ba43…) is not among those of a fifth of all images.
+const RARE: &str = "/images/class 3/image number 000000003.jpg";
+
 /// Puts rows of so many images, each with a vector of four numbers, into the files of a finished run.
 fn replace_rows(place: &Workplace, images: usize) {
     let only_file = |folder: &str| {
@@ -129,7 +132,8 @@ fn replace_rows(place: &Workplace, images: usize) {
     place.query(&format!(
         "CREATE VIEW rows AS
          SELECT '/images/class ' || (n % 7) || '/image number ' || lpad(n::VARCHAR, 9, '0') || '.jpg' AS path,
-                'class ' || (n % 7) AS label, 1 AS length, to_timestamp(n) AS modification_time,
+                CASE WHEN n = 3 THEN 'rare' ELSE 'class ' || (n % 7) END AS label,
+                1 AS length, to_timestamp(n) AS modification_time,
                 [sin(n), cos(n), sin(n * 7), sin(n * n)]::FLOAT[] AS features, NULL::VARCHAR AS error
          FROM generate_series(1, {images}) AS numbers(n);
          COPY (SELECT * FROM rows) TO '{features}';
@@ -137,10 +141,14 @@ fn replace_rows(place: &Workplace, images: usize) {
          COPY (SELECT pca_fit(features, 3) AS model FROM '{features}') TO '{model}'"
     ));
     let manifest = place.path("out/manifest.json");
-    let mut counts: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
-    counts["counts"]["images"] = images.into();
-    counts["counts"]["features"] = images.into();
-    fs::write(manifest, counts.to_string()).unwrap();
+    let mut run: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    run["counts"]["images"] = images.into();
+    run["counts"]["features"] = images.into();
+    for file in run["files"].as_array_mut().unwrap() {
+        let path = place.path("out").join(file["path"].as_str().unwrap());
+        file["bytes"] = fs::metadata(path).unwrap().len().into();
+    }
+    fs::write(manifest, run.to_string()).unwrap();
 }
 
 #[test]
@@ -157,4 +165,15 @@ fn the_memory_of_a_report_does_not_grow_with_its_images() {
         peak
     });
     assert!(peaks[1] < peaks[0] + MORE_FOR_A_REPORT, "{peaks:?}");
+    // The outliers are those of all images, and each label has a point, also where its images are not of the sample.
+    let outliers = ["outliers", "--in", "out", "-n", "8", "--format", "csv"];
+    let outliers = place.pomona(outliers).code(0).stdout();
+    let mut shown: Vec<&str> = outliers.lines().skip(1).collect();
+    assert_eq!(shown.len(), 8);
+    shown.push(RARE);
+    let page = fs::read_to_string(place.path("out/report.html")).unwrap();
+    for row in shown {
+        let path = row.split(',').next().unwrap();
+        assert!(page.contains(path), "{path}");
+    }
 }
