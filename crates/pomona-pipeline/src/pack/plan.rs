@@ -58,7 +58,12 @@ pub(super) fn plan(
     let root = root(options)?;
     let mut division = Division::new(options.shard_size, options.format);
     listing.for_each(|path, e_tag, length| {
-        division.add(member_name(path, &root), e_tag.unwrap_or_default(), length)
+        let name = member_name(path, &root);
+        if !path.starts_with(&root) {
+            division.add_bare(&name)?;
+        }
+        division.add(&name, e_tag.unwrap_or_default(), length);
+        Ok::<_, PackError>(())
     })?;
     Ok(division.finish())
 }
@@ -81,10 +86,12 @@ struct Division {
     shards: Vec<PlannedShard>,
     /// The number of images.
     images: u64,
-    /// The bytes of the last shard, and the names in it.
+    /// The bytes of the last shard.
     size: u64,
     sha256: Sha256,
-    names: HashSet<String>,
+    /// Of each name without its folder the first half of the sha256. Names below the input are as different as the
+    /// paths are, and need not be kept.
+    bare: HashSet<[u8; 16]>,
 }
 
 impl Division {
@@ -96,15 +103,30 @@ impl Division {
             images: 0,
             size: 0,
             sha256: Sha256::new(),
-            names: HashSet::new(),
+            bare: HashSet::new(),
         }
     }
 
-    fn add(&mut self, name: String, e_tag: &str, length: u64) -> Result<(), PackError> {
+    /// Notes a name that has lost its folder.
+    ///
+    /// # Errors
+    /// When there is one like it.
+    fn add_bare(&mut self, name: &str) -> Result<(), PackError> {
+        let mut half = [0; 16];
+        half.copy_from_slice(&Sha256::digest(name)[..16]);
+        match self.bare.insert(half) {
+            true => Ok(()),
+            false => Err(PackError::SameName {
+                name: name.to_string(),
+            }),
+        }
+    }
+
+    fn add(&mut self, name: &str, e_tag: &str, length: u64) {
         let row = self.images;
         let format = self.format;
         let taken = match format {
-            ShardFormat::Tar => member_bytes(&name, length),
+            ShardFormat::Tar => member_bytes(name, length),
             ShardFormat::Parquet => length.saturating_add(name.len() as u64 + 16),
         };
         let is_full = self.size.saturating_add(taken) > self.shard_size;
@@ -117,7 +139,6 @@ impl Division {
                 fingerprint: String::new(),
             });
             self.size = 0;
-            self.names.clear();
         }
         self.images += 1;
         self.size = self.size.saturating_add(taken);
@@ -129,10 +150,6 @@ impl Division {
             self.sha256.update(length.to_le_bytes());
             shard.rows.end = row + 1;
             shard.bytes += length;
-        }
-        match self.names.replace(name) {
-            Some(name) => Err(PackError::SameName { name }),
-            None => Ok(()),
         }
     }
 
@@ -156,7 +173,7 @@ mod tests {
     fn divided(lengths: &[u64], size: u64) -> Vec<PlannedShard> {
         let mut division = Division::new(size, ShardFormat::Tar);
         for (i, &length) in lengths.iter().enumerate() {
-            division.add(format!("a/{i}.jpg"), "v", length).unwrap();
+            division.add(&format!("a/{i}.jpg"), "v", length);
         }
         division.finish()
     }
@@ -180,8 +197,9 @@ mod tests {
         assert_eq!(member_name("s3://b/in/A/1.jpg", "s3://b/in/"), "A/1.jpg");
         assert_eq!(member_name("s3://b/in/1.jpg", "s3://b/in/1.jpg/"), "1.jpg");
         let mut division = Division::new(9, ShardFormat::Tar);
-        division.add("1.jpg".to_owned(), "v", 1).unwrap();
-        let error = division.add("1.jpg".to_owned(), "v", 1).unwrap_err();
+        division.add_bare("1.jpg").unwrap();
+        division.add_bare("2.jpg").unwrap();
+        let error = division.add_bare("1.jpg").unwrap_err();
         assert!(matches!(error, PackError::SameName { .. }));
     }
 }
