@@ -1,6 +1,8 @@
 //! `pomona executor`.
 
 use std::env;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -91,13 +93,19 @@ pub(crate) struct ExecutorArguments {
 /// Pause before an executor that the scheduler considered lost joins again.
 const REJOIN_PAUSE: Duration = Duration::from_secs(1);
 
+/// A folder of the user who runs this: one that somebody else made may not be written to. Who that is shows a file that
+/// is made now; the environment of a service or of a container need not say it.
+fn usual_work_dir() -> io::Result<PathBuf> {
+    let owner = tempfile::tempfile()?.metadata()?.uid();
+    Ok(env::temp_dir().join(format!("pomona-executors-{owner}")))
+}
+
 /// Runs the subcommand.
 pub(crate) async fn main(arguments: ExecutorArguments) -> Result<ExitCode> {
-    let work_dir = arguments.work_dir.unwrap_or_else(|| {
-        // One a user: a folder that somebody else made may not be written to.
-        let user = env::var("USER").unwrap_or_default();
-        env::temp_dir().join(format!("pomona-executors-{user}"))
-    });
+    let work_dir = match arguments.work_dir {
+        Some(given) => given,
+        None => usual_work_dir()?,
+    };
     let cores = || available_parallelism().map_or(1, usize::from);
     let options = ExecutorOptions {
         bind_host: arguments.bind_host,

@@ -5,6 +5,7 @@ use std::fs;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 #[cfg(target_os = "linux")]
 use std::process::{Command, Stdio};
 #[cfg(target_os = "linux")]
@@ -177,6 +178,20 @@ fn an_executor_that_cannot_start_says_why() {
     executor(&["--scheduler-port", &port, "--bind-port", &taken])
         .code(1)
         .says(&format!("127.0.0.1:{taken}"));
+    // The usual folder is one of the user, whatever the environment says of him.
+    let temporary = place.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    for user in [None, Some("somebody-else")] {
+        let mut command = place.command(["executor", "--bind-port", &taken]);
+        command.args(["--scheduler-host", "127.0.0.1", "--scheduler-port", &port]);
+        command.env_remove("USER").env("TMPDIR", &temporary);
+        command.envs(user.map(|user| ("USER", user)));
+        assert_eq!(command.output().unwrap().status.code(), Some(1));
+        let owner = fs::metadata(&temporary).unwrap().uid();
+        let folders = fs::read_dir(&temporary).unwrap();
+        let folders: Vec<_> = folders.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(folders, [format!("pomona-executors-{owner}").as_str()]);
+    }
     executor(&[
         "--scheduler-port",
         &port,
