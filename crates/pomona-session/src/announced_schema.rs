@@ -7,7 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 
-/// A batch under the schema that a reader was told. What a plan computes, or an executor reads of one, can differ from
+/// A batch under the schema that was announced to a reader. What a plan computes, or an executor reads of one, can differ from
 /// it in what may be NULL, also inside lists and structs.
 ///
 /// # Errors
