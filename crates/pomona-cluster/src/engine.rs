@@ -1,6 +1,7 @@
 //! [`Engine`]: how an executor runs the stages of a query.
 
 use std::fmt::{self, Display, Formatter};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use ballista_core::serde::protobuf::{
     RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
 };
 use ballista_executor::execution_engine::{ExecutionEngine, QueryStageExecutor};
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_err};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
@@ -34,12 +35,17 @@ use super::until_cancelled::until_cancelled;
 pub(crate) struct Engine<E> {
     inner: E,
     counters: Arc<TaskCounters>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl<E> Engine<E> {
-    /// Runs stages with `inner`, and counts their tasks.
-    pub(crate) fn new(inner: E, counters: Arc<TaskCounters>) -> Self {
-        Self { inner, counters }
+    /// Runs stages with `inner` until `is_over`, and counts their tasks.
+    pub(crate) fn new(inner: E, counters: Arc<TaskCounters>, is_over: Arc<AtomicBool>) -> Self {
+        Self {
+            inner,
+            counters,
+            is_over,
+        }
     }
 }
 
@@ -71,6 +77,7 @@ impl<E: ExecutionEngine> ExecutionEngine for Engine<E> {
             inner,
             has_metrics,
             counters: Arc::clone(&self.counters),
+            is_over: Arc::clone(&self.is_over),
             running: Mutex::new(Some(sender)),
         }))
     }
@@ -85,6 +92,7 @@ struct Stage {
     inner: Arc<dyn QueryStageExecutor>,
     has_metrics: bool,
     counters: Arc<TaskCounters>,
+    is_over: Arc<AtomicBool>,
     /// Dropped when the stage ends, or is cancelled.
     running: Mutex<Option<watch::Sender<()>>>,
 }
@@ -102,6 +110,9 @@ impl QueryStageExecutor for Stage {
         task_id: usize,
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
+        if self.is_over.load(Ordering::SeqCst) {
+            return exec_err!("the executor is at its end");
+        }
         let _running = self
             .running
             .lock()

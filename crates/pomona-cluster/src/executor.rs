@@ -244,6 +244,8 @@ pub(super) struct Parts {
     pub(super) engine: Arc<dyn ExecutionEngine>,
     pub(super) codec: Arc<dyn PhysicalExtensionCodec>,
     pub(super) counters: Arc<TaskCounters>,
+    /// Set, no task begins any more.
+    pub(super) is_over: Arc<AtomicBool>,
 }
 
 impl Parts {
@@ -258,6 +260,7 @@ impl Parts {
         let runtime = runtime_env(RuntimeOptions::default())?;
         let state = session_state(config, Arc::clone(&runtime))?;
         let counters = Arc::new(TaskCounters::default());
+        let is_over = Arc::new(AtomicBool::new(false));
         Ok(Self {
             config_producer,
             // One runtime for all sessions: the clients of object stores are few and long-lived.
@@ -268,9 +271,11 @@ impl Parts {
             engine: Arc::new(Engine::new(
                 DefaultExecutionEngine::new(),
                 Arc::clone(&counters),
+                Arc::clone(&is_over),
             )),
             codec,
             counters,
+            is_over,
         })
     }
 }

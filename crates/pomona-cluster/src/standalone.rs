@@ -1,8 +1,11 @@
 //! A cluster inside this process: Ballista's scheduler and one executor, on loopback.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+use std::{fmt, fs, io};
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
@@ -38,6 +41,10 @@ const ROLE: &str = "standalone cluster";
 const HEARTBEAT_SECONDS: u64 = 60;
 const EXECUTOR_TIMEOUT_SECONDS: u64 = 3600;
 
+/// How often the folder is removed at the end, and how long a task is waited for in between: a second in all.
+const REMOVALS: usize = 100;
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// A scheduler and an executor in this process; they end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Standalone {
@@ -45,9 +52,42 @@ pub(crate) struct Standalone {
     /// Closed by the drop, which the executor's own tasks wait for.
     _shutdown: broadcast::Sender<()>,
     /// What the stages of queries hand on.
-    _work_dir: TempDir,
+    _work_dir: WorkDir,
     /// Dropped after the folder is gone.
     _live: Live,
+}
+
+/// The folder of an executor, which goes with it.
+struct WorkDir {
+    work_dir: TempDir,
+    tasks: Tasks,
+}
+
+/// The tasks of an executor.
+struct Tasks {
+    executor: Arc<Executor>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for WorkDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.work_dir.fmt(f)
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        let path = self.work_dir.path();
+        // Of a query that is interrupted a task may be on its way here, or be making a file at this moment.
+        self.tasks.is_over.store(true, Ordering::SeqCst);
+        for _ in 0..REMOVALS {
+            let _ = fs::remove_dir_all(path);
+            if self.tasks.executor.active_task_count() == 0 && !path.exists() {
+                return;
+            }
+            sleep(PAUSE);
+        }
+    }
 }
 
 impl Cluster {
@@ -65,11 +105,11 @@ impl Cluster {
             None,
         );
         let work_dir = tempfile::tempdir().map_err(failed)?;
-        let shutdown = start_executor(&cluster, slots, &work_dir, &mut services).await?;
+        let (tasks, shutdown) = start_executor(&cluster, slots, &work_dir, &mut services).await?;
         Ok(cluster.kept_by(Standalone {
             _services: services,
             _shutdown: shutdown,
-            _work_dir: work_dir,
+            _work_dir: WorkDir { work_dir, tasks },
             _live: Live::new(),
         }))
     }
@@ -108,7 +148,7 @@ async fn start_executor(
     slots: usize,
     work_dir: &TempDir,
     services: &mut JoinSet<()>,
-) -> Result<broadcast::Sender<()>, ClusterError> {
+) -> Result<(Tasks, broadcast::Sender<()>), ClusterError> {
     let work_dir = work_dir.path().to_str();
     let work_dir = work_dir.ok_or_else(|| failed("the path of TMPDIR is not Unicode"))?;
     let parts = Parts::new(None, slots).map_err(failed)?;
@@ -152,10 +192,10 @@ async fn start_executor(
         Arc::new(BallistaLogicalExtensionCodec::default()),
         parts.codec,
     );
-    let tasks = executor_server::startup(
+    let services_of_tasks = executor_server::startup(
         connect(cluster, PATIENCE).await?,
         config,
-        executor,
+        Arc::clone(&executor),
         codec,
         stop,
         &notifier,
@@ -165,11 +205,15 @@ async fn start_executor(
     .map_err(failed)?;
     services.spawn(async move {
         tokio::select! {
-            ended = tasks => log::debug!("the executor's service has ended: {ended:?}"),
+            ended = services_of_tasks => log::debug!("the executor's service has ended: {ended:?}"),
             _ = stopped.recv() => log::debug!("the executor is asked to stop"),
         }
     });
-    Ok(notifier.notify_shutdown)
+    let tasks = Tasks {
+        executor,
+        is_over: parts.is_over,
+    };
+    Ok((tasks, notifier.notify_shutdown))
 }
 
 async fn listener() -> Result<TcpListener, ClusterError> {
