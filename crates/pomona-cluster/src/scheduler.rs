@@ -49,7 +49,7 @@ use finished_jobs::{FinishedJobs, Limits};
 use guard::JobGuard;
 use launcher::Launcher;
 use service::SchedulerService;
-use stopped_jobs::StoppedJobs;
+pub(crate) use stopped_jobs::StoppedJobs;
 
 use super::address::SchedulerAddress;
 use super::role_metrics::{answer, exposition};
@@ -219,7 +219,7 @@ pub async fn run_scheduler(
     let jobs = Arc::new(FinishedJobs::new(
         jobs,
         limits,
-        stopped,
+        Arc::clone(&stopped),
         Arc::clone(&book),
         history.clone(),
     ));
@@ -253,7 +253,7 @@ pub async fn run_scheduler(
         now: now(),
         executor_timeout_seconds: options.executor_timeout_seconds,
     };
-    let view = ClusterView::new(Arc::clone(&server), jobs, book, history, about);
+    let view = ClusterView::new(Arc::clone(&server), jobs, book, history, stopped, about);
     // With TLS, the service itself is for this machine alone.
     let listener = match &options.tls {
         None => listener,

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ballista_core::JobId;
-use ballista_scheduler::state::execution_graph::ExecutionGraph;
+use ballista_scheduler::state::execution_graph::{ExecutionGraph, ExecutionGraphBox};
+use ballista_scheduler::state::task_manager::JobInfoCache;
 use pomona_console::{Executor, JobRow, JobState, redacted, shortened};
+use tokio::sync::RwLock;
 
 use super::graph::{plain_error, row};
 use super::now;
@@ -17,14 +19,23 @@ pub(crate) const MOST_SQL: usize = 4000;
 /// Executors that are gone and still shown.
 const MOST_GONE: usize = 100;
 
-/// The jobs that wait or have ended, with what the graphs of Ballista do not hold. Those that run are
-/// looked at where they are.
-#[derive(Debug, Default)]
+/// A job as Ballista runs it.
+pub(crate) type Graph = Arc<RwLock<ExecutionGraphBox>>;
+
+/// All jobs that the scheduler remembers, with what the graphs of Ballista do not hold. How far those are that run, their
+/// graphs say.
+///
+/// A job has a row here from the moment in which the scheduler accepts it until it is forgotten. Ballista's list of running
+/// jobs has gaps on both sides: a job that has begun is not in it at once, and one that ends leaves it before its end is
+/// kept.
+#[derive(Default)]
 pub(crate) struct JobBook(Mutex<Noted>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Noted {
     rows: HashMap<JobId, Arc<JobRow>>,
+    /// The graphs of jobs that were seen to run and have not ended.
+    graphs: HashMap<JobId, Graph>,
     sql: HashMap<JobId, Arc<str>>,
     ended: HashMap<JobState, u64>,
     tally: Tally,
@@ -34,6 +45,10 @@ struct Noted {
 }
 
 impl Noted {
+    fn has_ended(&self, job: &JobId) -> bool {
+        self.rows.get(job).is_some_and(|row| row.state.has_ended())
+    }
+
     /// Takes the executors out of a tally that are not shown any more: what is kept, and the series of `/metrics`, must
     /// not grow with all that ever came and went.
     fn keep_known(&self, tally: &mut Tally) {
@@ -65,15 +80,33 @@ impl JobBook {
         self.noted().rows.insert(job.clone(), Arc::new(row));
     }
 
-    /// A job that runs: its graph has everything about it.
+    /// A job that runs: its graph has everything about it, once Ballista lists it.
     pub(crate) fn started(&self, job: &JobId) {
-        self.noted().rows.remove(job);
+        let mut noted = self.noted();
+        if let Some(row) = noted.rows.get_mut(job) {
+            let row = Arc::make_mut(row);
+            (row.state, row.started) = (JobState::Running, now());
+        }
+    }
+
+    /// The graphs of the jobs that run: of those that Ballista lists as running, and of those that it listed before and
+    /// that have not ended.
+    pub(crate) fn graphs(&self, listed: &HashMap<JobId, JobInfoCache>) -> HashMap<JobId, Graph> {
+        let mut noted = self.noted();
+        for (job, cached) in listed {
+            if noted.rows.contains_key(job) && !noted.has_ended(job) {
+                let graph = Arc::clone(&cached.execution_graph);
+                noted.graphs.insert(job.clone(), graph);
+            }
+        }
+        noted.graphs.clone()
     }
 
     /// A job that has ended.
     pub(crate) fn ended(&self, job: &JobId, graph: &dyn ExecutionGraph) {
         let (row, tally) = (row(graph), Tally::of(graph));
         let mut noted = self.noted();
+        noted.graphs.remove(job);
         let state = row.state;
         if let Some(before) = noted.rows.insert(job.clone(), Arc::new(row))
             && before.state.has_ended()
@@ -106,6 +139,7 @@ impl JobBook {
     pub(crate) fn forget(&self, job: &JobId) {
         let mut noted = self.noted();
         noted.rows.remove(job);
+        noted.graphs.remove(job);
         noted.sql.remove(job);
     }
 
@@ -120,12 +154,12 @@ impl JobBook {
         self.noted().sql.get(job).cloned()
     }
 
-    /// The jobs that wait or have ended.
+    /// All jobs. What is said of one that runs is how it began.
     pub(crate) fn rows(&self) -> Vec<Arc<JobRow>> {
         self.noted().rows.values().cloned().collect()
     }
 
-    /// A job that waits or has ended.
+    /// A job, as in [`Self::rows`].
     pub(crate) fn row(&self, job: &JobId) -> Option<Arc<JobRow>> {
         self.noted().rows.get(job).cloned()
     }
@@ -140,7 +174,7 @@ impl JobBook {
         let noted = self.noted();
         let mut tally = noted.tally.clone();
         for (job, work) in running {
-            if !noted.rows.contains_key(&job) {
+            if !noted.has_ended(&job) {
                 tally.add(&work);
             }
         }
@@ -173,7 +207,13 @@ impl JobBook {
 
 #[cfg(test)]
 mod tests {
+    use ballista_core::extension::SessionConfigExt;
+    use ballista_scheduler::planner::DefaultDistributedPlanner;
+    use ballista_scheduler::state::execution_graph::StaticExecutionGraph;
+    use datafusion::prelude::SessionConfig;
+
     use super::*;
+    use crate::test_plans::rows;
 
     fn executor(id: usize) -> Executor {
         Executor {
@@ -234,6 +274,46 @@ mod tests {
         assert_eq!(book.ended_jobs()[&JobState::Failed], 1);
         book.forget(&job);
         assert_eq!((book.sql(&job), book.rows().len()), (None, 0));
+    }
+
+    /// A job of one stage, as Ballista begins it.
+    fn graph(job: &JobId) -> ExecutionGraphBox {
+        let (plan, mut planner) = (rows(), DefaultDistributedPlanner::new());
+        let config = Arc::new(SessionConfig::new_with_ballista());
+        let graph = StaticExecutionGraph::new("", job, "", "", plan, 1, config, &mut planner, None);
+        Box::new(graph.unwrap())
+    }
+
+    #[test]
+    fn a_job_is_known_all_the_time() {
+        let book = JobBook::default();
+        let job = JobId::from("a");
+        let state = || book.row(&job).map(|row| row.state);
+        let (none, some) = (HashMap::new(), graph(&job));
+        let some = HashMap::from([(job.clone(), JobInfoCache::new(some))]);
+        book.accepted(&job, "", 1);
+        assert_eq!(state(), Some(JobState::Queued));
+        book.started(&job);
+        assert_eq!(
+            (state(), book.graphs(&none).len()),
+            (Some(JobState::Running), 0)
+        );
+        assert_eq!(book.graphs(&some).len(), 1);
+        // Ballista lists it no more, and its end is not kept yet.
+        assert_eq!(
+            (state(), book.graphs(&none).len()),
+            (Some(JobState::Running), 1)
+        );
+        let mut ended = graph(&job);
+        ended.fail_job("Cancelled".to_string());
+        book.ended(&job, &*ended);
+        // Also for one who was given the list before.
+        assert_eq!(
+            (state(), book.graphs(&some).len()),
+            (Some(JobState::Cancelled), 0)
+        );
+        book.forget(&job);
+        assert_eq!((state(), book.graphs(&some).len()), (None, 0));
     }
 
     #[test]

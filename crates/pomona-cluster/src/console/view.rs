@@ -10,13 +10,14 @@ use ballista_core::serde::protobuf::{ExecutorMetric, task_status};
 use ballista_core::serde::scheduler::ExecutorMetadata;
 use ballista_scheduler::cluster::JobState as JobStore;
 use ballista_scheduler::state::execution_graph::ExecutionGraph;
-use pomona_console::{Cluster, Content, Executor, Job, JobRow, View};
+use pomona_console::{Cluster, Content, Executor, Job, JobRow, JobState, View};
 
-use super::graph::{OperatorsOf, job, row};
+use super::book::Graph;
+use super::graph::{OperatorsOf, job, plain_error, row};
 use super::pages::Source;
 use super::tally::Tally;
 use super::{History, JobBook, now};
-use crate::scheduler::Server;
+use crate::scheduler::{Server, StoppedJobs};
 
 /// Reads a scheduler for its pages.
 pub(crate) struct ClusterView {
@@ -26,6 +27,8 @@ pub(crate) struct ClusterView {
     book: Arc<JobBook>,
     /// Jobs of earlier schedulers, where they are kept.
     history: Option<Arc<History>>,
+    /// Why jobs are ended that nobody cancelled.
+    stopped: Arc<StoppedJobs>,
     cluster: Cluster,
 }
 
@@ -35,6 +38,7 @@ impl ClusterView {
         ended: Arc<dyn JobStore>,
         book: Arc<JobBook>,
         history: Option<Arc<History>>,
+        stopped: Arc<StoppedJobs>,
         cluster: Cluster,
     ) -> Self {
         Self {
@@ -42,6 +46,7 @@ impl ClusterView {
             ended,
             book,
             history,
+            stopped,
             cluster,
         }
     }
@@ -59,13 +64,16 @@ impl ClusterView {
         let mut rows: HashMap<String, Arc<JobRow>> = HashMap::new();
         let earlier = self.history().into_iter();
         rows.extend(earlier.map(|row| (row.id.clone(), row)));
-        for (id, cached) in self.running().iter() {
-            let graph = cached.execution_graph.read().await;
-            rows.insert(id.to_string(), Arc::new(row(&**graph)));
+        for (id, graph) in self.running() {
+            let row = row(&**graph.read().await);
+            rows.insert(id.to_string(), Arc::new(self.with_reason(row)));
         }
-        // Those that have ended since are what the book says.
-        let noted = self.book.rows().into_iter();
-        rows.extend(noted.map(|row| (row.id.clone(), row)));
+        for row in self.book.rows() {
+            // Those that have ended since are what the book says.
+            if row.state.has_ended() || !rows.contains_key(&row.id) {
+                rows.insert(row.id.clone(), row);
+            }
+        }
         rows.into_values().collect()
     }
 
@@ -84,9 +92,9 @@ impl ClusterView {
     /// One job of the list.
     pub(crate) async fn row(&self, id: &str) -> Option<Arc<JobRow>> {
         let job = JobId::from(id);
-        if let Some(cached) = self.running().get(&job) {
-            let graph = cached.execution_graph.read().await;
-            return Some(Arc::new(row(&**graph)));
+        if let Some(graph) = self.running().get(&job) {
+            let row = row(&**graph.read().await);
+            return Some(Arc::new(self.with_reason(row)));
         }
         if let Some(row) = self.book.row(&job) {
             return Some(row);
@@ -95,17 +103,28 @@ impl ClusterView {
         kept.find(|row| row.id == id)
     }
 
-    fn running(
-        &self,
-    ) -> Arc<HashMap<JobId, ballista_scheduler::state::task_manager::JobInfoCache>> {
-        self.server.state.task_manager.get_running_job_cache()
+    fn running(&self) -> HashMap<JobId, Graph> {
+        let listed = self.server.state.task_manager.get_running_job_cache();
+        self.book.graphs(&listed)
+    }
+
+    /// A job that Pomona ends was cancelled, as its graph says until its end is kept. The reason is known already.
+    fn with_reason(&self, row: JobRow) -> JobRow {
+        match self.stopped.reason(&JobId::from(row.id.as_str())) {
+            Some(reason) if row.state == JobState::Cancelled => JobRow {
+                state: JobState::Failed,
+                error: Some(plain_error(&reason)),
+                ..row
+            },
+            _ => row,
+        }
     }
 
     async fn job(&self, id: &str, operators: OperatorsOf) -> Option<Job> {
         let name = JobId::from(id);
         let mut job = match self.job_of_graph(&name, operators).await {
             Some(job) => job,
-            // It waits, or could not be planned, and has no graph.
+            // It waits, has just begun, or could not be planned, and has no graph.
             None => match self.book.row(&name) {
                 Some(row) => Job {
                     row: JobRow::clone(&row),
@@ -125,9 +144,10 @@ impl ClusterView {
     }
 
     async fn job_of_graph(&self, id: &JobId, operators: OperatorsOf) -> Option<Job> {
-        if let Some(cached) = self.running().get(id) {
-            let graph = cached.execution_graph.read().await;
-            return Some(job(&**graph, operators));
+        if let Some(graph) = self.running().get(id) {
+            let job = job(&**graph.read().await, operators);
+            let row = self.with_reason(job.row);
+            return Some(Job { row, ..job });
         }
         let graph = self.ended.get_execution_graph(id).await.ok().flatten()?;
         Some(job(&*graph, operators))
@@ -153,9 +173,9 @@ impl ClusterView {
     /// The work of all jobs since the scheduler started.
     pub(crate) async fn tally(&self) -> Tally {
         let mut running = vec![];
-        for (id, cached) in self.running().iter() {
-            let graph = cached.execution_graph.read().await;
-            running.push((id.clone(), Tally::of(&**graph)));
+        for (id, graph) in self.running() {
+            let graph = graph.read().await;
+            running.push((id, Tally::of(&**graph)));
         }
         self.book.tally(running)
     }
@@ -163,8 +183,8 @@ impl ClusterView {
     /// The partitions that wait for a slot.
     pub(crate) async fn waiting(&self) -> u64 {
         let mut waiting = 0;
-        for cached in self.running().values() {
-            let graph = cached.execution_graph.read().await;
+        for graph in self.running().values() {
+            let graph = graph.read().await;
             let stages = graph.stages().values();
             waiting += stages
                 .map(|stage| super::graph::Seen::of(stage).waiting)
@@ -176,8 +196,8 @@ impl ClusterView {
     /// The executors, those that are gone among them.
     pub(crate) async fn executors(&self) -> Vec<Executor> {
         let mut busy: HashMap<String, u64> = HashMap::new();
-        for cached in self.running().values() {
-            let graph = cached.execution_graph.read().await;
+        for graph in self.running().values() {
+            let graph = graph.read().await;
             count_running(&**graph, &mut busy);
         }
         let tally = self.tally().await;

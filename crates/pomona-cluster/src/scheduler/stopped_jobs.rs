@@ -11,7 +11,7 @@ use ballista_core::serde::protobuf::job_status::Status;
 use ballista_core::serde::protobuf::{FailedJob, JobStatus};
 
 #[derive(Debug, Default)]
-pub(super) struct StoppedJobs(Mutex<HashMap<JobId, String>>);
+pub(crate) struct StoppedJobs(Mutex<HashMap<JobId, String>>);
 
 impl StoppedJobs {
     /// Keeps the reason of a job's end; false if it has one already.
@@ -24,7 +24,7 @@ impl StoppedJobs {
         is_new
     }
 
-    pub(super) fn reason(&self, job: &JobId) -> Option<String> {
+    pub(crate) fn reason(&self, job: &JobId) -> Option<String> {
         let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         reasons.get(job).cloned()
     }

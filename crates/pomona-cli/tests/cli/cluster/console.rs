@@ -15,14 +15,19 @@ use super::jobs::LONG;
 use super::{options, start};
 use crate::workplace::Workplace;
 
-/// A client whose query runs on the cluster for minutes, and the name of its job.
-pub(super) fn long_query(cluster: &Cluster, place: &Workplace, sql: &str) -> (Child, String) {
-    let query = place
+/// A client that runs a query on the cluster.
+pub(super) fn begin_query(cluster: &Cluster, place: &Workplace, sql: &str) -> Child {
+    place
         .command(["sql", "--scheduler", &cluster.url(), "-c", sql])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// A client whose query runs on the cluster for minutes, and the name of its job.
+pub(super) fn long_query(cluster: &Cluster, place: &Workplace, sql: &str) -> (Child, String) {
+    let query = begin_query(cluster, place, sql);
     let job = cluster.wait_for_job("Running").unwrap();
     (query, job)
 }

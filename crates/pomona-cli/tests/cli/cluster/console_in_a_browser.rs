@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use pomona_tests::cluster::SHORT_TIMEOUT_SECONDS;
 use pomona_tests::patience::in_some_round;
 use serde_json::json;
 
-use super::console::long_query;
+use super::console::{begin_query, long_query};
 use super::jobs::LONG;
 use super::{options, start};
 use crate::chromium::Chromium;
@@ -67,12 +66,7 @@ fn a_job_is_watched_from_its_start_to_its_end() {
     chromium.resize(1280, 900);
     chromium.visit(&format!("{origin}/?lang=en"));
     chromium.until("document.body.innerText.includes('There is no job')");
-    let mut query = place
-        .command(["sql", "--scheduler", &cluster.url(), "-c", STAGES])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut query = begin_query(&cluster, &place, STAGES);
     // The list shows it without being loaded again, and leads to its page.
     chromium.until("!!document.querySelector('#jobs a[href^=\"/job/\"]')");
     keep(&mut chromium, "jobs-running-light");

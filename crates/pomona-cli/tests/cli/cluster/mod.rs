@@ -9,6 +9,7 @@ mod faults;
 mod guard;
 mod hostile;
 mod jobs;
+mod known_jobs;
 #[cfg(target_os = "linux")]
 mod latency;
 #[cfg(target_os = "linux")]
