@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::connection::innermost;
 use super::location::Cluster;
+use super::plain_errors::plain_reason;
 use crate::ClusterError;
 
 /// An answer takes milliseconds; a scheduler that takes longer does not answer.
@@ -38,6 +39,15 @@ impl ExecutorInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Specification {
     vcores: u32,
+}
+
+/// A job whose status has the words of its error, and nothing that is for programs.
+fn in_plain_words(job: JobResponse) -> JobResponse {
+    let job_status = match job.job_status.strip_prefix("Failed: ") {
+        Some(reason) => format!("Failed: {}", plain_reason(reason).trim_end()),
+        None => job.job_status,
+    };
+    JobResponse { job_status, ..job }
 }
 
 /// A client of a scheduler's REST API.
@@ -74,15 +84,23 @@ impl SchedulerApi {
     /// # Errors
     /// When the scheduler does not answer.
     pub async fn jobs(&self) -> Result<Vec<JobResponse>, ClusterError> {
-        self.get("/api/jobs", "jobs").await
+        let jobs: Vec<JobResponse> = self.get("/api/jobs", "jobs").await?;
+        Ok(jobs.into_iter().map(in_plain_words).collect())
     }
 
-    /// One job, with its plans.
+    /// One job, with its plans. One that is not planned yet, or could not be planned, has neither plans nor stages.
     ///
     /// # Errors
     /// When the scheduler does not answer, or does not know the job.
     pub async fn job(&self, id: &str) -> Result<JobResponse, ClusterError> {
-        self.get(&format!("/api/job/{id}"), id).await
+        match self.get(&format!("/api/job/{id}"), id).await {
+            // Ballista answers so for each job without a plan.
+            Err(unknown @ ClusterError::UnknownJob { .. }) => {
+                let mut listed = self.jobs().await?.into_iter();
+                listed.find(|job| job.job_id == id).ok_or(unknown)
+            }
+            answer => answer.map(in_plain_words),
+        }
     }
 
     /// The stages of a job, each with its tasks.

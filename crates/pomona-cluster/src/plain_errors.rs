@@ -14,12 +14,23 @@ use pomona_session::plain_message;
 const BEGIN: &str = "<pomona>";
 const END: &str = "</pomona>";
 
-/// What a person should read of a failed job: the words of the task's error, if they are marked.
+/// What a person should read of a failed job: the words of the task's error, if they are marked, or of the reason for
+/// which it could not be planned.
 pub(crate) fn plain_reason(reported: &str) -> String {
     let marked = reported
         .split_once(BEGIN)
         .and_then(|(_, rest)| rest.split_once(END));
-    marked.map_or(reported, |(words, _)| words).to_string()
+    let words = marked.map(|(words, _)| words.to_string());
+    words
+        .or_else(|| planning_error(reported))
+        .unwrap_or_else(|| reported.to_string())
+}
+
+/// The words of an error of the scheduler's planner, which Ballista prints as `Error planning job ID: General("words")`.
+fn planning_error(reported: &str) -> Option<String> {
+    let error = reported.strip_prefix("Error planning job ")?;
+    let (begin, end) = (error.find('"')?, error.rfind('"')?);
+    serde_json::from_str(error.get(begin..=end)?).ok()
 }
 
 /// An error in its own words, between marks also where it is printed for programmers.
@@ -79,6 +90,20 @@ mod tests {
         let reported = format!("Job failed: {:?}", marked(error));
         assert_eq!(plain_reason(&reported), words);
         assert_eq!(plain_reason("Cancelled"), "Cancelled");
+    }
+
+    #[test]
+    fn a_planning_error_is_its_words() {
+        let reported = |error: &str| {
+            let error = BallistaError::General(error.to_string());
+            format!("Error planning job 01: {error:?}")
+        };
+        for words in ["the build side does not fit", "a \"b\"\n\\c"] {
+            assert_eq!(plain_reason(&reported(words)), words);
+        }
+        // More than words stays as it is.
+        let more = "Error planning job 01: Both(\"a\", \"b\")";
+        assert_eq!(plain_reason(more), more);
     }
 
     #[test]

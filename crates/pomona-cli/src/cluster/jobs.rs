@@ -1,5 +1,6 @@
 //! `pomona jobs`: lists, shows and cancels the jobs of a cluster.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io::Write;
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ pub(crate) async fn main(arguments: JobsArguments, general: &GeneralArguments) -
         JobsCommand::List => list(&api, arguments.format).await?,
         JobsCommand::Show { job } => {
             let text = match api.job(&job).await {
+                Ok(shown) if shown.num_stages == 0 => describe(&shown, &[]),
                 Ok(shown) => describe(&shown, &api.stages(&job).await?),
                 Err(unknown @ ClusterError::UnknownJob { .. }) => {
                     let kept = api.kept_job(&job).await;
@@ -97,15 +99,19 @@ async fn list(api: &SchedulerApi, format: PrintFormat) -> Result<()> {
     let known: HashSet<String> = jobs.iter().map(|job| job.job_id.clone()).collect();
     let kept = api.kept_jobs().await?.into_iter();
     jobs.extend(kept.filter(|job| !known.contains(&job.id)).map(listed));
-    jobs.sort_by_key(|job| std::cmp::Reverse(job.start_time));
+    // Those that wait come first, and those that never began where they ended.
+    jobs.sort_by_key(|job| {
+        let mut times = [job.start_time, job.end_time].into_iter();
+        Reverse(times.find(|time| *time > 0).unwrap_or(u64::MAX))
+    });
     let text = |of: fn(&JobResponse) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(jobs.iter().map(of)))
     };
     let number = |of: fn(&JobResponse) -> u64| -> ArrayRef {
         Arc::new(UInt64Array::from_iter_values(jobs.iter().map(of)))
     };
-    let started = jobs.iter().map(|job| job.start_time as i64);
-    let started = TimestampMillisecondArray::from_iter_values(started);
+    let started = jobs.iter().map(|job| begin(job).map(|time| time as i64));
+    let started = TimestampMillisecondArray::from_iter(started);
     let rows = RecordBatch::try_from_iter([
         ("job", text(|job| &job.job_id)),
         ("name", text(|job| &job.job_name)),
@@ -182,9 +188,14 @@ fn describe_kept(job: &KeptJobDetails) -> String {
     text
 }
 
+/// When a job began; one that was not planned has not.
+fn begin(job: &JobResponse) -> Option<u64> {
+    (job.start_time > 0).then_some(job.start_time)
+}
+
 /// Duration of an ended job.
 fn seconds(job: &JobResponse) -> Option<f64> {
-    let milliseconds = job.end_time.checked_sub(job.start_time)?;
+    let milliseconds = job.end_time.checked_sub(begin(job)?)?;
     (job.end_time > 0).then_some(milliseconds as f64 / 1000.0)
 }
 

@@ -15,6 +15,7 @@ use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::cluster::{JobState, JobStateEventStream};
 use ballista_scheduler::state::execution_graph::{ExecutionGraph, ExecutionGraphBox};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use pomona_console::{Job, JobRow};
 
 use super::job_size::approximate_bytes;
 use super::stopped_jobs::StoppedJobs;
@@ -178,6 +179,12 @@ impl JobState for FinishedJobs {
     async fn fail_unscheduled_job(&self, job: &JobId, reason: String) -> Result<()> {
         let bytes = reason.len();
         self.book.not_planned(job, &reason);
+        if let (Some(history), Some(row)) = (&self.history, self.book.row(job)) {
+            history.keep(Job {
+                row: JobRow::clone(&row),
+                ..Job::default()
+            });
+        }
         self.jobs.fail_unscheduled_job(job, reason).await?;
         self.finished(job, bytes).await
     }

@@ -1,5 +1,6 @@
 //! `pomona jobs`, and Ctrl-C.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pomona_tests::cluster::Cluster;
-use pomona_tests::patience::in_some_round;
+use pomona_tests::patience::{in_some_round, wait_until};
 
 use super::{options, start};
 use crate::interrupt::interrupt;
@@ -55,6 +56,59 @@ fn jobs_are_listed_shown_and_cancelled() {
         .pomona(["jobs", "show", "nobody"])
         .code(1)
         .says("knows no job 'nobody'");
+}
+
+/// A job that the scheduler lists is shown, also where it has no plan, and in words for people.
+#[test]
+fn jobs_that_failed_are_shown_with_their_reasons() {
+    let place = Workplace::new();
+    let mut wanted = options();
+    let folder = place.path("history");
+    wanted.scheduler = vec![format!("--history-dir={}", folder.display())];
+    let mut cluster = start(wanted);
+    let place = place.with_environment([("POMONA_SCHEDULER", cluster.url())]);
+    let reason = "its build side does not fit ballista.optimizer.broadcast_join_threshold_bytes";
+    let not_planned = "SET ballista.optimizer.broadcast_join_threshold_bytes = 0; \
+        SET ballista.job.name = 'not planned'; \
+        SELECT count(*) FROM generate_series(1, 9) AS t(a) \
+        WHERE a NOT IN (SELECT b FROM (VALUES (1), (NULL)) AS u(b) WHERE u.b > t.a)";
+    let said = place
+        .pomona(["sql", "-c", not_planned])
+        .code(1)
+        .says(reason);
+    assert!(!said.stderr().contains("General("), "{}", said.stderr());
+    let not_cast = "SELECT arrow_cast(concat('x', value), 'Int64') FROM generate_series(1, 9)";
+    place.pomona(["sql", "-c", not_cast]).code(1);
+
+    let list = || place.pomona(["jobs", "--format", "csv"]).code(0).stdout();
+    let shown = |list: &str, name: &str| {
+        let mut jobs = list.lines().skip(1).map(|job| job.split_once(',').unwrap());
+        let (job, _) = jobs.find(|(_, rest)| rest.starts_with(name)).unwrap();
+        place.pomona(["jobs", "show", job]).code(0).stdout()
+    };
+    let listed = list();
+    // It has not begun, and took no time.
+    assert!(listed.contains(",not planned,Failed,0,0,,\n"), "{listed}");
+    let text = shown(&listed, "not planned,");
+    assert!(text.contains("\nstatus: Failed: Null-aware anti join") && text.contains(reason));
+    let text = shown(&listed, ",");
+    let words = "\nstatus: Failed: Cast error: Cannot cast string 'x1' to value of Int64 type\n";
+    assert!(
+        text.contains(words) && text.contains("stage 1: Failed"),
+        "{text}"
+    );
+
+    // The next scheduler has both of the folder.
+    wait_until("the jobs are kept", || {
+        let files = fs::read_dir(&folder).unwrap().flatten();
+        let names = files.map(|file| file.file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".json")).count() == 2
+    });
+    cluster.kill_scheduler().unwrap();
+    cluster.restart_scheduler().unwrap();
+    let listed = list();
+    assert!(listed.contains(",not planned,Failed,0,0,,\n"), "{listed}");
+    assert!(shown(&listed, "not planned,").contains(reason));
 }
 
 /// A client whose query runs on the cluster.
