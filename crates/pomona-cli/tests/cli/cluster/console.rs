@@ -12,7 +12,7 @@ use pomona_tests::patience::{in_some_round, wait_until};
 use pomona_tests::s3_server::S3Server;
 
 use super::jobs::LONG;
-use super::{options, start};
+use super::{kept_jobs, options, start, start_with_history};
 use crate::workplace::Workplace;
 
 /// A client that runs a query on the cluster.
@@ -33,7 +33,7 @@ pub(super) fn long_query(cluster: &Cluster, place: &Workplace, sql: &str) -> (Ch
 }
 
 #[track_caller]
-fn get(cluster: &Cluster, path: &str) -> Answer {
+pub(super) fn get(cluster: &Cluster, path: &str) -> Answer {
     send(cluster.address(), &format!("GET {path}"), &[], "").unwrap()
 }
 
@@ -329,22 +329,18 @@ fn four_hundred_pages_follow_a_job() {
 #[test]
 fn finished_jobs_survive_their_scheduler() {
     let place = Workplace::new();
-    let mut wanted = options();
     let folder = place.path("history");
-    wanted.scheduler = vec![format!("--history-dir={}", folder.display())];
-    let mut cluster = start(wanted);
+    let mut cluster = start_with_history(&folder);
     let url = cluster.url();
     let named = "SET ballista.job.name = 'kept'; SELECT count(*) FROM generate_series(1, 40)";
     place
         .pomona(["sql", "--scheduler", &url, "-c", named])
         .code(0);
     let job = cluster.wait_for_job("Completed").unwrap();
-    // What a write of a file leaves while it goes on has another name.
     let name = format!("-{job}.json");
     wait_until("the job is kept", || {
-        let files = std::fs::read_dir(&folder).unwrap();
-        let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        names.any(|found| found.ends_with(&name))
+        let mut kept = kept_jobs(&folder).into_iter();
+        kept.any(|found| found.ends_with(&name))
     });
 
     cluster.kill_scheduler().unwrap();

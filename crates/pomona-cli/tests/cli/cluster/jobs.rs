@@ -1,6 +1,5 @@
 //! `pomona jobs`, and Ctrl-C.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use nix::unistd::Pid;
 use pomona_tests::cluster::Cluster;
 use pomona_tests::patience::{in_some_round, wait_until};
 
-use super::{options, start};
+use super::{kept_jobs, options, start, start_with_history};
 use crate::interrupt::interrupt;
 use crate::workplace::Workplace;
 
@@ -62,10 +61,8 @@ fn jobs_are_listed_shown_and_cancelled() {
 #[test]
 fn jobs_that_failed_are_shown_with_their_reasons() {
     let place = Workplace::new();
-    let mut wanted = options();
     let folder = place.path("history");
-    wanted.scheduler = vec![format!("--history-dir={}", folder.display())];
-    let mut cluster = start(wanted);
+    let mut cluster = start_with_history(&folder);
     let place = place.with_environment([("POMONA_SCHEDULER", cluster.url())]);
     let reason = "its build side does not fit ballista.optimizer.broadcast_join_threshold_bytes";
     let not_planned = "SET ballista.optimizer.broadcast_join_threshold_bytes = 0; \
@@ -99,11 +96,7 @@ fn jobs_that_failed_are_shown_with_their_reasons() {
     );
 
     // The next scheduler has both of the folder.
-    wait_until("the jobs are kept", || {
-        let files = fs::read_dir(&folder).unwrap().flatten();
-        let names = files.map(|file| file.file_name().into_string().unwrap());
-        names.filter(|name| name.ends_with(".json")).count() == 2
-    });
+    wait_until("the jobs are kept", || kept_jobs(&folder).len() == 2);
     cluster.kill_scheduler().unwrap();
     cluster.restart_scheduler().unwrap();
     let listed = list();

@@ -6,20 +6,16 @@ use std::thread;
 use std::time::Instant;
 
 use pomona_tests::cluster::Cluster;
-use pomona_tests::http::{Answer, send};
+use pomona_tests::http::send;
 use pomona_tests::patience::{PATIENCE, wait_until};
 
-use super::console::begin_query;
+use super::console::{begin_query, get};
 use super::jobs::LONG;
 use super::{options, start};
 use crate::workplace::Workplace;
 
 /// Jobs that are begun and cancelled one after the other.
 const JOBS: usize = 25;
-
-fn get(cluster: &Cluster, path: &str) -> Answer {
-    send(cluster.address(), &format!("GET {path}"), &[], "").unwrap()
-}
 
 /// Reads a job's page without a pause until it says that the job was cancelled, and gives how often.
 fn read_until_cancelled(cluster: &Cluster, job: &str, runs: &AtomicBool) -> usize {

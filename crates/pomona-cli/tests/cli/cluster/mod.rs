@@ -22,6 +22,9 @@ mod standalone;
 mod tls;
 mod weights;
 
+use std::fs;
+use std::path::Path;
+
 use pomona_tests::cluster::{Cluster, ClusterOptions};
 
 use crate::workplace::Workplace;
@@ -33,6 +36,20 @@ fn options() -> ClusterOptions {
 
 fn start(options: ClusterOptions) -> Cluster {
     Cluster::start(options).unwrap()
+}
+
+/// A cluster whose scheduler keeps finished jobs in this folder.
+fn start_with_history(folder: &Path) -> Cluster {
+    let mut wanted = options();
+    wanted.scheduler = vec![format!("--history-dir={}", folder.display())];
+    start(wanted)
+}
+
+/// The files of the jobs that a folder keeps. What a write of a file leaves while it goes on has another name.
+fn kept_jobs(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".json")).collect()
 }
 
 /// Checks that two outputs of `pomona run` hold the same: every feature bit for bit, every number
